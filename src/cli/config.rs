@@ -1,0 +1,30 @@
+//! `smslite config`: what is configured, and who said so. It shows no secret.
+
+use crate::config::Resolved;
+use clap::Command;
+use std::io::{self, Write};
+
+pub fn command() -> Command {
+    Command::new("config").about("Show every setting, its value and where it comes from")
+}
+
+/// One aligned line a key.
+pub fn print(resolved: &Resolved, out: &mut dyn Write) -> io::Result<()> {
+    let width = |text: &str| text.chars().count();
+    let keys = resolved
+        .values
+        .iter()
+        .map(|(key, _, _)| width(key))
+        .max()
+        .unwrap_or(0);
+    let values = resolved
+        .values
+        .iter()
+        .map(|(_, value, _)| width(value))
+        .max()
+        .unwrap_or(0);
+    for (key, value, source) in &resolved.values {
+        writeln!(out, "{key:keys$}  {value:values$}  {source}")?;
+    }
+    Ok(())
+}

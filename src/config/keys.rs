@@ -1,0 +1,159 @@
+//! The one table of what may be configured. The file's keys, the environment variables, the flags, the
+//! example file and the output of `smslite config` all follow from it. It refuses to know where a value
+//! came from or what it is used for.
+
+use super::kinds::Kind;
+use super::settings::{IdFormat, LogFormat, SignatureMode};
+use clap::{Arg, ArgAction};
+
+/// Which commands take a key as a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    None,
+    Serve,
+    Global,
+}
+
+/// One row: everything that is known about a key before anybody gives it a value.
+#[derive(Debug)]
+pub struct Key {
+    /// As in the file, after its table's name and a dot if it has one: `port`, `twilio.auth_token`.
+    pub name: &'static str,
+    pub kind: Kind,
+    /// As a variable would say it; empty: not set.
+    pub default: &'static str,
+    /// Never shown, and readable from a file that `..._FILE` names.
+    pub secret: bool,
+    pub flag: Flag,
+    /// One sentence.
+    pub help: &'static str,
+}
+
+const ROW: Key = Key {
+    name: "",
+    kind: Kind::Text,
+    default: "",
+    secret: false,
+    flag: Flag::None,
+    help: "",
+};
+
+/// Keys outside tables come first, as they must in the file.
+#[rustfmt::skip] // one row: what it is on the first line, what it means on the second
+pub static KEYS: &[Key] = &[
+    Key { name: "host", kind: Kind::Host, default: "127.0.0.1", flag: Flag::Serve,
+        help: "The address to listen on; anything but loopback is reachable by others.", ..ROW },
+    Key { name: "port", kind: Kind::Integer { min: 0, max: 65535 }, default: "7670", flag: Flag::Serve,
+        help: "The port to listen on; 0 takes a free one.", ..ROW },
+    Key { name: "data_dir", kind: Kind::Text, default: "./smslite-data", flag: Flag::Global,
+        help: "The directory that holds the database and everything else that is kept.", ..ROW },
+    Key { name: "public_url", kind: Kind::Url, flag: Flag::Serve,
+        help: "Where browsers and carriers reach this server, if not at the address it listens on.", ..ROW },
+    Key { name: "id_format", kind: Kind::Choice(IdFormat::WORDS), default: "integer", flag: Flag::Serve,
+        help: "How conversation ids are printed in JSON.", ..ROW },
+    Key { name: "session_ttl_seconds", kind: Kind::Integer { min: 1, max: 315_360_000 }, default: "86400", flag: Flag::Serve,
+        help: "How long after its last message a conversation still takes the next one.", ..ROW },
+    Key { name: "log_format", kind: Kind::Choice(LogFormat::WORDS), default: "auto", flag: Flag::Serve,
+        help: "How the log on stderr is written; auto is text on a terminal, else json.", ..ROW },
+    Key { name: "trusted_proxies", kind: Kind::Networks, flag: Flag::Serve,
+        help: "Whose X-Forwarded-Proto and X-Forwarded-Host headers are believed.", ..ROW },
+    Key { name: "cache_bytes", kind: Kind::Integer { min: 1 << 20, max: isize::MAX as u64 }, default: "67108864", flag: Flag::Serve,
+        help: "Memory for the database's cache.", ..ROW },
+    Key { name: "twilio.account_sid", kind: Kind::Text,
+        help: "The Twilio account for organizations that have none of their own.", ..ROW },
+    Key { name: "twilio.auth_token", kind: Kind::Texts { max: 2 }, secret: true,
+        help: "The account's auth token; two while it is being rotated.", ..ROW },
+    Key { name: "twilio.shared_keys", kind: Kind::Texts { max: 2 }, secret: true,
+        help: "Shared keys that Twilio may sign its webhooks with instead of the auth token.", ..ROW },
+    Key { name: "twilio.signatures", kind: Kind::Choice(SignatureMode::WORDS), default: "enforce",
+        help: "What happens to forged webhooks: refused, kept and flagged, or (only on loopback) not looked for.", ..ROW },
+];
+
+impl Key {
+    /// The table it stands in (empty for none), and its name in there.
+    pub(super) fn split(&self) -> (&'static str, &'static str) {
+        self.name.split_once('.').unwrap_or(("", self.name))
+    }
+
+    /// `SMSLITE_TWILIO_AUTH_TOKEN`.
+    pub fn variable(&self) -> String {
+        format!("SMSLITE_{}", self.name.replace('.', "_").to_uppercase())
+    }
+
+    /// `data-dir`, to be written after two dashes.
+    pub fn long_flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    fn arg(&self) -> Arg {
+        let mut help = format!("{} [env: {}]", self.help, self.variable());
+        if !self.default.is_empty() {
+            help += &format!(" [default: {}]", self.default);
+        }
+        let action = if self.kind.is_list() {
+            ArgAction::Append
+        } else {
+            ArgAction::Set
+        };
+        let global = self.flag == Flag::Global;
+        Arg::new(self.name)
+            .long(self.long_flag())
+            .action(action)
+            .global(global)
+            .help(help)
+    }
+
+    /// Its paragraph in the example file.
+    fn example(&self) -> String {
+        let default = match self.kind {
+            _ if self.kind.is_list() => String::from("[]"), // no list has another default
+            Kind::Integer { .. } => self.default.to_owned(),
+            _ => format!("{:?}", self.default),
+        };
+        let mut also = self.variable();
+        if self.secret {
+            also += &format!(", {also}_FILE");
+        }
+        if self.flag != Flag::None {
+            also += &format!(", --{}", self.long_flag());
+        }
+        let (must, (_, name)) = (self.kind.expectation(), self.split());
+        format!(
+            "\n# {}\n# Must be {must}. Also {also}.\n#{name} = {default}\n",
+            self.help
+        )
+    }
+}
+
+/// Every flag that sets a key, and `--config`. Those that are global belong to every command, the others
+/// to `serve`. Clap takes any text for them; `load` judges them together with everything else.
+pub fn flags() -> Vec<Arg> {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .global(true)
+        .help(
+            "The configuration file [env: SMSLITE_CONFIG] [default: ./smslite.toml if it exists]",
+        );
+    let keys = KEYS.iter().filter(|key| key.flag != Flag::None);
+    let keys = keys.map(|key| key.arg().value_name(key.name.to_uppercase()));
+    std::iter::once(config).chain(keys).collect()
+}
+
+/// The text of `config.example.toml`: every key, commented out at its default.
+pub fn example() -> String {
+    let mut text = String::from(
+        "# Read from ./smslite.toml, or from the file that --config or SMSLITE_CONFIG names.\n\
+         # Flags win over environment variables, these over this file, this over the defaults shown here.\n\
+         # In variables and flags, commas separate a list; NAME_FILE names a file with the secret NAME.\n",
+    );
+    let mut table = "";
+    for key in KEYS {
+        if key.split().0 != table {
+            table = key.split().0;
+            text += &format!("\n[{table}]\n");
+        }
+        text += &key.example();
+    }
+    text
+}

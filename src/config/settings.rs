@@ -1,0 +1,143 @@
+//! The values the program uses, typed. They are made of checked ones only, so nothing that cannot be used
+//! gets in here.
+
+use super::network::Network;
+use super::sources::Values;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),+ })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($variant),+ }
+
+        impl $name {
+            pub(super) const WORDS: &'static [&'static str] = &[$($word),+];
+        }
+
+        impl FromStr for $name {
+            type Err = ();
+
+            fn from_str(word: &str) -> Result<Self, ()> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(()),
+                }
+            }
+        }
+    )*};
+}
+
+choices! {
+    /// How `SMSConversation.id` and `SMSMessage.conversation_id` are printed.
+    IdFormat { Integer = "integer", String = "string" }
+    /// `Auto` is text on a terminal, else JSON.
+    LogFormat { Auto = "auto", Text = "text", Json = "json" }
+    /// `Report` keeps a webhook with a bad signature and flags it; `Off` looks at none.
+    SignatureMode { Enforce = "enforce", Report = "report", Off = "off" }
+}
+
+/// A text that no log, error or listing shows. It has no `==`: what it exposes is compared in constant time.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: String) -> Secret {
+        Secret(text)
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub host: IpAddr,
+    pub port: u16,
+    /// Relative to the working directory, wherever it was said.
+    pub data_dir: PathBuf,
+    /// Without a trailing slash.
+    pub public_url: Option<String>,
+    pub id_format: IdFormat,
+    pub session_ttl_seconds: u64,
+    pub log_format: LogFormat,
+    pub trusted_proxies: Vec<Network>,
+    pub cache_bytes: usize,
+    pub twilio: TwilioSettings,
+}
+
+/// The credentials of organizations that have none of their own.
+#[derive(Clone, Debug)]
+pub struct TwilioSettings {
+    pub account_sid: Option<String>,
+    /// At most two, the second for rotation.
+    pub auth_tokens: Vec<Secret>,
+    /// At most two.
+    pub shared_keys: Vec<Secret>,
+    pub signatures: SignatureMode,
+}
+
+impl Settings {
+    /// Whether nobody but this machine can reach the server.
+    pub fn is_loopback(&self) -> bool {
+        self.host.to_canonical().is_loopback()
+    }
+
+    pub(super) fn from_values(values: &Values) -> Settings {
+        let secrets = |key| list(values, key).into_iter().map(Secret::new).collect();
+        Settings {
+            host: one(values, "host"),
+            port: one(values, "port"),
+            data_dir: one(values, "data_dir"),
+            public_url: list(values, "public_url").pop(),
+            id_format: one(values, "id_format"),
+            session_ttl_seconds: one(values, "session_ttl_seconds"),
+            log_format: one(values, "log_format"),
+            trusted_proxies: list(values, "trusted_proxies"),
+            cache_bytes: one(values, "cache_bytes"),
+            twilio: TwilioSettings {
+                account_sid: list(values, "twilio.account_sid").pop(),
+                auth_tokens: secrets("twilio.auth_token"),
+                shared_keys: secrets("twilio.shared_keys"),
+                signatures: one(values, "twilio.signatures"),
+            },
+        }
+    }
+}
+
+/// The defaults of the table.
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings::from_values(&super::sources::Found::with_defaults().values)
+    }
+}
+
+fn list<T: FromStr>(values: &Values, key: &str) -> Vec<T> {
+    let (items, _) = values
+        .get(key)
+        .expect("every key of the table has at least its default");
+    let parsed: Option<_> = items.iter().map(|item| item.parse().ok()).collect();
+    parsed.expect("a key's kind accepts only what its field can hold")
+}
+
+fn one<T: FromStr>(values: &Values, key: &str) -> T {
+    list(values, key)
+        .pop()
+        .expect("a key that has a default cannot be unset")
+}

@@ -1,0 +1,196 @@
+//! Who sends and who receives: E.164 numbers, short codes, alphanumeric senders, and how a
+//! customer's number is searched for.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// An E.164 number (`+15551234567`), a short code (`72345`) or an alphanumeric sender (`ACME`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Address(String);
+
+/// Why a text is no address. The message says what would be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a phone number: use E.164 (+ and 7 to 15 digits, country code first), a short code (3 to 8 digits) or an alphanumeric sender (up to 11 letters and digits)"
+)]
+pub struct NotAnAddress;
+
+const PUNCTUATION: &[char] = &[' ', '-', '.', '(', ')', '/', '\u{a0}'];
+
+impl Address {
+    /// Takes a number however it was punctuated; keeps it in E.164.
+    pub fn parse(text: &str) -> Result<Address, NotAnAddress> {
+        let text = text.trim();
+        if text.chars().any(|c| c.is_ascii_alphabetic()) {
+            return alphanumeric(text);
+        }
+        let plain: String = text.chars().filter(|c| !PUNCTUATION.contains(c)).collect();
+        let (plus, digits) = match plain.strip_prefix('+') {
+            Some(digits) => (true, digits),
+            None => (false, plain.as_str()),
+        };
+        let length = if plus { 7..=15 } else { 3..=8 };
+        let numeric = digits.bytes().all(|b| b.is_ascii_digit());
+        if numeric && length.contains(&digits.len()) && !(plus && digits.starts_with('0')) {
+            Ok(Address(plain))
+        } else {
+            Err(NotAnAddress)
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Every digit but the last two as `*`, for logs: `+*********43`.
+    pub fn masked(&self) -> String {
+        mask(&self.0)
+    }
+}
+
+/// Every letter and digit but the last two as `*`; for logs, where numbers never stand in full.
+pub fn mask(text: &str) -> String {
+    let keep = text.chars().count().saturating_sub(2);
+    text.chars().take(64).enumerate().map(|(at, c)| if at < keep && c != '+' { '*' } else { c }).collect()
+}
+
+fn alphanumeric(text: &str) -> Result<Address, NotAnAddress> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '&' | '.');
+    let fits = (1..=11).contains(&text.len()) && text.chars().all(allowed);
+    if fits { Ok(Address(text.to_owned())) } else { Err(NotAnAddress) }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What `customer_phone` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddressQuery {
+    /// One whole number: the index by customer answers it.
+    Exactly(Address),
+    /// Numbers that contain these digits.
+    Containing(String),
+    /// An alphanumeric sender, letters of either case.
+    Named(String),
+}
+
+impl AddressQuery {
+    /// A whole number starts with `+` (or `00`) and has at least ten digits; the `+` may have
+    /// become a space in the query string. Fewer than three digits are refused with `None`.
+    pub fn parse(text: &str) -> Option<AddressQuery> {
+        let lost_plus = text.starts_with(' ');
+        let text = text.trim();
+        if text.chars().any(|c| c.is_ascii_alphabetic()) {
+            return alphanumeric(text).ok().map(|name| AddressQuery::Named(name.0));
+        }
+        if text.chars().any(|c| !c.is_ascii_digit() && c != '+' && !PUNCTUATION.contains(&c)) {
+            return None;
+        }
+        let mut digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let international = digits.starts_with("00");
+        if international {
+            digits.drain(..2);
+        }
+        if (lost_plus || international || text.starts_with('+')) && digits.len() >= 10 {
+            return Address::parse(&format!("+{digits}")).ok().map(AddressQuery::Exactly);
+        }
+        (digits.len() >= 3).then_some(AddressQuery::Containing(digits))
+    }
+
+    pub fn matches(&self, address: &str) -> bool {
+        match self {
+            AddressQuery::Exactly(whole) => whole.as_str() == address,
+            AddressQuery::Containing(digits) => address.contains(digits.as_str()),
+            AddressQuery::Named(name) => name.eq_ignore_ascii_case(address),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn addresses_are_kept_in_one_form() {
+        for (text, kept) in [
+            ("+15551234567", Some("+15551234567")),
+            ("+1 (555) 123-4567", Some("+15551234567")),
+            (" +1.555.123.4567 ", Some("+15551234567")),
+            ("72345", Some("72345")),
+            ("723-45", Some("72345")),
+            ("ACME", Some("ACME")),
+            ("Acme Bank", Some("Acme Bank")),
+            ("15551234567", None),
+            ("+05551234567", None),
+            ("+123456", None),
+            ("+1234567890123456", None),
+            ("12", None),
+            ("ACMEACMEACME", None),
+            ("whatsapp:+15551234567", None),
+            ("+1555123456x", None),
+            ("", None),
+            ("+", None),
+            ("+٣٣٣٣٣٣٣٣٣٣", None),
+        ] {
+            assert_eq!(Address::parse(text).ok().as_ref().map(Address::as_str), kept, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_customer_is_found_by_the_whole_number_or_a_fragment() {
+        let customer = "+15559876543";
+        for (query, found) in [
+            ("+15559876543", true),
+            (" 15559876543", true),
+            ("+1 (555) 987-6543", true),
+            ("0015559876543", true),
+            ("15559876543", true),
+            ("(555) 987-6543", true),
+            ("987", true),
+            ("+15559876544", false),
+            ("+5559876543", false),
+            ("123", false),
+            ("acme", false),
+        ] {
+            let matched = AddressQuery::parse(query).map(|query| query.matches(customer));
+            assert_eq!(matched, Some(found), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn fewer_than_three_digits_are_no_query() {
+        for query in ["", "1", "55", "+", "+5", "-- ", "5\u{0}55", "<555>"] {
+            assert_eq!(AddressQuery::parse(query), None, "{query:?}");
+        }
+    }
+
+    #[test]
+    fn a_masked_number_shows_its_last_two_digits() {
+        assert_eq!(mask("+15559876543"), "+*********43");
+        assert_eq!(mask("7"), "7");
+    }
+
+    proptest! {
+        #[test]
+        fn a_kept_address_is_its_own_form(text in "\\+?[0-9A-Za-z .()-]{0,18}") {
+            if let Ok(address) = Address::parse(&text) {
+                prop_assert_eq!(Address::parse(address.as_str()), Ok(address.clone()));
+                prop_assert!(address.as_str().bytes().all(|b| b != 0));
+            }
+        }
+
+        #[test]
+        fn punctuation_never_changes_a_number(digits in "[1-9][0-9]{9,14}", at in 1usize..9, mark in "[-. ()]") {
+            let plain = format!("+{digits}");
+            let mut dressed = plain.clone();
+            dressed.insert_str(at + 1, &mark);
+            prop_assert_eq!(Address::parse(&dressed), Address::parse(&plain));
+            prop_assert_eq!(AddressQuery::parse(&dressed), AddressQuery::parse(&plain));
+        }
+    }
+}

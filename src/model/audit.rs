@@ -1,0 +1,143 @@
+//! Audit events: what was done with a message, step by step. Our own steps are kept as what they
+//! are and put into words when read, so a step costs a few bytes; imported ones keep their words.
+
+use super::call::JsonText;
+use super::ids::{CallId, MessageLogId};
+use super::message_log::Provider;
+use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Debug,
+    Info,
+    Warning,
+    Error,
+}
+
+/// What a signature check said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureVerdict {
+    Valid,
+    /// Wrong or absent, and kept all the same: `signatures = "report"`.
+    InvalidButKept,
+    NotChecked,
+}
+
+/// One step. New variants go at the end: the position is what is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    WebhookReceived {
+        provider: Provider,
+        signature: SignatureVerdict,
+    },
+    ConversationStarted,
+    MessageStored {
+        message_index: u32,
+    },
+    /// Signed correctly, addressed to a number that no assistant has.
+    NumberUnassigned {
+        our_number: String,
+    },
+    /// Signed correctly, but not something we can use; the payload is kept.
+    WebhookUnusable {
+        provider: Provider,
+        reason: String,
+    },
+    /// A delivery receipt.
+    ReceiptReceived {
+        provider: Provider,
+        provider_message_id: String,
+        provider_status: String,
+        error_code: Option<String>,
+    },
+    /// The carrier handled an opt-out keyword.
+    OptOutKeyword {
+        keyword: String,
+    },
+    Imported {
+        event_type: String,
+        level: Level,
+        message: String,
+        data: Option<JsonText>,
+    },
+}
+
+/// The steps of one piece of work, stored as one row. Its key is the first step's id; the others
+/// count on from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    pub call_id: Option<CallId>,
+    pub log_id: Option<MessageLogId>,
+    pub at: Timestamp,
+    pub steps: Vec<Step>,
+}
+
+/// A step in words.
+#[derive(Debug, PartialEq)]
+pub struct AuditWords {
+    pub event_type: String,
+    pub level: Level,
+    pub message: String,
+    pub data: Option<Value>,
+}
+
+impl Step {
+    pub fn words(&self) -> AuditWords {
+        let (event_type, level, message, data) = match self {
+            Step::WebhookReceived { provider, signature } => (
+                "webhook_received",
+                if *signature == SignatureVerdict::InvalidButKept { Level::Warning } else { Level::Info },
+                "Inbound SMS webhook received".to_owned(),
+                Some(json!({"provider": provider, "signature": signature})),
+            ),
+            Step::ConversationStarted => {
+                ("conversation_started", Level::Info, "New conversation started".to_owned(), None)
+            }
+            Step::MessageStored { message_index } => (
+                "message_stored",
+                Level::Info,
+                format!("Stored as message {message_index}"),
+                Some(json!({"message_index": message_index})),
+            ),
+            Step::NumberUnassigned { our_number } => (
+                "number_unassigned",
+                Level::Warning,
+                "No assistant has the number that this message was sent to".to_owned(),
+                Some(json!({"to_number": our_number})),
+            ),
+            Step::WebhookUnusable { provider, reason } => (
+                "webhook_unusable",
+                Level::Warning,
+                format!("Signed correctly, but of no use: {reason}"),
+                Some(json!({"provider": provider, "reason": reason})),
+            ),
+            Step::ReceiptReceived { provider, provider_message_id, provider_status, error_code } => (
+                "receipt_received",
+                Level::Info,
+                format!("Delivery receipt: {provider_status}"),
+                Some(
+                    json!({"provider": provider, "provider_message_id": provider_message_id, "provider_status": provider_status, "error_code": error_code}),
+                ),
+            ),
+            Step::OptOutKeyword { keyword } => (
+                "opt_out_keyword",
+                Level::Info,
+                format!("The carrier handled the keyword {keyword}"),
+                Some(json!({"keyword": keyword})),
+            ),
+            Step::Imported { event_type, level, message, data } => {
+                return AuditWords {
+                    event_type: event_type.clone(),
+                    level: *level,
+                    message: message.clone(),
+                    data: data.as_ref().and_then(|text| serde_json::from_str(&text.0).ok()),
+                };
+            }
+        };
+        AuditWords { event_type: event_type.to_owned(), level, message, data }
+    }
+}

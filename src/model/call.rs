@@ -1,0 +1,160 @@
+//! Call records. Everything is one; an SMS-channel call record is a conversation.
+
+use super::address::Address;
+use super::ids::{AssistantId, CallId};
+use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    Sms,
+    Voice,
+}
+
+impl Channel {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Channel::Sms => "sms",
+            Channel::Voice => "voice",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    Inbound,
+    Outbound,
+}
+
+/// Whether a conversation's session lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConversationStatus {
+    Active,
+    Completed,
+}
+
+impl ConversationStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ConversationStatus::Active => "active",
+            ConversationStatus::Completed => "completed",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<ConversationStatus> {
+        [ConversationStatus::Active, ConversationStatus::Completed]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+}
+
+/// A JSON object as text: free-form data that we keep and give back but never look into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JsonText(pub String);
+
+impl Default for JsonText {
+    fn default() -> JsonText {
+        JsonText("{}".to_owned())
+    }
+}
+
+/// The call record without its id, which is part of the key. Stored: see `store::record`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    pub channel: Channel,
+    pub direction: Direction,
+    pub assistant_id: AssistantId,
+    pub customer: Address,
+    pub our_number: Address,
+    pub message_count: u32,
+    pub started_at: Timestamp,
+    pub last_activity: Timestamp,
+    /// SMS: when the session expires unless another message comes. Voice: none.
+    pub expires_at: Option<Timestamp>,
+    /// Set when the end is a fact of its own; an SMS record without it ends at `expires_at`.
+    pub ended_at: Option<Timestamp>,
+    pub duration_seconds: Option<u64>,
+    /// Voice: the status as it was imported. An SMS record's status follows from its times.
+    pub voice_status: Option<String>,
+    pub meta: JsonText,
+    /// `call_meta.sms_deleted`: hidden from the conversation routes, its contents purged.
+    pub archived: bool,
+}
+
+impl Call {
+    pub fn is_conversation(&self) -> bool {
+        self.channel == Channel::Sms && !self.archived
+    }
+
+    pub fn conversation(&self, id: CallId) -> Conversation<'_> {
+        Conversation {
+            id,
+            assistant_id: self.assistant_id,
+            customer: self.customer.as_str(),
+            our_number: self.our_number.as_str(),
+            message_count: self.message_count,
+            started_at: self.started_at,
+            last_activity: self.last_activity,
+            expires_at: self.expires_at.unwrap_or(Timestamp::MAX),
+            ended_at: self.ended_at,
+        }
+    }
+}
+
+/// What a list row shows of a conversation, but for what others may change (the assistant's name)
+/// and what follows from the time of asking (status, end).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conversation<'a> {
+    pub id: CallId,
+    pub assistant_id: AssistantId,
+    pub customer: &'a str,
+    pub our_number: &'a str,
+    pub message_count: u32,
+    pub started_at: Timestamp,
+    pub last_activity: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Conversation<'_> {
+    /// The end as seen at `now`: a fact of its own, else the session's expiry once it has passed.
+    /// At the very microsecond of expiry the conversation has ended.
+    pub fn ended_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.ended_at.or_else(|| (self.expires_at <= now).then_some(self.expires_at))
+    }
+
+    pub fn status(&self, now: Timestamp) -> ConversationStatus {
+        match self.ended_at(now) {
+            None => ConversationStatus::Active,
+            Some(_) => ConversationStatus::Completed,
+        }
+    }
+}
+
+/// The filters of the conversation list, combined with AND.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConversationFilter {
+    pub status: Option<ConversationStatus>,
+    pub assistant_id: Option<AssistantId>,
+    pub customer: Option<super::address::AddressQuery>,
+    /// Bounds on `started_at`, both inclusive.
+    pub started_from: Option<Timestamp>,
+    pub started_to: Option<Timestamp>,
+}
+
+impl ConversationFilter {
+    pub fn is_empty(&self) -> bool {
+        *self == ConversationFilter::default()
+    }
+
+    pub fn matches(&self, row: &Conversation<'_>, now: Timestamp) -> bool {
+        self.status.is_none_or(|status| row.status(now) == status)
+            && self.assistant_id.is_none_or(|id| row.assistant_id == id)
+            && self.started_from.is_none_or(|from| row.started_at >= from)
+            && self.started_to.is_none_or(|to| row.started_at <= to)
+            && self.customer.as_ref().is_none_or(|query| query.matches(row.customer))
+    }
+}

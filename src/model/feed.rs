@@ -1,0 +1,43 @@
+//! The change feed: per organization one event for each thing that happened, numbered without
+//! gaps and written in the commit that made it happen. Live events, forwarding and backups read it.
+
+use super::ids::{ApiKeyId, AssistantId, AuditId, CallId, MessageLogId, PhoneNumberId, UserId};
+use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedEntry {
+    pub at: Timestamp,
+    pub event: FeedEvent,
+}
+
+/// What happened. New variants go at the end: the position is what is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FeedEvent {
+    OrganizationCreated,
+    UserChanged(UserId),
+    ApiKeyChanged(ApiKeyId),
+    AssistantChanged(AssistantId),
+    PhoneNumberChanged(PhoneNumberId),
+    ConversationStarted {
+        call_id: CallId,
+    },
+    /// Its end became a fact of its own; a mere expiry follows from the time and makes no event.
+    ConversationEnded {
+        call_id: CallId,
+    },
+    MessageReceived {
+        call_id: CallId,
+        message_index: u32,
+        log_id: MessageLogId,
+    },
+    /// Something was kept that belongs to no conversation.
+    AuditKept {
+        audit_id: AuditId,
+    },
+    /// A batch of an import: no message in it is news to forward.
+    Imported {
+        records: u32,
+        calls: Vec<CallId>,
+    },
+}

@@ -1,0 +1,68 @@
+//! Id types that cannot be mixed up. All but the organization's count per organization, from 1.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The largest id that is accepted from outside: 2^53 - 1, what every JSON reader keeps exactly.
+pub const MAX_GIVEN_ID: u64 = (1 << 53) - 1;
+
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident($int:ty);)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $int);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+id! {
+    /// The tenant. First part of every key; nothing spans two of them.
+    OrganizationId(u32);
+    UserId(u64);
+    ApiKeyId(u64);
+    AssistantId(u64);
+    PhoneNumberId(u64);
+    /// A call record; of an SMS-channel one, also the conversation's id.
+    CallId(u64);
+    MessageId(u64);
+    MessageLogId(u64);
+    AuditId(u64);
+    /// A position in an organization's change feed.
+    FeedSeq(u64);
+}
+
+/// Reads an id as it stands in a URL: decimal digits only, at least 1, nothing around them.
+pub fn parse_id(text: &str) -> Option<u64> {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|&id| plain && id > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_digits_from_one_upwards() {
+        for (text, id) in [
+            ("1", Some(1)),
+            ("101", Some(101)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("0", None),
+            ("", None),
+            ("+1", None),
+            ("-1", None),
+            ("1 ", None),
+            ("abc", None),
+            ("1.0", None),
+        ] {
+            assert_eq!(parse_id(text), id, "{text:?}");
+        }
+    }
+}

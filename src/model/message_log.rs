@@ -1,0 +1,104 @@
+//! Message logs: one carrier-level SMS, in or out, as the carrier named and reported it.
+
+use super::call::Direction;
+use super::ids::{AssistantId, CallId};
+use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    Twilio,
+    Telnyx,
+    Vonage,
+    Sandbox,
+}
+
+impl Provider {
+    pub const ALL: [Provider; 4] = [Provider::Twilio, Provider::Telnyx, Provider::Vonage, Provider::Sandbox];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Provider::Twilio => "twilio",
+            Provider::Telnyx => "telnyx",
+            Provider::Vonage => "vonage",
+            Provider::Sandbox => "sandbox",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Provider> {
+        Provider::ALL.into_iter().find(|provider| provider.as_str() == text)
+    }
+}
+
+/// The unified delivery status. `received` is the one status of inbound messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryStatus {
+    Received,
+    Queued,
+    Sending,
+    Sent,
+    Delivered,
+    Undelivered,
+    Failed,
+}
+
+/// A message log without its id, which is its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageLog {
+    /// The conversation it belongs to; none when our number was nobody's.
+    pub call_id: Option<CallId>,
+    pub assistant_id: Option<AssistantId>,
+    pub provider: Provider,
+    /// The carrier's own id of the message; with the provider it is what duplicates are told by.
+    pub provider_message_id: String,
+    pub direction: Direction,
+    pub from: String,
+    pub to: String,
+    pub body: String,
+    pub media_urls: Vec<String>,
+    pub segment_count: u32,
+    pub status: DeliveryStatus,
+    /// The status in the carrier's own word.
+    pub provider_status: String,
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What a carrier really sent, byte for byte, apart from the log: it is large and may go earlier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawPayload {
+    pub received_at: Timestamp,
+    pub method: String,
+    /// Path and query as they reached us.
+    pub path_and_query: String,
+    pub content_type: String,
+    #[serde(with = "serde_bytes_compat")]
+    pub body: Vec<u8>,
+}
+
+/// A `Vec<u8>` as one run of bytes instead of a sequence of numbers.
+mod serde_bytes_compat {
+    use serde::{Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        struct Bytes;
+        impl de::Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}

@@ -1,0 +1,16 @@
+//! Pure data and rules: no I/O, no async, no clock. Time is an argument, outcomes are values.
+
+pub mod account;
+pub mod address;
+pub mod assistant;
+pub mod audit;
+pub mod call;
+pub mod feed;
+pub mod ids;
+pub mod message;
+pub mod message_log;
+pub mod opt_out;
+pub mod outbound;
+pub mod page;
+pub mod session;
+pub mod time;

@@ -1,0 +1,133 @@
+//! The thread rules: which conversation a message joins, and when its session expires.
+
+use super::address::Address;
+use super::call::{Call, ConversationStatus};
+use super::ids::{AssistantId, CallId};
+use super::time::Timestamp;
+
+/// What a session binds to a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey {
+    pub customer: Address,
+    pub assistant_id: AssistantId,
+    pub our_number: Address,
+}
+
+/// What becomes of the thread when a message arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadDecision {
+    /// The session lives: the message joins its conversation.
+    Join { call_id: CallId, message: NextMessage },
+    /// No session lives: a fresh conversation starts. The one that expired is closed for good, so
+    /// that a clock set back cannot bring it to life beside the new one.
+    Start { close: Option<Closed>, message: NextMessage },
+}
+
+/// Where the message stands in its thread and until when the session then lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextMessage {
+    pub index: u32,
+    pub at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    pub call_id: CallId,
+    pub ended_at: Timestamp,
+}
+
+/// Decides for a message taken at `now`. `bound` is the conversation that the session names.
+pub fn decide_thread(bound: Option<(CallId, &Call)>, now: Timestamp, ttl_seconds: u64) -> ThreadDecision {
+    match bound {
+        Some((call_id, call)) if lives(call, now) => {
+            // Two requests may reach the store in the other order than they were taken in, and a
+            // clock may be set back: a thread's time never runs backwards.
+            let at = now.max(call.last_activity);
+            let index = call.message_count + 1;
+            ThreadDecision::Join { call_id, message: next(index, at, ttl_seconds) }
+        }
+        bound => ThreadDecision::Start {
+            close: bound.and_then(|(call_id, call)| close(call_id, call)),
+            message: next(1, now, ttl_seconds),
+        },
+    }
+}
+
+/// Whether new messages still join this conversation at `now`.
+pub fn lives(call: &Call, now: Timestamp) -> bool {
+    // The id plays no part in the status.
+    call.is_conversation() && call.conversation(CallId(0)).status(now) == ConversationStatus::Active
+}
+
+fn close(call_id: CallId, call: &Call) -> Option<Closed> {
+    let ended_at = call.expires_at.filter(|_| call.ended_at.is_none())?;
+    Some(Closed { call_id, ended_at })
+}
+
+fn next(index: u32, at: Timestamp, ttl_seconds: u64) -> NextMessage {
+    NextMessage { index, at, expires_at: at.plus_seconds(ttl_seconds) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::call::{Channel, Direction, JsonText};
+
+    fn thread(last_activity: i64, expires_at: i64) -> Call {
+        Call {
+            channel: Channel::Sms,
+            direction: Direction::Inbound,
+            assistant_id: AssistantId(1),
+            customer: Address::parse("+15559876543").unwrap(),
+            our_number: Address::parse("+15551234567").unwrap(),
+            message_count: 3,
+            started_at: Timestamp(0),
+            last_activity: Timestamp(last_activity),
+            expires_at: Some(Timestamp(expires_at)),
+            ended_at: None,
+            duration_seconds: None,
+            voice_status: None,
+            meta: JsonText::default(),
+            archived: false,
+        }
+    }
+
+    fn joins(call: &Call, now: i64) -> bool {
+        let decision = decide_thread(Some((CallId(7), call)), Timestamp(now), 60);
+        matches!(decision, ThreadDecision::Join { .. })
+    }
+
+    #[test]
+    fn a_session_lives_until_the_microsecond_before_its_expiry() {
+        let call = thread(1_000, 2_000);
+        for (now, joined) in [(1_000, true), (1_999, true), (2_000, false), (2_001, false)] {
+            assert_eq!(joins(&call, now), joined, "at {now}");
+        }
+    }
+
+    #[test]
+    fn an_ended_or_archived_conversation_is_never_joined() {
+        let ended = Call { ended_at: Some(Timestamp(1_500)), ..thread(1_000, 2_000) };
+        let archived = Call { archived: true, ..thread(1_000, 2_000) };
+        assert!(!joins(&ended, 1_200));
+        assert!(!joins(&archived, 1_200));
+    }
+
+    #[test]
+    fn time_never_runs_backwards_in_a_thread() {
+        let call = thread(1_000, 2_000);
+        let decision = decide_thread(Some((CallId(7), &call)), Timestamp(400), 1);
+        let message = NextMessage { index: 4, at: Timestamp(1_000), expires_at: Timestamp(1_001_000) };
+        assert_eq!(decision, ThreadDecision::Join { call_id: CallId(7), message });
+    }
+
+    #[test]
+    fn a_fresh_start_closes_what_expired_at_its_expiry() {
+        let call = thread(1_000, 2_000);
+        let decision = decide_thread(Some((CallId(7), &call)), Timestamp(9_000), 1);
+        let message = NextMessage { index: 1, at: Timestamp(9_000), expires_at: Timestamp(1_009_000) };
+        let close = Some(Closed { call_id: CallId(7), ended_at: Timestamp(2_000) });
+        assert_eq!(decision, ThreadDecision::Start { close, message });
+    }
+}

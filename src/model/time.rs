@@ -1,0 +1,182 @@
+//! Points in time: microseconds since 1970, UTC. Parsing and printing as the contract has them.
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+
+/// A moment in microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z: what four digits of year can print.
+    pub const MIN: Timestamp = Timestamp(-62_135_596_800 * MICROS_PER_SECOND);
+    pub const MAX: Timestamp = Timestamp(253_402_300_800 * MICROS_PER_SECOND - 1);
+
+    pub fn from_unix_seconds(seconds: i64) -> Timestamp {
+        Timestamp(seconds.saturating_mul(MICROS_PER_SECOND)).clamp(Self::MIN, Self::MAX)
+    }
+
+    pub fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(MICROS_PER_SECOND)
+    }
+
+    /// `seconds` later, at most [`Timestamp::MAX`].
+    pub fn plus_seconds(self, seconds: u64) -> Timestamp {
+        let micros = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(MICROS_PER_SECOND);
+        Timestamp(self.0.saturating_add(micros)).min(Self::MAX)
+    }
+
+    /// `seconds` earlier, at least [`Timestamp::MIN`].
+    pub fn minus_seconds(self, seconds: u64) -> Timestamp {
+        let micros = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(MICROS_PER_SECOND);
+        Timestamp(self.0.saturating_sub(micros)).max(Self::MIN)
+    }
+
+    /// RFC 3339 with any offset, a naive time (taken as UTC), or a date (its start).
+    /// A space before the offset is read as the `+` that a query string lost.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        parse_time(text).or_else(|| parse_date(text))
+    }
+
+    /// As [`Timestamp::parse`], but a date means the last microsecond of its day.
+    pub fn parse_upper(text: &str) -> Option<Timestamp> {
+        parse_time(text).or_else(|| parse_date(text).map(|day| Timestamp(day.0 + MICROS_PER_DAY - 1)))
+    }
+
+    /// Appends `2026-04-30T10:00:00Z`, or with six digits of fraction when there is one.
+    pub fn write(self, out: &mut Vec<u8>) {
+        let moment = DateTime::from_timestamp_micros(self.clamp(Self::MIN, Self::MAX).0)
+            .unwrap_or_default()
+            .naive_utc();
+        let year = u32::try_from(moment.year()).unwrap_or(0);
+        digits(out, year, 4);
+        for (mark, value) in [
+            (b'-', moment.month()),
+            (b'-', moment.day()),
+            (b'T', moment.hour()),
+            (b':', moment.minute()),
+            (b':', moment.second()),
+        ] {
+            out.push(mark);
+            digits(out, value, 2);
+        }
+        let micros = moment.nanosecond() / 1_000;
+        if micros > 0 {
+            out.push(b'.');
+            digits(out, micros, 6);
+        }
+        out.push(b'Z');
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(27);
+        self.write(&mut text);
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+fn digits(out: &mut Vec<u8>, value: u32, width: usize) {
+    let start = out.len();
+    out.resize(start + width, b'0');
+    let mut rest = value;
+    for place in out[start..].iter_mut().rev() {
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+}
+
+fn parse_time(text: &str) -> Option<Timestamp> {
+    // "2026-04-30 10:00:00" keeps its space in the middle; only a later one can be a lost '+'.
+    let mut text = text.trim().to_owned();
+    if let Some(space) = text.rfind(' ').filter(|&at| at > 10) {
+        text.replace_range(space..=space, "+");
+    }
+    let micros = match DateTime::parse_from_rfc3339(&text) {
+        Ok(moment) => moment.timestamp_micros(),
+        Err(_) => ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
+            .iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok())?
+            .and_utc()
+            .timestamp_micros(),
+    };
+    in_range(micros)
+}
+
+fn parse_date(text: &str) -> Option<Timestamp> {
+    let day = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()?;
+    in_range(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp_micros())
+}
+
+fn in_range(micros: i64) -> Option<Timestamp> {
+    Some(Timestamp(micros)).filter(|time| (Timestamp::MIN..=Timestamp::MAX).contains(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn times_are_read_in_every_promised_form() {
+        for (text, printed) in [
+            ("2026-04-30T10:00:00Z", "2026-04-30T10:00:00Z"),
+            ("2026-04-30T12:00:00+02:00", "2026-04-30T10:00:00Z"),
+            ("2026-04-30T12:00:00 02:00", "2026-04-30T10:00:00Z"),
+            ("2026-04-30T10:00:00", "2026-04-30T10:00:00Z"),
+            ("2026-04-30 10:00:00.5", "2026-04-30T10:00:00.500000Z"),
+            ("2026-04-30T10:00", "2026-04-30T10:00:00Z"),
+            ("2026-04-30", "2026-04-30T00:00:00Z"),
+            ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z"),
+            ("0001-01-01", "0001-01-01T00:00:00Z"),
+        ] {
+            let time = Timestamp::parse(text).map(|time| time.to_string());
+            assert_eq!(time.as_deref(), Some(printed), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_date_as_upper_bound_is_its_last_microsecond() {
+        let end = Timestamp::parse_upper("2026-04-30").map(|time| time.to_string());
+        assert_eq!(end.as_deref(), Some("2026-04-30T23:59:59.999999Z"));
+        let time = Timestamp::parse_upper("2026-04-30T10:00:00Z").map(|time| time.to_string());
+        assert_eq!(time.as_deref(), Some("2026-04-30T10:00:00Z"));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "abc",
+            "2026-13-01",
+            "2026-02-30",
+            "10000-01-01",
+            "0000-01-01",
+            "1777540800",
+            "2026-04-30T25:00:00Z",
+            "2026-04-30T10:00:00+99:00",
+        ] {
+            assert_eq!(Timestamp::parse(text), None, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read_back(micros in Timestamp::MIN.0..=Timestamp::MAX.0) {
+            let time = Timestamp(micros);
+            prop_assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
+        }
+
+        #[test]
+        fn printed_whole_seconds_sort_as_the_times_do(a in 0i64..4_000_000_000, b in 0i64..4_000_000_000) {
+            let (a, b) = (Timestamp::from_unix_seconds(a), Timestamp::from_unix_seconds(b));
+            prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Organizations, users, API keys: the commands that make and change them.
+
+use super::directory::DirectoryChange;
+use super::error::ReadError;
+use super::key;
+use super::record;
+use super::snapshot::{self, Snapshot};
+use super::transaction::{Command, Tx, TxError};
+use crate::model::account::{ApiKey, KeyHash, Organization, PasswordHash, Role, User};
+use crate::model::feed::FeedEvent;
+use crate::model::ids::{ApiKeyId, OrganizationId, UserId};
+use crate::model::time::Timestamp;
+use redb::{ReadableTable, ReadableTableMetadata};
+
+/// The first organization with its admin and an API key, in a database that has none.
+#[derive(Clone, Debug)]
+pub struct Bootstrap {
+    pub now: Timestamp,
+    pub organization: Organization,
+    pub admin: User,
+    pub key: NewApiKey,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bootstrapped {
+    Made {
+        organization: OrganizationId,
+        admin: UserId,
+        key: ApiKeyId,
+    },
+    /// There is an organization already; nothing was changed.
+    AlreadyThere,
+}
+
+impl Command for Bootstrap {
+    type Outcome = Bootstrapped;
+    const NAME: &'static str = "bootstrap";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Bootstrapped, TxError> {
+        if tx.tables.organizations.len()? > 0 {
+            return Ok(Bootstrapped::AlreadyThere);
+        }
+        let organization = OrganizationId(1);
+        let (tables, bytes) = tx.encoded(&self.organization);
+        tables.organizations.insert(&key::organization(organization), bytes)?;
+        let change = DirectoryChange::Organization(organization, self.organization.clone());
+        tx.changes.push(change);
+        tx.append_feed(organization, self.now, FeedEvent::OrganizationCreated)?;
+
+        let sequences = tx.sequences(organization)?;
+        sequences.user += 1;
+        let admin = UserId(sequences.user);
+        put_user(tx, organization, admin, &self.admin, self.now)?;
+        let key = insert_key(tx, organization, admin, &self.key, self.now)?;
+        Ok(Bootstrapped::Made { organization, admin, key })
+    }
+}
+
+/// Sets a user's password.
+#[derive(Clone, Debug)]
+pub struct SetPassword {
+    pub organization: OrganizationId,
+    pub user_id: UserId,
+    pub password: PasswordHash,
+    pub now: Timestamp,
+}
+
+impl Command for SetPassword {
+    /// False: there is no such user.
+    type Outcome = bool;
+    const NAME: &'static str = "set_password";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
+        let key = key::serial(self.organization, self.user_id.0);
+        let stored = tx.tables.users.get(&key)?.map(|bytes| record::decode::<User>("users", bytes.value()));
+        let Some(user) = stored.transpose()? else {
+            return Ok(false);
+        };
+        let user = User { password: Some(self.password.clone()), updated_at: self.now, ..user };
+        put_user(tx, self.organization, self.user_id, &user, self.now)?;
+        Ok(true)
+    }
+}
+
+/// A key that is to be made. Its secret was shown to its owner and is not known here.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    pub name: String,
+    pub key_prefix: String,
+    pub hash: KeyHash,
+    pub role: Role,
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateApiKey {
+    pub organization: OrganizationId,
+    pub user_id: UserId,
+    pub key: NewApiKey,
+    pub now: Timestamp,
+}
+
+impl Command for CreateApiKey {
+    type Outcome = ApiKeyId;
+    const NAME: &'static str = "create_api_key";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<ApiKeyId, TxError> {
+        insert_key(tx, self.organization, self.user_id, &self.key, self.now)
+    }
+}
+
+/// Ends a key. With the answer it is refused everywhere.
+#[derive(Clone, Debug)]
+pub struct RevokeApiKey {
+    pub organization: OrganizationId,
+    pub key_id: ApiKeyId,
+    pub now: Timestamp,
+}
+
+impl Command for RevokeApiKey {
+    /// False: there is no such key, or it was revoked before.
+    type Outcome = bool;
+    const NAME: &'static str = "revoke_api_key";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
+        let key = key::serial(self.organization, self.key_id.0);
+        let stored =
+            tx.tables.api_keys.get(&key)?.map(|bytes| record::decode::<ApiKey>("api_keys", bytes.value()));
+        let Some(stored) = stored.transpose()?.filter(|key| key.revoked_at.is_none()) else {
+            return Ok(false);
+        };
+        let revoked = ApiKey { revoked_at: Some(self.now), updated_at: self.now, ..stored };
+        put_key(tx, self.organization, self.key_id, &revoked, self.now)?;
+        Ok(true)
+    }
+}
+
+fn put_user(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    id: UserId,
+    user: &User,
+    now: Timestamp,
+) -> Result<(), TxError> {
+    let (tables, bytes) = tx.encoded(user);
+    tables.users.insert(&key::serial(organization, id.0), bytes)?;
+    tx.append_feed(organization, now, FeedEvent::UserChanged(id))
+}
+
+fn insert_key(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    user_id: UserId,
+    new: &NewApiKey,
+    now: Timestamp,
+) -> Result<ApiKeyId, TxError> {
+    let sequences = tx.sequences(organization)?;
+    sequences.api_key += 1;
+    let id = ApiKeyId(sequences.api_key);
+    let key = ApiKey {
+        user_id,
+        name: new.name.clone(),
+        key_prefix: new.key_prefix.clone(),
+        hash: new.hash,
+        role: new.role,
+        created_at: now,
+        updated_at: now,
+        expires_at: new.expires_at,
+        revoked_at: None,
+    };
+    put_key(tx, organization, id, &key, now)?;
+    Ok(id)
+}
+
+fn put_key(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    id: ApiKeyId,
+    api_key: &ApiKey,
+    now: Timestamp,
+) -> Result<(), TxError> {
+    let (tables, bytes) = tx.encoded(api_key);
+    tables.api_keys.insert(&key::serial(organization, id.0), bytes)?;
+    tx.changes.push(DirectoryChange::ApiKey(organization, id, api_key.clone()));
+    tx.append_feed(organization, now, FeedEvent::ApiKeyChanged(id))
+}
+
+impl Snapshot {
+    /// Every user of the organization, by id.
+    pub fn users(&self, organization: OrganizationId) -> Result<Vec<(UserId, User)>, ReadError> {
+        let users = snapshot::all("users", &self.tables.users, organization)?;
+        Ok(users.into_iter().map(|(id, user)| (UserId(id), user)).collect())
+    }
+
+    /// Every key of the organization, revoked ones too, by id.
+    pub fn api_keys(&self, organization: OrganizationId) -> Result<Vec<(ApiKeyId, ApiKey)>, ReadError> {
+        let keys = snapshot::all("api_keys", &self.tables.api_keys, organization)?;
+        Ok(keys.into_iter().map(|(id, key)| (ApiKeyId(id), key)).collect())
+    }
+}

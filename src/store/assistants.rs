@@ -1,0 +1,173 @@
+//! Assistants and phone numbers: the commands that make and change them, and their reads.
+
+use super::directory::DirectoryChange;
+use super::error::ReadError;
+use super::key;
+use super::record;
+use super::snapshot::{self, Snapshot};
+use super::transaction::{Command, Tx, TxError};
+use crate::model::address::Address;
+use crate::model::assistant::{Assistant, PhoneNumber};
+use crate::model::feed::FeedEvent;
+use crate::model::ids::{AssistantId, OrganizationId, PhoneNumberId};
+use crate::model::message_log::Provider;
+use crate::model::time::Timestamp;
+use redb::ReadableTable;
+
+#[derive(Clone, Debug)]
+pub struct CreateAssistant {
+    pub organization: OrganizationId,
+    pub assistant: Assistant,
+}
+
+impl Command for CreateAssistant {
+    type Outcome = AssistantId;
+    const NAME: &'static str = "create_assistant";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<AssistantId, TxError> {
+        let sequences = tx.sequences(self.organization)?;
+        sequences.assistant += 1;
+        let id = AssistantId(sequences.assistant);
+        put_assistant(tx, self.organization, id, &self.assistant)?;
+        let at = self.assistant.created_at;
+        tx.append_feed(self.organization, at, FeedEvent::AssistantChanged(id))?;
+        Ok(id)
+    }
+}
+
+pub(super) fn put_assistant(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    id: AssistantId,
+    assistant: &Assistant,
+) -> Result<(), TxError> {
+    let (tables, bytes) = tx.encoded(assistant);
+    tables.assistants.insert(&key::serial(organization, id.0), bytes)?;
+    let name = assistant.name.as_str().into();
+    tx.changes.push(DirectoryChange::AssistantName(organization, id, name));
+    Ok(())
+}
+
+/// Gives a number to an assistant, whether the number is new or another assistant had it.
+#[derive(Clone, Debug)]
+pub struct AssignNumber {
+    pub organization: OrganizationId,
+    pub number: Address,
+    pub assistant_id: AssistantId,
+    pub provider: Provider,
+    /// `None` keeps the name that a known number has.
+    pub friendly_name: Option<String>,
+    pub now: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AssignNumberOutcome {
+    Assigned(PhoneNumber),
+    NoSuchAssistant,
+}
+
+impl Command for AssignNumber {
+    type Outcome = AssignNumberOutcome;
+    const NAME: &'static str = "assign_number";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<AssignNumberOutcome, TxError> {
+        let assistant = key::serial(self.organization, self.assistant_id.0);
+        if tx.tables.assistants.get(&assistant)?.is_none() {
+            return Ok(AssignNumberOutcome::NoSuchAssistant);
+        }
+        let known = phone_number(tx, self.organization, &self.number)?;
+        let number = match known {
+            Some(known) => PhoneNumber {
+                provider: self.provider,
+                assistant_id: Some(self.assistant_id),
+                friendly_name: self.friendly_name.clone().or(known.friendly_name),
+                is_active: true,
+                updated_at: self.now,
+                ..known
+            },
+            None => PhoneNumber {
+                id: next_number_id(tx, self.organization)?,
+                provider: self.provider,
+                assistant_id: Some(self.assistant_id),
+                friendly_name: self.friendly_name.clone(),
+                is_active: true,
+                created_at: self.now,
+                updated_at: self.now,
+            },
+        };
+        put_number(tx, self.organization, &self.number, &number)?;
+        tx.append_feed(self.organization, self.now, FeedEvent::PhoneNumberChanged(number.id))?;
+        Ok(AssignNumberOutcome::Assigned(number))
+    }
+}
+
+pub(super) fn next_number_id(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+) -> Result<PhoneNumberId, TxError> {
+    let sequences = tx.sequences(organization)?;
+    sequences.phone_number += 1;
+    Ok(PhoneNumberId(sequences.phone_number))
+}
+
+pub(super) fn phone_number(
+    tx: &Tx<'_>,
+    organization: OrganizationId,
+    number: &Address,
+) -> Result<Option<PhoneNumber>, TxError> {
+    let key = key::address(organization, number);
+    let stored = tx.tables.phone_numbers.get(key.as_slice())?;
+    Ok(stored.map(|bytes| record::decode("phone_numbers", bytes.value())).transpose()?)
+}
+
+pub(super) fn put_number(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    address: &Address,
+    number: &PhoneNumber,
+) -> Result<(), TxError> {
+    let key = key::address(organization, address);
+    let (tables, bytes) = tx.encoded(number);
+    tables.phone_numbers.insert(key.as_slice(), bytes)?;
+    tx.changes.push(DirectoryChange::PhoneNumber(organization, address.clone()));
+    Ok(())
+}
+
+impl Snapshot {
+    pub fn assistant(
+        &self,
+        organization: OrganizationId,
+        id: AssistantId,
+    ) -> Result<Option<Assistant>, ReadError> {
+        snapshot::get("assistants", &self.tables.assistants, organization, id.0)
+    }
+
+    /// Every assistant of the organization, by id.
+    pub fn assistants(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Vec<(AssistantId, Assistant)>, ReadError> {
+        let assistants = snapshot::all("assistants", &self.tables.assistants, organization)?;
+        Ok(assistants.into_iter().map(|(id, assistant)| (AssistantId(id), assistant)).collect())
+    }
+
+    /// Every number of the organization, in the order of the numbers.
+    pub fn phone_numbers(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Vec<(Address, PhoneNumber)>, ReadError> {
+        let (from, to) = key::starting_with(&key::organization(organization));
+        self.tables
+            .phone_numbers
+            .range(from.as_slice()..=to.as_slice())?
+            .map(|row| {
+                let (key, bytes) = row?;
+                let number = key::address_of(key.value()).ok_or_else(|| ReadError::Damaged {
+                    table: "phone_numbers",
+                    reason: "the key is no number".to_owned(),
+                })?;
+                Ok((number, record::decode("phone_numbers", bytes.value())?))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,134 @@
+//! Reads of conversations and their messages.
+
+use super::error::ReadError;
+use super::key::{self, ThreadKey, ThreadPart};
+use super::record;
+use super::sequences::{Count, Sequences};
+use super::snapshot::Snapshot;
+use crate::model::address::{Address, AddressQuery};
+use crate::model::call::{Call, Conversation, ConversationFilter, ConversationStatus};
+use crate::model::ids::{CallId, OrganizationId};
+use crate::model::message::{Message, MessageRange};
+use crate::model::page::{Page, Pager, Turn};
+use crate::model::time::Timestamp;
+
+impl Snapshot {
+    /// Visits a page of the conversations that match, newest activity first, ties by id downwards.
+    pub fn list_conversations(
+        &self,
+        organization: OrganizationId,
+        filter: &ConversationFilter,
+        page: Page,
+        now: Timestamp,
+        mut visit: impl FnMut(&Conversation<'_>),
+    ) -> Result<(), ReadError> {
+        if filter.is_empty() && page.skip >= self.conversation_count(organization)? {
+            return Ok(());
+        }
+        if let Some(AddressQuery::Exactly(customer)) = &filter.customer {
+            return self.list_of_customer(organization, customer, filter, page, now, visit);
+        }
+        let oldest = self.oldest_activity(organization, filter, now)?;
+        let mut pager = Pager::new(page);
+        let range = key::activity_range(organization);
+        let rows = self.tables.activity.range::<&key::ActivityKey>(range.start()..=range.end())?;
+        for row in rows {
+            let (key, bytes) = row?;
+            let row = record::decode_activity(key::activity_parts(key.value()), bytes.value())?;
+            if row.last_activity < oldest {
+                break;
+            }
+            if filter.matches(&row, now) && pager.turn() == Turn::Take {
+                visit(&row);
+            }
+            if pager.is_full() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// No row older than this can match: nothing starts after its last activity, and no session
+    /// lives longer than the longest TTL there ever was.
+    fn oldest_activity(
+        &self,
+        organization: OrganizationId,
+        filter: &ConversationFilter,
+        now: Timestamp,
+    ) -> Result<Timestamp, ReadError> {
+        let from = filter.started_from.unwrap_or(Timestamp::MIN);
+        if filter.status != Some(ConversationStatus::Active) {
+            return Ok(from);
+        }
+        let stored = self.tables.sequences.get(&key::organization(organization))?;
+        let sequences = match stored {
+            Some(bytes) => record::decode("sequences", bytes.value())?,
+            None => Sequences::default(),
+        };
+        Ok(from.max(now.minus_seconds(sequences.longest_ttl_seconds)))
+    }
+
+    /// One whole number: its records are few, and found by the customer's index.
+    fn list_of_customer(
+        &self,
+        organization: OrganizationId,
+        customer: &Address,
+        filter: &ConversationFilter,
+        page: Page,
+        now: Timestamp,
+        mut visit: impl FnMut(&Conversation<'_>),
+    ) -> Result<(), ReadError> {
+        let (from, to) = key::starting_with(&key::address(organization, customer));
+        let mut found = Vec::new();
+        for row in self.tables.calls_by_customer.range(from.as_slice()..=to.as_slice())? {
+            let id = key::customer_call(row?.0.value());
+            let Some(call) = self.call(organization, id)?.filter(Call::is_conversation) else {
+                continue;
+            };
+            if filter.matches(&call.conversation(id), now) {
+                found.push((id, call));
+            }
+        }
+        found.sort_by(|(a_id, a), (b_id, b)| b.last_activity.cmp(&a.last_activity).then(b_id.cmp(a_id)));
+        let mut pager = Pager::new(page);
+        for (id, call) in &found {
+            if pager.turn() == Turn::Take {
+                visit(&call.conversation(*id));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many conversations the list has without a filter.
+    pub fn conversation_count(&self, organization: OrganizationId) -> Result<u64, ReadError> {
+        let key = key::count(organization, Count::Conversations as u8, 0);
+        Ok(self.tables.counts.get(&key)?.map_or(0, |count| count.value()))
+    }
+
+    /// A call record of either channel, archived ones too.
+    pub fn call(&self, organization: OrganizationId, id: CallId) -> Result<Option<Call>, ReadError> {
+        let stored = self.tables.threads.get(&key::head(organization, id))?;
+        stored.map(|bytes| record::decode("threads", bytes.value())).transpose()
+    }
+
+    /// Visits messages of a thread in the order of their index. The caller has made sure that the
+    /// conversation is there.
+    pub fn messages(
+        &self,
+        organization: OrganizationId,
+        call: CallId,
+        range: MessageRange,
+        mut visit: impl FnMut(u32, &Message<'_>),
+    ) -> Result<(), ReadError> {
+        let Some((first, last)) = range.indexes() else {
+            return Ok(());
+        };
+        let key = |index: u32| key::thread(organization, call, ThreadPart::Message, u64::from(index));
+        for row in self.tables.threads.range::<&ThreadKey>(&key(first)..=&key(last))? {
+            let (key, bytes) = row?;
+            let index = u32::try_from(key::thread_number(key.value())).unwrap_or(u32::MAX);
+            visit(index, &record::decode("threads", bytes.value())?);
+        }
+        Ok(())
+    }
+}

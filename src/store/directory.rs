@@ -1,0 +1,147 @@
+//! What every request asks for and little of it changes: API keys, the names of assistants, whose
+//! number a number is. Held in memory, read at start, changed by the writer once a commit is
+//! durable and before its caller is told, so a revoked key is refused from its answer on.
+
+use super::error::ReadError;
+use super::key;
+use super::record;
+use super::tables::ReadTables;
+use crate::model::account::{ApiKey, KeyHash, Organization};
+use crate::model::address::Address;
+use crate::model::assistant::Assistant;
+use crate::model::ids::{ApiKeyId, AssistantId, OrganizationId};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The names of one organization's assistants.
+pub type AssistantNames = HashMap<AssistantId, Arc<str>>;
+
+/// A key and whose it is.
+#[derive(Clone, Debug)]
+pub struct KeyOwner {
+    pub organization: OrganizationId,
+    pub key_id: ApiKeyId,
+    pub key: Arc<ApiKey>,
+}
+
+/// An organization that has a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumberOwner {
+    pub organization: OrganizationId,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum DirectoryChange {
+    Organization(OrganizationId, Organization),
+    ApiKey(OrganizationId, ApiKeyId, ApiKey),
+    AssistantName(OrganizationId, AssistantId, Arc<str>),
+    PhoneNumber(OrganizationId, Address),
+}
+
+#[derive(Default)]
+pub struct Directory {
+    entries: RwLock<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    organizations: BTreeMap<OrganizationId, Arc<Organization>>,
+    keys: HashMap<KeyHash, KeyOwner>,
+    names: HashMap<OrganizationId, Arc<AssistantNames>>,
+    numbers: HashMap<Address, BTreeSet<OrganizationId>>,
+}
+
+impl Directory {
+    pub(super) fn load(&self, tables: &ReadTables) -> Result<(), ReadError> {
+        let mut entries = Entries::default();
+        for row in tables.organizations.range::<&[u8; 4]>(..)? {
+            let (key, bytes) = row?;
+            let organization = OrganizationId(u32::from_be_bytes(*key.value()));
+            let value = record::decode("organizations", bytes.value())?;
+            entries.apply(DirectoryChange::Organization(organization, value));
+        }
+        for row in tables.api_keys.range::<&key::SerialKey>(..)? {
+            let (key, bytes) = row?;
+            let id = ApiKeyId(key::serial_id(key.value()));
+            let value = record::decode("api_keys", bytes.value())?;
+            entries.apply(DirectoryChange::ApiKey(key::organization_of(key.value()), id, value));
+        }
+        for row in tables.assistants.range::<&key::SerialKey>(..)? {
+            let (key, bytes) = row?;
+            let id = AssistantId(key::serial_id(key.value()));
+            let value: Assistant = record::decode("assistants", bytes.value())?;
+            let name = value.name.as_str().into();
+            entries.apply(DirectoryChange::AssistantName(key::organization_of(key.value()), id, name));
+        }
+        for row in tables.phone_numbers.range::<&[u8]>(..)? {
+            let (key, _) = row?;
+            if let Some(number) = key::address_of(key.value()) {
+                entries.apply(DirectoryChange::PhoneNumber(key::organization_of(key.value()), number));
+            }
+        }
+        *self.write() = entries;
+        Ok(())
+    }
+
+    pub(super) fn apply(&self, changes: Vec<DirectoryChange>) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut entries = self.write();
+        for change in changes {
+            entries.apply(change);
+        }
+    }
+
+    /// The key with this hash, revoked and expired ones too: the caller knows the time.
+    pub fn key(&self, hash: &KeyHash) -> Option<KeyOwner> {
+        self.read().keys.get(hash).cloned()
+    }
+
+    pub fn assistant_names(&self, organization: OrganizationId) -> Arc<AssistantNames> {
+        self.read().names.get(&organization).cloned().unwrap_or_default()
+    }
+
+    /// The organizations that have this number, the oldest first.
+    pub fn number_owners(&self, number: &Address) -> Vec<NumberOwner> {
+        let entries = self.read();
+        let owners = entries.numbers.get(number).into_iter().flatten();
+        owners.map(|&organization| NumberOwner { organization }).collect()
+    }
+
+    /// Every organization, the oldest first.
+    pub fn organizations(&self) -> Vec<(OrganizationId, Arc<Organization>)> {
+        let entries = self.read();
+        entries.organizations.iter().map(|(id, organization)| (*id, organization.clone())).collect()
+    }
+
+    // A panic while the lock is held leaves each entry whole: they are inserted one by one.
+    fn read(&self) -> RwLockReadGuard<'_, Entries> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn apply(&mut self, change: DirectoryChange) {
+        match change {
+            DirectoryChange::Organization(id, organization) => {
+                self.organizations.insert(id, Arc::new(organization));
+            }
+            DirectoryChange::ApiKey(organization, key_id, key) => {
+                let owner = KeyOwner { organization, key_id, key: Arc::new(key) };
+                self.keys.insert(owner.key.hash, owner);
+            }
+            DirectoryChange::AssistantName(organization, id, name) => {
+                let names = self.names.entry(organization).or_default();
+                Arc::make_mut(names).insert(id, name);
+            }
+            DirectoryChange::PhoneNumber(organization, number) => {
+                self.numbers.entry(number).or_default().insert(organization);
+            }
+        }
+    }
+}

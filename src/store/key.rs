@@ -1,0 +1,241 @@
+//! Order-preserving keys: fixed-width big-endian numbers, organization first. Descending parts are
+//! complemented. Addresses end in a zero byte, which none contains, so a prefix is a prefix.
+
+use crate::model::address::Address;
+use crate::model::ids::{AssistantId, CallId, OrganizationId};
+use crate::model::session::SessionKey;
+use crate::model::time::Timestamp;
+use std::ops::RangeInclusive;
+
+/// What a row of the `threads` table is. The order is the order within a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum ThreadPart {
+    /// The call record itself; number 0.
+    Head = 0,
+    /// A link to a message log; number = its id.
+    Log = 1,
+    /// A link to an audit entry; number = its id.
+    Audit = 2,
+    /// A message; number = its index.
+    Message = 3,
+}
+
+pub(super) type ThreadKey = [u8; 21];
+pub(super) type ActivityKey = [u8; 20];
+/// Organization and an id that counts up: rows are appended.
+pub(super) type SerialKey = [u8; 12];
+pub(super) type DedupeKey = [u8; 22];
+pub(super) type CountKey = [u8; 13];
+
+fn concat<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut key = [0; N];
+    let mut at = 0;
+    for part in parts {
+        key[at..at + part.len()].copy_from_slice(part);
+        at += part.len();
+    }
+    debug_assert_eq!(at, N, "the parts fill the key");
+    key
+}
+
+/// Signed numbers in the order of unsigned ones.
+fn ordered(time: Timestamp) -> u64 {
+    time.0.cast_unsigned() ^ (1 << 63)
+}
+
+pub(super) fn organization(id: OrganizationId) -> [u8; 4] {
+    id.0.to_be_bytes()
+}
+
+/// The organization that any key starts with.
+pub(super) fn organization_of(key: &[u8]) -> OrganizationId {
+    let mut id = [0; 4];
+    id.copy_from_slice(&key[..4]);
+    OrganizationId(u32::from_be_bytes(id))
+}
+
+pub(super) fn serial(organization: OrganizationId, id: u64) -> SerialKey {
+    concat(&[&organization.0.to_be_bytes(), &id.to_be_bytes()])
+}
+
+pub(super) fn serial_range(organization: OrganizationId) -> RangeInclusive<SerialKey> {
+    serial(organization, 0)..=serial(organization, u64::MAX)
+}
+
+pub(super) fn serial_id(key: &SerialKey) -> u64 {
+    last_u64(key)
+}
+
+pub(super) fn thread(organization: OrganizationId, call: CallId, part: ThreadPart, number: u64) -> ThreadKey {
+    concat(&[&organization.0.to_be_bytes(), &call.0.to_be_bytes(), &[part as u8], &number.to_be_bytes()])
+}
+
+pub(super) fn head(organization: OrganizationId, call: CallId) -> ThreadKey {
+    thread(organization, call, ThreadPart::Head, 0)
+}
+
+pub(super) fn thread_number(key: &ThreadKey) -> u64 {
+    last_u64(key)
+}
+
+/// Newest activity first, then the greater id.
+pub(super) fn activity(organization: OrganizationId, last_activity: Timestamp, call: CallId) -> ActivityKey {
+    concat(&[
+        &organization.0.to_be_bytes(),
+        &(!ordered(last_activity)).to_be_bytes(),
+        &(!call.0).to_be_bytes(),
+    ])
+}
+
+pub(super) fn activity_range(organization: OrganizationId) -> RangeInclusive<ActivityKey> {
+    let org = organization.0.to_be_bytes();
+    concat(&[&org, &[0; 16]])..=concat(&[&org, &[0xff; 16]])
+}
+
+pub(super) fn activity_parts(key: &ActivityKey) -> (Timestamp, CallId) {
+    let mut time = [0; 8];
+    time.copy_from_slice(&key[4..12]);
+    let time = !u64::from_be_bytes(time) ^ (1 << 63);
+    (Timestamp(time.cast_signed()), CallId(!last_u64(key)))
+}
+
+fn last_u64(key: &[u8]) -> u64 {
+    let mut number = [0; 8];
+    number.copy_from_slice(&key[key.len() - 8..]);
+    u64::from_be_bytes(number)
+}
+
+pub(super) fn address(organization: OrganizationId, address: &Address) -> Vec<u8> {
+    let mut key = organization.0.to_be_bytes().to_vec();
+    push_address(&mut key, address);
+    key
+}
+
+/// The address that a key of [`address`] was made of.
+pub(super) fn address_of(key: &[u8]) -> Option<Address> {
+    let text = key.get(4..)?.split(|byte| *byte == 0).next()?;
+    Address::parse(std::str::from_utf8(text).ok()?).ok()
+}
+
+fn push_address(key: &mut Vec<u8>, address: &Address) {
+    key.extend_from_slice(address.as_str().as_bytes());
+    key.push(0);
+}
+
+pub(super) fn session(organization: OrganizationId, session: &SessionKey) -> Vec<u8> {
+    let mut key = address(organization, &session.customer);
+    key.extend_from_slice(&session.assistant_id.0.to_be_bytes());
+    push_address(&mut key, &session.our_number);
+    key
+}
+
+/// A customer's call records with one assistant, newest start first, then the greater id.
+pub(super) fn customer(
+    organization: OrganizationId,
+    customer: &Address,
+    assistant: AssistantId,
+    started_at: Timestamp,
+    call: CallId,
+) -> Vec<u8> {
+    let mut key = address(organization, customer);
+    key.extend_from_slice(&assistant.0.to_be_bytes());
+    key.extend_from_slice(&(!ordered(started_at)).to_be_bytes());
+    key.extend_from_slice(&(!call.0).to_be_bytes());
+    key
+}
+
+pub(super) fn customer_call(key: &[u8]) -> CallId {
+    CallId(!last_u64(key))
+}
+
+/// The keys that start with `prefix`.
+pub(super) fn starting_with(prefix: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut end = prefix.to_vec();
+    // Nothing that follows a prefix here is longer than 64 bytes.
+    end.extend_from_slice(&[0xff; 64]);
+    (prefix.to_vec(), end)
+}
+
+pub(super) fn dedupe(organization: OrganizationId, bucket: u16, digest: &[u8; 16]) -> DedupeKey {
+    concat(&[&organization.0.to_be_bytes(), &bucket.to_be_bytes(), digest])
+}
+
+pub(super) fn count(organization: OrganizationId, kind: u8, block: u64) -> CountKey {
+    concat(&[&organization.0.to_be_bytes(), &[kind], &block.to_be_bytes()])
+}
+
+pub(super) fn job(organization: OrganizationId, uuid: [u8; 16]) -> [u8; 20] {
+    concat(&[&organization.0.to_be_bytes(), &uuid])
+}
+
+/// Our number, then the customer's.
+pub(super) fn opt_out(organization: OrganizationId, our_number: &Address, customer: &Address) -> Vec<u8> {
+    let mut key = address(organization, our_number);
+    push_address(&mut key, customer);
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    prop_compose! {
+        fn times()(micros in Timestamp::MIN.0..=Timestamp::MAX.0) -> Timestamp { Timestamp(micros) }
+    }
+
+    proptest! {
+        #[test]
+        fn activity_keys_put_the_newest_first_then_the_greater_id(
+            a in (any::<u32>(), times(), any::<u64>()), b in (any::<u32>(), times(), any::<u64>())
+        ) {
+            let key = |x: (u32, Timestamp, u64)| activity(OrganizationId(x.0), x.1, CallId(x.2));
+            let wanted = a.0.cmp(&b.0).then(b.1.cmp(&a.1)).then(b.2.cmp(&a.2));
+            prop_assert_eq!(key(a).cmp(&key(b)), wanted);
+            prop_assert_eq!(activity_parts(&key(a)), (a.1, CallId(a.2)));
+        }
+
+        #[test]
+        fn threads_lie_together_head_first_messages_in_order(
+            a in (any::<u32>(), any::<u64>(), 0u8..4, any::<u64>()), b in (any::<u32>(), any::<u64>(), 0u8..4, any::<u64>())
+        ) {
+            let parts = [ThreadPart::Head, ThreadPart::Log, ThreadPart::Audit, ThreadPart::Message];
+            let key = |x: (u32, u64, u8, u64)| thread(OrganizationId(x.0), CallId(x.1), parts[usize::from(x.2)], x.3);
+            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
+            prop_assert_eq!(thread_number(&key(a)), a.3);
+        }
+
+        #[test]
+        fn a_tenants_keys_never_mix_with_anothers(a in any::<u32>(), b in any::<u32>(), time in times(), id in any::<u64>()) {
+            prop_assume!(a != b);
+            prop_assert!(!activity_range(OrganizationId(a)).contains(&activity(OrganizationId(b), time, CallId(id))));
+            prop_assert!(!serial_range(OrganizationId(a)).contains(&serial(OrganizationId(b), id)));
+            prop_assert!(activity_range(OrganizationId(a)).contains(&activity(OrganizationId(a), time, CallId(id))));
+        }
+
+        #[test]
+        fn one_customers_keys_never_mix_with_those_of_a_longer_number(
+            short in "\\+[1-9][0-9]{6,9}", more in "[0-9]{1,4}", assistant in any::<u64>(), time in times(), id in any::<u64>()
+        ) {
+            let (org, assistant) = (OrganizationId(1), AssistantId(assistant));
+            let longer = Address::parse(&format!("{short}{more}")).unwrap();
+            let short = Address::parse(&short).unwrap();
+            let (from, to) = starting_with(&address(org, &short));
+            let inside = |key: &Vec<u8>| *key >= from && *key <= to;
+            prop_assert!(inside(&customer(org, &short, assistant, time, CallId(id))));
+            prop_assert!(!inside(&customer(org, &longer, assistant, time, CallId(id))));
+            prop_assert_eq!(customer_call(&customer(org, &short, assistant, time, CallId(id))), CallId(id));
+        }
+
+        #[test]
+        fn a_customers_records_come_newest_start_first(
+            a in (any::<u64>(), times(), any::<u64>()), b in (any::<u64>(), times(), any::<u64>())
+        ) {
+            let who = Address::parse("+15559876543").unwrap();
+            let key = |x: (u64, Timestamp, u64)| customer(OrganizationId(1), &who, AssistantId(x.0), x.1, CallId(x.2));
+            let wanted = a.0.cmp(&b.0).then(b.1.cmp(&a.1)).then(b.2.cmp(&a.2));
+            prop_assert_eq!(key(a).cmp(&key(b)), wanted);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The door to the data: read queries on a [`Snapshot`], and [`Command`]s that are each one whole
+//! outcome. `model` types go in and out; nothing outside knows which engine lies beneath.
+
+mod accounts;
+mod assistants;
+mod conversations;
+mod directory;
+mod error;
+mod inbound;
+mod key;
+mod open;
+mod record;
+mod sequences;
+mod snapshot;
+mod tables;
+mod transaction;
+mod writer;
+
+pub use accounts::{Bootstrap, Bootstrapped, CreateApiKey, NewApiKey, RevokeApiKey, SetPassword};
+pub use assistants::{AssignNumber, AssignNumberOutcome, CreateAssistant};
+pub use directory::{AssistantNames, Directory, KeyOwner, NumberOwner};
+pub use error::{OpenError, ReadError, StoreError};
+
+pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
+pub use open::{DataDir, Location, OpenBackend};
+pub use snapshot::Snapshot;
+pub use transaction::Command;
+pub use writer::{Health, Store};

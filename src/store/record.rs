@@ -1,0 +1,133 @@
+//! Bytes on disk. Each record is one version byte and then the fields.
+//!
+//! The version belongs to the table. When a stored `model` type changes, the old shape is kept here
+//! under its version and read into the new one; a fixture file proves it. What is written is
+//! always the newest version.
+
+use super::error::ReadError;
+use crate::model::call::Conversation;
+use crate::model::ids::{AssistantId, CallId};
+use crate::model::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+const VERSION: u8 = 1;
+
+/// Encodes a record into `out`, which is emptied first and may be used again and again.
+pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) {
+    out.clear();
+    out.push(VERSION);
+    let bytes = std::mem::take(out);
+    *out = postcard::to_extend(value, bytes).expect("our types have known lengths, and memory grows");
+}
+
+pub(super) fn decode<'a, T: Deserialize<'a>>(table: &'static str, bytes: &'a [u8]) -> Result<T, ReadError> {
+    let damaged = |reason: String| ReadError::Damaged { table, reason };
+    match bytes.split_first() {
+        Some((&VERSION, fields)) => postcard::from_bytes(fields).map_err(|error| damaged(error.to_string())),
+        Some((version, _)) => Err(damaged(format!("unknown version {version}"))),
+        None => Err(damaged("empty".to_owned())),
+    }
+}
+
+const ACTIVITY: &str = "activity";
+/// version, assistant, count, started, expires, ended
+const FIXED: usize = 1 + 8 + 4 + 8 + 8 + 8;
+/// Stands for "no end of its own": no time that can be printed.
+const NO_END: i64 = i64::MIN;
+
+/// The covering row of the activity index: fixed places, so that a page of the list is read
+/// without decoding records.
+pub(super) fn encode_activity(row: &Conversation<'_>, out: &mut Vec<u8>) {
+    out.clear();
+    out.push(VERSION);
+    out.extend_from_slice(&row.assistant_id.0.to_le_bytes());
+    out.extend_from_slice(&row.message_count.to_le_bytes());
+    out.extend_from_slice(&row.started_at.0.to_le_bytes());
+    out.extend_from_slice(&row.expires_at.0.to_le_bytes());
+    out.extend_from_slice(&row.ended_at.map_or(NO_END, |end| end.0).to_le_bytes());
+    // Addresses are at most 16 bytes long.
+    out.push(row.customer.len() as u8);
+    out.extend_from_slice(row.customer.as_bytes());
+    out.extend_from_slice(row.our_number.as_bytes());
+}
+
+pub(super) fn decode_activity(
+    (last_activity, id): (Timestamp, CallId),
+    bytes: &[u8],
+) -> Result<Conversation<'_>, ReadError> {
+    let damaged = |reason: &str| ReadError::Damaged { table: ACTIVITY, reason: reason.to_owned() };
+    if bytes.first() != Some(&VERSION) || bytes.len() <= FIXED {
+        return Err(damaged("unknown version or cut short"));
+    }
+    let (fixed, rest) = bytes.split_at(FIXED);
+    let number = |at: usize| {
+        let mut raw = [0; 8];
+        raw.copy_from_slice(&fixed[at..at + 8]);
+        i64::from_le_bytes(raw)
+    };
+    let customer_end = 1 + usize::from(rest[0]);
+    let mut count = [0; 4];
+    count.copy_from_slice(&fixed[9..13]);
+    let ended = number(29);
+    Ok(Conversation {
+        id,
+        assistant_id: AssistantId(number(1).cast_unsigned()),
+        customer: text_of(rest, 1..customer_end).map_err(damaged)?,
+        our_number: text_of(rest, customer_end..rest.len()).map_err(damaged)?,
+        message_count: u32::from_le_bytes(count),
+        started_at: Timestamp(number(13)),
+        last_activity,
+        expires_at: Timestamp(number(21)),
+        ended_at: (ended != NO_END).then_some(Timestamp(ended)),
+    })
+}
+
+fn text_of(bytes: &[u8], range: std::ops::Range<usize>) -> Result<&str, &'static str> {
+    let part = bytes.get(range).ok_or("cut short")?;
+    std::str::from_utf8(part).map_err(|_| "not text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_activity_row_is_read_back_as_it_was_written(
+            assistant in any::<u64>(), message_count in any::<u32>(), times in any::<[i64; 4]>(),
+            ended in proptest::option::of(Timestamp::MIN.0..Timestamp::MAX.0), customer in "[+0-9A-Za-z]{0,16}", our_number in "[+0-9]{0,16}"
+        ) {
+            let row = Conversation {
+                id: CallId(7),
+                assistant_id: AssistantId(assistant),
+                customer: &customer,
+                our_number: &our_number,
+                message_count,
+                started_at: Timestamp(times[0]),
+                last_activity: Timestamp(times[1]),
+                expires_at: Timestamp(times[2]),
+                ended_at: ended.map(Timestamp),
+            };
+            let mut bytes = Vec::new();
+            encode_activity(&row, &mut bytes);
+            prop_assert_eq!(decode_activity((row.last_activity, row.id), &bytes).unwrap(), row);
+        }
+
+        #[test]
+        fn damaged_bytes_are_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = decode_activity((Timestamp(0), CallId(1)), &bytes);
+            let _ = decode::<crate::model::call::Call>("threads", &bytes);
+        }
+    }
+
+    #[test]
+    fn a_record_of_an_unknown_version_is_refused() {
+        let mut bytes = Vec::new();
+        encode(&"text", &mut bytes);
+        assert_eq!(decode::<&str>("meta", &bytes).unwrap(), "text");
+        bytes[0] = 200;
+        assert!(decode::<&str>("meta", &bytes).is_err());
+        assert!(decode::<&str>("meta", &[]).is_err());
+    }
+}

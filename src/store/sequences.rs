@@ -1,0 +1,27 @@
+//! The counters of an organization: the last id of each kind, and the longest session TTL so far.
+//! Held in memory while a batch runs and written once with its commit.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sequences {
+    pub user: u64,
+    pub api_key: u64,
+    pub assistant: u64,
+    pub phone_number: u64,
+    pub call: u64,
+    pub message: u64,
+    pub message_log: u64,
+    pub audit: u64,
+    pub feed: u64,
+    /// No live session can have a last activity older than this, whatever the TTL is today.
+    pub longest_ttl_seconds: u64,
+}
+
+/// What is counted in the `counts` table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(super) enum Count {
+    /// Conversations that the list shows without a filter.
+    Conversations = 1,
+}

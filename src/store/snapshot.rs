@@ -1,0 +1,57 @@
+//! All data as one commit left it. The newest one is made by the writer after each commit and
+//! shared by all readers, so that a read opens no transaction and no table of its own.
+
+use super::directory::Directory;
+use super::error::ReadError;
+use super::key;
+use super::record;
+use super::tables::ReadTables;
+use crate::model::ids::OrganizationId;
+use redb::{ReadOnlyTable, ReadTransaction};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+pub struct Snapshot {
+    pub(super) tables: ReadTables,
+    directory: Arc<Directory>,
+}
+
+impl Snapshot {
+    pub(super) fn new(txn: &ReadTransaction, directory: Arc<Directory>) -> Result<Snapshot, ReadError> {
+        Ok(Snapshot { tables: ReadTables::open(txn)?, directory })
+    }
+
+    /// Names, numbers and keys, as they are now.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+}
+
+type SerialTable = ReadOnlyTable<&'static key::SerialKey, &'static [u8]>;
+
+/// One record by its id.
+pub(super) fn get<T: DeserializeOwned>(
+    name: &'static str,
+    table: &SerialTable,
+    organization: OrganizationId,
+    id: u64,
+) -> Result<Option<T>, ReadError> {
+    let stored = table.get(&key::serial(organization, id))?;
+    stored.map(|bytes| record::decode(name, bytes.value())).transpose()
+}
+
+/// Every record of the organization, by id.
+pub(super) fn all<T: DeserializeOwned>(
+    name: &'static str,
+    table: &SerialTable,
+    organization: OrganizationId,
+) -> Result<Vec<(u64, T)>, ReadError> {
+    let range = key::serial_range(organization);
+    table
+        .range::<&key::SerialKey>(range.start()..=range.end())?
+        .map(|row| {
+            let (key, bytes) = row?;
+            Ok((key::serial_id(key.value()), record::decode(name, bytes.value())?))
+        })
+        .collect()
+}

@@ -1,0 +1,88 @@
+//! The catalogue: every table, its key, its value and who reads it. All keys start with the
+//! organization, so a tenant is a prefix of every table. Values are records (see `record`) unless
+//! said otherwise. ARCHITECTURE.md has the invariants.
+
+use super::key::{ActivityKey, CountKey, DedupeKey, SerialKey, ThreadKey};
+use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition, TableError, WriteTransaction};
+
+type Bytes = &'static [u8];
+type Def<K> = TableDefinition<'static, K, Bytes>;
+type Ids<K> = TableDefinition<'static, K, u64>;
+
+/// `application`, `format`: what this file is. The one table without an organization.
+pub(super) const META: TableDefinition<'static, &'static str, Bytes> = TableDefinition::new("meta");
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $field:ident, $const:ident: $kind:ident<$key:ty> = $value:ty;)*) => {
+        $($(#[$doc])* pub(super) const $const: $kind<$key> = TableDefinition::new(stringify!($field));)*
+
+        /// Every table, open for one write transaction.
+        pub(super) struct Tables<'t> {
+            $(pub(super) $field: Table<'t, $key, $value>,)*
+        }
+
+        impl<'t> Tables<'t> {
+            pub(super) fn open(txn: &'t WriteTransaction) -> Result<Tables<'t>, TableError> {
+                Ok(Tables { $($field: txn.open_table($const)?,)* })
+            }
+        }
+
+        /// Every table as one commit left it.
+        pub(super) struct ReadTables {
+            $(pub(super) $field: ReadOnlyTable<$key, $value>,)*
+        }
+
+        impl ReadTables {
+            pub(super) fn open(txn: &ReadTransaction) -> Result<ReadTables, TableError> {
+                Ok(ReadTables { $($field: txn.open_table($const)?,)* })
+            }
+        }
+    };
+}
+
+tables! {
+    /// (organization) -> `Organization`. Read at start into the directory.
+    organizations, ORGANIZATIONS: Def<&'static [u8; 4]> = Bytes;
+    /// (organization, user) -> `User`. Read by sign-in.
+    users, USERS: Def<&'static SerialKey> = Bytes;
+    /// (organization, key) -> `ApiKey`. Read at start into the directory; listed for people.
+    api_keys, API_KEYS: Def<&'static SerialKey> = Bytes;
+    /// (organization, assistant) -> `Assistant`. Names are kept in the directory.
+    assistants, ASSISTANTS: Def<&'static SerialKey> = Bytes;
+    /// (organization, number) -> `PhoneNumber`. Read by every inbound message.
+    phone_numbers, PHONE_NUMBERS: Def<Bytes> = Bytes;
+    /// (organization, call, part, number) -> the call record, links to its logs and audit
+    /// entries, its messages: a thread is one range. Read by everything about one conversation.
+    threads, THREADS: Def<&'static ThreadKey> = Bytes;
+    /// (organization, last_activity descending, call descending) -> the list row in fixed places.
+    /// SMS-channel records that are not archived, each once. Read by the conversation list.
+    activity, ACTIVITY: Def<&'static ActivityKey> = Bytes;
+    /// (organization, customer, assistant, started_at descending, call descending) -> nothing.
+    /// Every call record. Read by related records and by the list for one whole number.
+    calls_by_customer, CALLS_BY_CUSTOMER: Def<Bytes> = Bytes;
+    /// (organization, customer, assistant, our number) -> call id: the conversation that was last
+    /// bound. Whether the session lives is told by that call record. Read when a message arrives.
+    sessions, SESSIONS: Ids<Bytes> = u64;
+    /// (organization, log) -> `MessageLog`. Appended. Read by the log list and search.
+    message_logs, MESSAGE_LOGS: Def<&'static SerialKey> = Bytes;
+    /// (organization, log) -> `RawPayload`. Appended; may go earlier than its log.
+    raw_payloads, RAW_PAYLOADS: Def<&'static SerialKey> = Bytes;
+    /// (organization, audit entry) -> `RawPayload` of a webhook that made no message log.
+    audit_payloads, AUDIT_PAYLOADS: Def<&'static SerialKey> = Bytes;
+    /// (organization, first step's id) -> `AuditEntry`. Appended. Read by timelines.
+    audit_entries, AUDIT_ENTRIES: Def<&'static SerialKey> = Bytes;
+    /// (organization, two weeks, digest of the carrier's message id) -> log id. Bucketed by time,
+    /// so that new entries lie together. Read when a message or receipt arrives.
+    dedupe, DEDUPE: Ids<&'static DedupeKey> = u64;
+    /// (organization, our number, customer) -> `OptOut`.
+    opt_outs, OPT_OUTS: Def<Bytes> = Bytes;
+    /// (organization, UUID) -> `OutboundJob`.
+    outbound_jobs, OUTBOUND_JOBS: Def<&'static [u8; 20]> = Bytes;
+    /// (organization, sequence) -> `FeedEntry`. Appended, no gaps.
+    feed, FEED: Def<&'static SerialKey> = Bytes;
+    /// (organization) -> `Sequences`: the last id of each kind. Written once a commit.
+    sequences, SEQUENCES: Def<&'static [u8; 4]> = Bytes;
+    /// (organization, kind, block) -> count. Block 0 is the whole; others are free for counts of
+    /// stretches of an order, so that a deep `skip` need not walk. Written once a commit.
+    counts, COUNTS: Ids<&'static CountKey> = u64;
+}

@@ -1,0 +1,198 @@
+//! One command's view of the open write transaction: it sees what its predecessors in the batch
+//! did, decides, and only then writes. Rows that hang together are written by one function here.
+
+use super::directory::DirectoryChange;
+use super::error::ReadError;
+use super::key::{self, ThreadPart};
+use super::record;
+use super::sequences::{Count, Sequences};
+use super::tables::Tables;
+use crate::model::audit::AuditEntry;
+use crate::model::call::Call;
+use crate::model::feed::{FeedEntry, FeedEvent};
+use crate::model::ids::{AuditId, CallId, OrganizationId};
+use crate::model::time::Timestamp;
+use redb::ReadableTable;
+use redb::{StorageError, TableError, WriteTransaction};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// One whole outcome. `run` may be called again on a fresh transaction when another command of
+/// its batch failed, so it takes time and chance from its fields and keeps nothing.
+pub trait Command: Send + 'static {
+    type Outcome: Send + 'static;
+    /// For logs.
+    const NAME: &'static str;
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Outcome, TxError>;
+}
+
+/// Why a command stopped midway.
+#[derive(Debug)]
+pub enum TxError {
+    /// The storage: the whole batch fails.
+    Storage(String),
+    /// A damaged record: this command fails, the others are run again without it.
+    Damaged(String),
+}
+
+impl From<StorageError> for TxError {
+    fn from(error: StorageError) -> TxError {
+        TxError::Storage(error.to_string())
+    }
+}
+
+impl From<ReadError> for TxError {
+    fn from(error: ReadError) -> TxError {
+        match error {
+            ReadError::Damaged { .. } => TxError::Damaged(error.to_string()),
+            other => TxError::Storage(other.to_string()),
+        }
+    }
+}
+
+/// The open transaction of a batch.
+pub struct Tx<'t> {
+    pub(super) tables: Tables<'t>,
+    /// Told to the directory once the commit is durable.
+    pub(super) changes: Vec<DirectoryChange>,
+    pub(super) scratch: Vec<u8>,
+    sequences: HashMap<OrganizationId, Sequences>,
+    counts: HashMap<(OrganizationId, Count), i64>,
+}
+
+impl<'t> Tx<'t> {
+    pub(super) fn new(txn: &'t WriteTransaction) -> Result<Tx<'t>, TableError> {
+        Ok(Tx {
+            tables: Tables::open(txn)?,
+            changes: Vec::new(),
+            scratch: Vec::new(),
+            sequences: HashMap::new(),
+            counts: HashMap::new(),
+        })
+    }
+
+    /// The organization's counters, to be changed in place.
+    pub(super) fn sequences(&mut self, organization: OrganizationId) -> Result<&mut Sequences, TxError> {
+        use std::collections::hash_map::Entry;
+        match self.sequences.entry(organization) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => {
+                let stored = self.tables.sequences.get(&key::organization(organization))?;
+                let sequences = match stored {
+                    Some(bytes) => record::decode("sequences", bytes.value())?,
+                    None => Sequences::default(),
+                };
+                Ok(entry.insert(sequences))
+            }
+        }
+    }
+
+    pub(super) fn count(&mut self, organization: OrganizationId, count: Count, change: i64) {
+        *self.counts.entry((organization, count)).or_default() += change;
+    }
+
+    /// Writes what was gathered in memory. Called once, before the commit.
+    pub(super) fn finish(mut self) -> Result<Vec<DirectoryChange>, TxError> {
+        for (organization, sequences) in &self.sequences {
+            record::encode(sequences, &mut self.scratch);
+            self.tables.sequences.insert(&key::organization(*organization), self.scratch.as_slice())?;
+        }
+        for ((organization, count), change) in self.counts.drain().filter(|(_, change)| *change != 0) {
+            let key = key::count(organization, count as u8, 0);
+            let before = self.tables.counts.get(&key)?.map_or(0, |count| count.value());
+            self.tables.counts.insert(&key, before.saturating_add_signed(change))?;
+        }
+        Ok(self.changes)
+    }
+
+    pub(super) fn call(&self, organization: OrganizationId, id: CallId) -> Result<Option<Call>, TxError> {
+        let Some(bytes) = self.tables.threads.get(&key::head(organization, id))? else {
+            return Ok(None);
+        };
+        Ok(Some(record::decode("threads", bytes.value())?))
+    }
+
+    /// Writes a call record with everything that follows from it: the list row, the customer's
+    /// index, the count. `before` is what is stored now.
+    pub(super) fn put_call(
+        &mut self,
+        organization: OrganizationId,
+        id: CallId,
+        before: Option<&Call>,
+        call: &Call,
+    ) -> Result<(), TxError> {
+        record::encode(call, &mut self.scratch);
+        self.tables.threads.insert(&key::head(organization, id), self.scratch.as_slice())?;
+
+        let listed_before = before.filter(|call| call.is_conversation());
+        if let Some(before) = listed_before
+            && !(call.is_conversation() && before.last_activity == call.last_activity)
+        {
+            self.tables.activity.remove(&key::activity(organization, before.last_activity, id))?;
+        }
+        if call.is_conversation() {
+            record::encode_activity(&call.conversation(id), &mut self.scratch);
+            let key = key::activity(organization, call.last_activity, id);
+            self.tables.activity.insert(&key, self.scratch.as_slice())?;
+        }
+        let listed = i64::from(call.is_conversation()) - i64::from(listed_before.is_some());
+        self.count(organization, Count::Conversations, listed);
+
+        if before.is_none() {
+            let key = key::customer(organization, &call.customer, call.assistant_id, call.started_at, id);
+            self.tables.calls_by_customer.insert(key.as_slice(), [].as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// Links a row of another table to a thread, so that it can be found and purged with it.
+    pub(super) fn link(
+        &mut self,
+        organization: OrganizationId,
+        call: CallId,
+        part: ThreadPart,
+        number: u64,
+    ) -> Result<(), TxError> {
+        let key = key::thread(organization, call, part, number);
+        self.tables.threads.insert(&key, [].as_slice())?;
+        Ok(())
+    }
+
+    /// Appends the steps of one piece of work and links them to their thread.
+    pub(super) fn append_audit(
+        &mut self,
+        organization: OrganizationId,
+        entry: &AuditEntry,
+    ) -> Result<AuditId, TxError> {
+        let sequences = self.sequences(organization)?;
+        let id = AuditId(sequences.audit + 1);
+        sequences.audit += entry.steps.len() as u64;
+        record::encode(entry, &mut self.scratch);
+        self.tables.audit_entries.insert(&key::serial(organization, id.0), self.scratch.as_slice())?;
+        if let Some(call_id) = entry.call_id {
+            self.link(organization, call_id, ThreadPart::Audit, id.0)?;
+        }
+        Ok(id)
+    }
+
+    pub(super) fn append_feed(
+        &mut self,
+        organization: OrganizationId,
+        at: Timestamp,
+        event: FeedEvent,
+    ) -> Result<(), TxError> {
+        let sequences = self.sequences(organization)?;
+        sequences.feed += 1;
+        let key = key::serial(organization, sequences.feed);
+        record::encode(&FeedEntry { at, event }, &mut self.scratch);
+        self.tables.feed.insert(&key, self.scratch.as_slice())?;
+        Ok(())
+    }
+
+    /// Encodes a record for the caller to insert: `tables` and the bytes borrow apart.
+    pub(super) fn encoded<T: Serialize>(&mut self, value: &T) -> (&mut Tables<'t>, &[u8]) {
+        record::encode(value, &mut self.scratch);
+        (&mut self.tables, &self.scratch)
+    }
+}

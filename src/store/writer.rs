@@ -1,0 +1,370 @@
+//! Group commit: one thread writes. It takes what queued up while the last commit was made
+//! durable, runs each command on the open transaction, commits once, then answers them all.
+//!
+//! The rules: nothing is answered before it is durable. A command that fails or panics fails
+//! alone; the others of its batch are run again without it. When the storage fails, the whole
+//! batch is answered with "outcome unknown" and the database is opened anew. A caller who has gone
+//! is still committed. The queue is bounded.
+
+use super::directory::{Directory, DirectoryChange};
+use super::error::{OpenError, ReadError, StoreError};
+use super::open::{self, Location};
+use super::snapshot::Snapshot;
+use super::transaction::{Command, Tx, TxError};
+use redb::{Database, ReadableDatabase};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// How many commands may wait. At some thousand a second this is about a second's work.
+const QUEUE: usize = 4096;
+/// The most commands in one commit: bounds how long the first of them waits.
+const BATCH: usize = 512;
+/// How often a storage that failed is tried again.
+const REOPEN_EVERY: Duration = Duration::from_secs(1);
+
+/// Whether the storage takes writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    Ready,
+    Failing(String),
+}
+
+/// The store: clones share one writer and one newest snapshot.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+    queue: SyncSender<Box<dyn Job>>,
+    writer: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
+}
+
+struct Shared {
+    directory: Arc<Directory>,
+    newest: RwLock<Result<Arc<Snapshot>, String>>,
+    waiting: AtomicUsize,
+}
+
+impl Store {
+    /// Opens the database and starts its writer. `cache_bytes` bounds the engine's page cache.
+    pub fn open(location: Location, cache_bytes: usize) -> Result<Store, OpenError> {
+        let database = open::open(&location, cache_bytes)?;
+        let directory = Arc::new(Directory::default());
+        let snapshot = snapshot(&database, &directory).and_then(|snapshot| {
+            directory.load(&snapshot.tables)?;
+            Ok(snapshot)
+        });
+        let snapshot = snapshot.map_err(|error| OpenError::Unusable {
+            path: "the database".into(),
+            reason: error.to_string(),
+        })?;
+        let shared = Arc::new(Shared {
+            directory,
+            newest: RwLock::new(Ok(Arc::new(snapshot))),
+            waiting: AtomicUsize::new(0),
+        });
+        let (queue, jobs) = sync_channel(QUEUE);
+        let writer = Writer {
+            shared: shared.clone(),
+            location,
+            cache_bytes,
+            database: Some(database),
+            tried: Instant::now(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.work(&jobs))
+            .map_err(|source| OpenError::Directory { path: "the writer thread".into(), source })?;
+        Ok(Store { shared, queue, writer: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// The data as the newest commit left it.
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>, ReadError> {
+        let newest = self.shared.newest.read().unwrap_or_else(PoisonError::into_inner);
+        newest.clone().map_err(ReadError::Unavailable)
+    }
+
+    pub fn directory(&self) -> &Directory {
+        &self.shared.directory
+    }
+
+    pub fn health(&self) -> Health {
+        match self.snapshot() {
+            Ok(_) => Health::Ready,
+            Err(error) => Health::Failing(error.to_string()),
+        }
+    }
+
+    /// True when a further command would be refused: to be asked before a request is parsed.
+    pub fn is_overloaded(&self) -> bool {
+        self.shared.waiting.load(Ordering::Relaxed) >= QUEUE
+    }
+
+    /// Carries a command out; its outcome is durable when this returns. Dropping the future does
+    /// not take the command back.
+    pub async fn execute<C: Command>(&self, command: C) -> Result<C::Outcome, StoreError> {
+        let gone = || StoreError::Unavailable("the writer has stopped".to_owned());
+        let receiver = self.submit(command)?;
+        receiver.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// As [`Store::execute`], for threads that may wait.
+    pub fn execute_blocking<C: Command>(&self, command: C) -> Result<C::Outcome, StoreError> {
+        let gone = || StoreError::Unavailable("the writer has stopped".to_owned());
+        let receiver = self.submit(command)?;
+        receiver.blocking_recv().unwrap_or_else(|_| Err(gone()))
+    }
+
+    fn submit<C: Command>(
+        &self,
+        command: C,
+    ) -> Result<oneshot::Receiver<Result<C::Outcome, StoreError>>, StoreError> {
+        let (reply, receiver) = oneshot::channel();
+        let job = Box::new(Pending { command, outcome: None, reply });
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        self.queue.try_send(job).map_err(|error| {
+            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => StoreError::Overloaded,
+                TrySendError::Disconnected(_) => StoreError::Unavailable("the store is closed".to_owned()),
+            }
+        })?;
+        Ok(receiver)
+    }
+
+    /// Waits until everything accepted is done and the file is closed cleanly. Other clones answer
+    /// reads no more.
+    pub fn close(self) {
+        let Store { shared, queue, writer } = self;
+        let _ = queue.try_send(Box::new(Stop));
+        drop(queue);
+        let thread = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A writer that panicked has said so on its way.
+            let _ = thread.join();
+        }
+        drop(shared);
+    }
+}
+
+fn snapshot(database: &Database, directory: &Arc<Directory>) -> Result<Snapshot, ReadError> {
+    Snapshot::new(&database.begin_read()?, directory.clone())
+}
+
+/// A command in the queue, whatever its type.
+trait Job: Send {
+    fn name(&self) -> &'static str;
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), TxError>;
+    fn answer(self: Box<Self>, result: Result<(), StoreError>);
+    /// The queue's end: nothing after it is taken.
+    fn is_stop(&self) -> bool {
+        false
+    }
+}
+
+struct Pending<C: Command> {
+    command: C,
+    outcome: Option<C::Outcome>,
+    reply: oneshot::Sender<Result<C::Outcome, StoreError>>,
+}
+
+impl<C: Command> Job for Pending<C> {
+    fn name(&self) -> &'static str {
+        C::NAME
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), TxError> {
+        self.outcome = Some(self.command.run(tx)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, result: Result<(), StoreError>) {
+        let outcome = self.outcome.ok_or_else(|| StoreError::Failed("it was not run".to_owned()));
+        // A caller who hung up wants no answer; what was done stays done.
+        let _ = self.reply.send(result.and(outcome));
+    }
+}
+
+struct Stop;
+
+impl Job for Stop {
+    fn name(&self) -> &'static str {
+        "stop"
+    }
+
+    fn run(&mut self, _: &mut Tx<'_>) -> Result<(), TxError> {
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, _: Result<(), StoreError>) {}
+
+    fn is_stop(&self) -> bool {
+        true
+    }
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    location: Location,
+    cache_bytes: usize,
+    /// None while the storage refuses.
+    database: Option<Database>,
+    tried: Instant,
+}
+
+/// How a batch ended that was not committed.
+enum BatchError {
+    /// The job at this place failed alone.
+    Job(usize, String),
+    Storage(String),
+}
+
+impl Writer {
+    fn work(mut self, jobs: &Receiver<Box<dyn Job>>) {
+        loop {
+            let first = match jobs.recv_timeout(REOPEN_EVERY) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.reopen_if_due();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut batch = vec![first];
+            while batch.len() < BATCH && !batch.last().is_some_and(|job| job.is_stop()) {
+                match jobs.try_recv() {
+                    Ok(job) => batch.push(job),
+                    Err(_) => break,
+                }
+            }
+            let stop = batch.last().is_some_and(|job| job.is_stop());
+            self.shared.waiting.fetch_sub(batch.len() - usize::from(stop), Ordering::Relaxed);
+            self.settle(batch);
+            if stop {
+                break;
+            }
+        }
+        *self.newest() = Err("the store is closed".to_owned());
+        // Dropping the database marks the file as closed cleanly.
+    }
+
+    /// Commits a batch and answers all of it.
+    fn settle(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        self.reopen_if_due();
+        while !batch.is_empty() {
+            let Some(database) = &self.database else {
+                let reason = self.reason();
+                answer_all(batch, &Err(StoreError::Unavailable(reason)));
+                return;
+            };
+            match commit(database, &mut batch) {
+                Ok(changes) => {
+                    self.publish(changes);
+                    answer_all(batch, &Ok(()));
+                    return;
+                }
+                Err(BatchError::Job(at, reason)) => {
+                    let job = batch.remove(at);
+                    tracing::error!(command = job.name(), reason, "a store command failed");
+                    job.answer(Err(StoreError::Failed(reason)));
+                }
+                Err(BatchError::Storage(reason)) => {
+                    tracing::error!(
+                        reason,
+                        commands = batch.len(),
+                        "storage failed; opening the database anew"
+                    );
+                    self.fail(&reason);
+                    answer_all(batch, &Err(StoreError::OutcomeUnknown(reason)));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Makes a durable commit visible: to the directory first, then to readers, then (by the
+    /// caller) to those who asked for it.
+    fn publish(&mut self, changes: Vec<DirectoryChange>) {
+        self.shared.directory.apply(changes);
+        let Some(database) = &self.database else { return };
+        match snapshot(database, &self.shared.directory) {
+            Ok(snapshot) => *self.newest() = Ok(Arc::new(snapshot)),
+            Err(error) => self.fail(&error.to_string()),
+        }
+    }
+
+    /// An engine that saw an I/O error is of no more use: it is closed and opened anew.
+    fn fail(&mut self, reason: &str) {
+        *self.newest() = Err(reason.to_owned());
+        self.database = None;
+        self.reopen();
+    }
+
+    fn reopen_if_due(&mut self) {
+        if self.database.is_none() && self.tried.elapsed() >= REOPEN_EVERY {
+            self.reopen();
+        }
+    }
+
+    fn reopen(&mut self) {
+        self.tried = Instant::now();
+        let opened = open::open(&self.location, self.cache_bytes).map_err(|error| error.to_string());
+        let opened = opened.and_then(|database| {
+            let snapshot = snapshot(&database, &self.shared.directory)
+                .and_then(|snapshot| self.shared.directory.load(&snapshot.tables).map(|()| snapshot))
+                .map_err(|error| error.to_string())?;
+            Ok((database, snapshot))
+        });
+        match opened {
+            Ok((database, snapshot)) => {
+                tracing::warn!("storage works again");
+                self.database = Some(database);
+                *self.newest() = Ok(Arc::new(snapshot));
+            }
+            Err(reason) => *self.newest() = Err(reason),
+        }
+    }
+
+    fn reason(&self) -> String {
+        match &*self.newest() {
+            Ok(_) => "it is being opened".to_owned(),
+            Err(reason) => reason.clone(),
+        }
+    }
+
+    fn newest(&self) -> std::sync::RwLockWriteGuard<'_, Result<Arc<Snapshot>, String>> {
+        self.shared.newest.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs the batch on one transaction and commits it.
+fn commit(database: &Database, batch: &mut [Box<dyn Job>]) -> Result<Vec<DirectoryChange>, BatchError> {
+    let storage = |error: &dyn std::fmt::Display| BatchError::Storage(error.to_string());
+    let mut txn = database.begin_write().map_err(|error| storage(&error))?;
+    // Without it a killed server would walk the whole file when it starts again.
+    txn.set_quick_repair(true);
+    let changes = {
+        let mut tx = Tx::new(&txn).map_err(|error| storage(&error))?;
+        for (at, job) in batch.iter_mut().enumerate() {
+            match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
+                Ok(Ok(())) => {}
+                Ok(Err(TxError::Storage(reason))) => return Err(BatchError::Storage(reason)),
+                Ok(Err(TxError::Damaged(reason))) => return Err(BatchError::Job(at, reason)),
+                Err(_) => return Err(BatchError::Job(at, "it panicked".to_owned())),
+            }
+        }
+        tx.finish().map_err(|error| match error {
+            TxError::Storage(reason) | TxError::Damaged(reason) => BatchError::Storage(reason),
+        })?
+    };
+    txn.commit().map_err(|error| storage(&error))?;
+    Ok(changes)
+}
+
+fn answer_all(batch: Vec<Box<dyn Job>>, result: &Result<(), StoreError>) {
+    for job in batch {
+        job.answer(result.clone());
+    }
+}
