@@ -1,4 +1,14 @@
 //! smslite: an SMS conversations server in one binary, with everything durable in one file.
-pub mod carriers;
-pub mod model;
-pub mod store;
+//!
+//! The floors, top down; arrows point down only:
+pub mod app; // the verbs
+pub mod carriers; // what a carrier's webhook says, and whether it is the carrier's
+pub mod cli; // what may be typed, and where it leads
+pub mod clock; // now
+pub mod config;
+pub mod logging; // where log lines go
+pub mod model; // data and rules
+pub mod server; // the composition root
+pub mod sessions; // the TTL cache in front of the store
+pub mod store; // the door to the data
+pub mod web; // HTTP in and out // what may be set

@@ -11,18 +11,8 @@ pub fn command() -> Command {
 /// One aligned line a key.
 pub fn print(resolved: &Resolved, out: &mut dyn Write) -> io::Result<()> {
     let width = |text: &str| text.chars().count();
-    let keys = resolved
-        .values
-        .iter()
-        .map(|(key, _, _)| width(key))
-        .max()
-        .unwrap_or(0);
-    let values = resolved
-        .values
-        .iter()
-        .map(|(_, value, _)| width(value))
-        .max()
-        .unwrap_or(0);
+    let keys = resolved.values.iter().map(|(key, _, _)| width(key)).max().unwrap_or(0);
+    let values = resolved.values.iter().map(|(_, value, _)| width(value)).max().unwrap_or(0);
     for (key, value, source) in &resolved.values {
         writeln!(out, "{key:keys$}  {value:values$}  {source}")?;
     }

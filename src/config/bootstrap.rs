@@ -24,11 +24,7 @@ impl Bootstrap {
             found.error(format!("env {name}: {must}"));
         }
         let api_key = api_key.map(|(text, _)| Secret::new(text));
-        Bootstrap {
-            api_key,
-            admin_email,
-            admin_password,
-        }
+        Bootstrap { api_key, admin_email, admin_password }
     }
 }
 

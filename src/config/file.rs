@@ -23,11 +23,7 @@ pub(super) fn read(found: &mut Found, dir: &Path, name: &str, required: bool) {
         Err(error) => return found.error(format!("cannot read {name}: {error}")),
     };
     let (root, errors) = DeTable::parse_recoverable(&text);
-    let mut reader = Reader {
-        found,
-        name,
-        text: &text,
-    };
+    let mut reader = Reader { found, name, text: &text };
     if errors.is_empty() {
         reader.walk("", root.get_ref());
         reader.warn_if_others_can_read(&metadata);
@@ -65,15 +61,8 @@ impl Reader<'_> {
             let is_table = !full.is_empty() && KEYS.iter().any(|key| key.split().0 == full);
             match (key, value.get_ref()) {
                 (Some(key), value_here) => {
-                    let written = self
-                        .text
-                        .get(value.span())
-                        .and_then(|text| text.lines().next());
-                    let shown = if value_here.is_table() {
-                        "a table"
-                    } else {
-                        written.unwrap_or_default()
-                    };
+                    let written = self.text.get(value.span()).and_then(|text| text.lines().next());
+                    let shown = if value_here.is_table() { "a table" } else { written.unwrap_or_default() };
                     self.found.take(key, &given(value_here), shown, place);
                 }
                 (None, DeValue::Table(inner)) if is_table => {
@@ -85,8 +74,7 @@ impl Reader<'_> {
                 (None, value) => {
                     let noun = if value.is_table() { "table" } else { "key" };
                     let hint = nearest(table, name.get_ref(), value.is_table());
-                    self.found
-                        .error(format!("{place}: unknown {noun} {full:?}{hint}"));
+                    self.found.error(format!("{place}: unknown {noun} {full:?}{hint}"));
                 }
             }
         }

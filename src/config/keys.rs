@@ -29,14 +29,7 @@ pub struct Key {
     pub help: &'static str,
 }
 
-const ROW: Key = Key {
-    name: "",
-    kind: Kind::Text,
-    default: "",
-    secret: false,
-    flag: Flag::None,
-    help: "",
-};
+const ROW: Key = Key { name: "", kind: Kind::Text, default: "", secret: false, flag: Flag::None, help: "" };
 
 /// Keys outside tables come first, as they must in the file.
 #[rustfmt::skip] // one row: what it is on the first line, what it means on the second
@@ -90,17 +83,9 @@ impl Key {
         if !self.default.is_empty() {
             help += &format!(" [default: {}]", self.default);
         }
-        let action = if self.kind.is_list() {
-            ArgAction::Append
-        } else {
-            ArgAction::Set
-        };
+        let action = if self.kind.is_list() { ArgAction::Append } else { ArgAction::Set };
         let global = self.flag == Flag::Global;
-        Arg::new(self.name)
-            .long(self.long_flag())
-            .action(action)
-            .global(global)
-            .help(help)
+        Arg::new(self.name).long(self.long_flag()).action(action).global(global).help(help)
     }
 
     /// Its paragraph in the example file.
@@ -118,10 +103,7 @@ impl Key {
             also += &format!(", --{}", self.long_flag());
         }
         let (must, (_, name)) = (self.kind.expectation(), self.split());
-        format!(
-            "\n# {}\n# Must be {must}. Also {also}.\n#{name} = {default}\n",
-            self.help
-        )
+        format!("\n# {}\n# Must be {must}. Also {also}.\n#{name} = {default}\n", self.help)
     }
 }
 
@@ -132,9 +114,7 @@ pub fn flags() -> Vec<Arg> {
         .long("config")
         .value_name("FILE")
         .global(true)
-        .help(
-            "The configuration file [env: SMSLITE_CONFIG] [default: ./smslite.toml if it exists]",
-        );
+        .help("The configuration file [env: SMSLITE_CONFIG] [default: ./smslite.toml if it exists]");
     let keys = KEYS.iter().filter(|key| key.flag != Flag::None);
     let keys = keys.map(|key| key.arg().value_name(key.name.to_uppercase()));
     std::iter::once(config).chain(keys).collect()

@@ -46,9 +46,9 @@ impl Kind {
             Kind::Text => String::from("a string"),
             Kind::Url => String::from("http(s)://host[:port][/path] without a query"),
             Kind::Choice(words) => format!("one of {}", words.join(", ")),
-            Kind::Networks => String::from(
-                "a list of IP addresses and networks like 10.0.0.0/8 (zeros behind the prefix)",
-            ),
+            Kind::Networks => {
+                String::from("a list of IP addresses and networks like 10.0.0.0/8 (zeros behind the prefix)")
+            }
             Kind::Texts { max } => format!("a string or a list of up to {max} strings"),
         }
     }
@@ -67,11 +67,7 @@ impl Kind {
             _ => return None,
         };
         let too_many = matches!(self, Kind::Texts { max } if items.len() > max);
-        if too_many {
-            None
-        } else {
-            items.into_iter().map(|item| self.canonical(item)).collect()
-        }
+        if too_many { None } else { items.into_iter().map(|item| self.canonical(item)).collect() }
     }
 
     fn canonical(self, text: &str) -> Option<String> {
@@ -85,20 +81,14 @@ impl Kind {
             Kind::Text | Kind::Texts { .. } => (!text.is_empty()).then(|| text.to_owned()),
             Kind::Url => is_base_url(text).then(|| text.trim_end_matches('/').to_owned()),
             Kind::Choice(words) => words.contains(&text).then(|| text.to_owned()),
-            Kind::Networks => text
-                .parse()
-                .ok()
-                .map(|network: Network| network.to_string()),
+            Kind::Networks => text.parse().ok().map(|network: Network| network.to_string()),
         }
     }
 }
 
 /// Nothing in it is normalised: carriers sign the very text that they were told.
 fn is_base_url(text: &str) -> bool {
-    let Some(rest) = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"))
-    else {
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
         return false;
     };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -106,10 +96,7 @@ fn is_base_url(text: &str) -> bool {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => (authority, "80"),
     };
-    let host_is_good = match host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-    {
+    let host_is_good = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(v6) => v6.parse::<Ipv6Addr>().is_ok(),
         None => {
             let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);

@@ -41,9 +41,7 @@ pub struct Resolved {
 }
 
 /// This program's variables out of all there are. Fails when one of them is not UTF-8.
-pub fn environment(
-    all: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<Environment, ConfigErrors> {
+pub fn environment(all: impl Iterator<Item = (OsString, OsString)>) -> Result<Environment, ConfigErrors> {
     let mut ours = Environment::new();
     let mut errors = Vec::new();
     for (name, value) in all {
@@ -54,34 +52,17 @@ pub fn environment(
             (Err(_), _) => {}
         }
     }
-    if errors.is_empty() {
-        Ok(ours)
-    } else {
-        Err(ConfigErrors(errors))
-    }
+    if errors.is_empty() { Ok(ours) } else { Err(ConfigErrors(errors)) }
 }
 
 /// Resolves flags over environment over file over defaults. `smslite.toml` and files that a relative path names
 /// are looked for in `dir`: the working directory, or an empty path for it.
-pub fn load(
-    matches: Option<&ArgMatches>,
-    env: &Environment,
-    dir: &Path,
-) -> Result<Resolved, ConfigErrors> {
+pub fn load(matches: Option<&ArgMatches>, env: &Environment, dir: &Path) -> Result<Resolved, ConfigErrors> {
     let mut found = Found::with_defaults();
     let named = matches.and_then(|matches| sources::flag(matches, "config"));
-    let from_env = || {
-        env.get("SMSLITE_CONFIG")
-            .filter(|name| !name.is_empty())
-            .cloned()
-    };
+    let from_env = || env.get("SMSLITE_CONFIG").filter(|name| !name.is_empty()).cloned();
     let named = named.or_else(from_env);
-    file::read(
-        &mut found,
-        dir,
-        named.as_deref().unwrap_or("smslite.toml"),
-        named.is_some(),
-    );
+    file::read(&mut found, dir, named.as_deref().unwrap_or("smslite.toml"), named.is_some());
     found.read_environment(env, dir);
     if let Some(matches) = matches {
         found.read_flags(matches);
@@ -101,12 +82,7 @@ pub fn load(
         return Err(ConfigErrors(found.errors));
     }
     let values = shown(&found.values);
-    Ok(Resolved {
-        settings,
-        bootstrap,
-        values,
-        warnings: found.warnings,
-    })
+    Ok(Resolved { settings, bootstrap, values, warnings: found.warnings })
 }
 
 fn shown(values: &Values) -> Vec<(&'static str, String, String)> {

@@ -15,10 +15,7 @@ pub struct Network {
 impl Network {
     /// Whether the address lies in it. An IPv4 peer of a dual-stack listener counts as what it is.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let (own, other) = (
-            left_aligned(self.address),
-            left_aligned(address.to_canonical()),
-        );
+        let (own, other) = (left_aligned(self.address), left_aligned(address.to_canonical()));
         own.1 == other.1 && (own.0 ^ other.0) & mask(self.prefix) == 0
     }
 }
@@ -39,9 +36,7 @@ impl FromStr for Network {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (address, digits) = text
-            .split_once('/')
-            .map_or((text, None), |(a, p)| (a, Some(p)));
+        let (address, digits) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
         let address: IpAddr = address.parse().map_err(drop)?;
         let (bits, width) = left_aligned(address);
         let prefix = match digits {
@@ -50,11 +45,7 @@ impl FromStr for Network {
             Some(digits) => digits.parse().map_err(drop)?,
         };
         let clean = prefix <= width && bits & !mask(prefix) == 0;
-        if clean && address == address.to_canonical() {
-            Ok(Network { address, prefix })
-        } else {
-            Err(())
-        }
+        if clean && address == address.to_canonical() { Ok(Network { address, prefix }) } else { Err(()) }
     }
 }
 

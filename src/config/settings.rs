@@ -129,15 +129,11 @@ impl Default for Settings {
 }
 
 fn list<T: FromStr>(values: &Values, key: &str) -> Vec<T> {
-    let (items, _) = values
-        .get(key)
-        .expect("every key of the table has at least its default");
+    let (items, _) = values.get(key).expect("every key of the table has at least its default");
     let parsed: Option<_> = items.iter().map(|item| item.parse().ok()).collect();
     parsed.expect("a key's kind accepts only what its field can hold")
 }
 
 fn one<T: FromStr>(values: &Values, key: &str) -> T {
-    list(values, key)
-        .pop()
-        .expect("a key that has a default cannot be unset")
+    list(values, key).pop().expect("a key that has a default cannot be unset")
 }

@@ -41,22 +41,12 @@ impl Found {
     }
 
     /// Checks a value and lets it win over what was said before. `shown` is the value as an error quotes it.
-    pub(super) fn take(
-        &mut self,
-        key: &'static Key,
-        given: &Given<'_>,
-        shown: &str,
-        source: String,
-    ) {
+    pub(super) fn take(&mut self, key: &'static Key, given: &Given<'_>, shown: &str, source: String) {
         if let Some(items) = key.kind.check(given, key.default.is_empty()) {
             self.values.insert(key.name, (items, source));
             return;
         }
-        let but = if key.secret {
-            String::new()
-        } else {
-            format!(", not {shown}")
-        };
+        let but = if key.secret { String::new() } else { format!(", not {shown}") };
         let must = key.kind.expectation();
         self.error(format!("{source}: {} must be {must}{but}", key.name));
     }
@@ -79,12 +69,8 @@ impl Found {
             .collect();
         let ours = env.keys().filter(|name| name.starts_with("SMSLITE_"));
         for name in ours.filter(|name| !known.contains(name)) {
-            let hint = did_you_mean(
-                name,
-                known.iter().map(|known| (known.as_str(), known.clone())),
-            );
-            self.warnings
-                .push(format!("unknown environment variable {name}{hint}"));
+            let hint = did_you_mean(name, known.iter().map(|known| (known.as_str(), known.clone())));
+            self.warnings.push(format!("unknown environment variable {name}{hint}"));
         }
     }
 
@@ -114,9 +100,7 @@ impl Found {
                 return None;
             }
         };
-        let trimmed = text
-            .strip_suffix("\r\n")
-            .or_else(|| text.strip_suffix('\n'));
+        let trimmed = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n'));
         let text = trimmed.unwrap_or(&text);
         if text.is_empty() {
             self.error(format!("{file}: {path} is empty"));
@@ -140,25 +124,14 @@ pub(super) fn flag(matches: &ArgMatches, id: &str) -> Option<String> {
     let inner = matches.subcommand().and_then(|(_, inner)| flag(inner, id));
     inner.or_else(|| {
         let said: Vec<&String> = matches.try_get_many(id).ok()??.collect();
-        Some(
-            said.iter()
-                .map(|text| text.as_str())
-                .collect::<Vec<_>>()
-                .join(","),
-        )
+        Some(said.iter().map(|text| text.as_str()).collect::<Vec<_>>().join(","))
     })
 }
 
 /// The end of a complaint about a name. Of what is known, `(as compared, as shown)`, it offers the most
 /// similar, the last of equals; nothing when none is similar at all.
-pub(super) fn did_you_mean<'a>(
-    name: &str,
-    known: impl Iterator<Item = (&'a str, String)>,
-) -> String {
+pub(super) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = (&'a str, String)>) -> String {
     let scored = known.map(|(known, shown)| (strsim::jaro_winkler(name, known), shown));
-    let best = scored
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(score, _)| *score > 0.0);
-    best.map(|(_, shown)| format!("; did you mean {shown}?"))
-        .unwrap_or_default()
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score > 0.0);
+    best.map(|(_, shown)| format!("; did you mean {shown}?")).unwrap_or_default()
 }

@@ -54,7 +54,8 @@ pub struct AssignNumber {
     pub organization: OrganizationId,
     pub number: Address,
     pub assistant_id: AssistantId,
-    pub provider: Provider,
+    /// `None` keeps the carrier that a known number has; a new one is Twilio's.
+    pub provider: Option<Provider>,
     /// `None` keeps the name that a known number has.
     pub friendly_name: Option<String>,
     pub now: Timestamp,
@@ -78,7 +79,7 @@ impl Command for AssignNumber {
         let known = phone_number(tx, self.organization, &self.number)?;
         let number = match known {
             Some(known) => PhoneNumber {
-                provider: self.provider,
+                provider: self.provider.unwrap_or(known.provider),
                 assistant_id: Some(self.assistant_id),
                 friendly_name: self.friendly_name.clone().or(known.friendly_name),
                 is_active: true,
@@ -87,7 +88,7 @@ impl Command for AssignNumber {
             },
             None => PhoneNumber {
                 id: next_number_id(tx, self.organization)?,
-                provider: self.provider,
+                provider: self.provider.unwrap_or(Provider::Twilio),
                 assistant_id: Some(self.assistant_id),
                 friendly_name: self.friendly_name.clone(),
                 is_active: true,
@@ -129,7 +130,7 @@ pub(super) fn put_number(
     let key = key::address(organization, address);
     let (tables, bytes) = tx.encoded(number);
     tables.phone_numbers.insert(key.as_slice(), bytes)?;
-    tx.changes.push(DirectoryChange::PhoneNumber(organization, address.clone()));
+    tx.changes.push(DirectoryChange::PhoneNumber(organization, address.clone(), number.clone()));
     Ok(())
 }
 

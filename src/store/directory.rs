@@ -8,9 +8,9 @@ use super::record;
 use super::tables::ReadTables;
 use crate::model::account::{ApiKey, KeyHash, Organization};
 use crate::model::address::Address;
-use crate::model::assistant::Assistant;
+use crate::model::assistant::{Assistant, PhoneNumber};
 use crate::model::ids::{ApiKeyId, AssistantId, OrganizationId};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The names of one organization's assistants.
@@ -24,18 +24,12 @@ pub struct KeyOwner {
     pub key: Arc<ApiKey>,
 }
 
-/// An organization that has a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NumberOwner {
-    pub organization: OrganizationId,
-}
-
 #[derive(Clone, Debug)]
 pub(super) enum DirectoryChange {
     Organization(OrganizationId, Organization),
     ApiKey(OrganizationId, ApiKeyId, ApiKey),
     AssistantName(OrganizationId, AssistantId, Arc<str>),
-    PhoneNumber(OrganizationId, Address),
+    PhoneNumber(OrganizationId, Address, PhoneNumber),
 }
 
 #[derive(Default)]
@@ -48,7 +42,7 @@ struct Entries {
     organizations: BTreeMap<OrganizationId, Arc<Organization>>,
     keys: HashMap<KeyHash, KeyOwner>,
     names: HashMap<OrganizationId, Arc<AssistantNames>>,
-    numbers: HashMap<Address, BTreeSet<OrganizationId>>,
+    numbers: HashMap<Address, BTreeMap<OrganizationId, Option<AssistantId>>>,
 }
 
 impl Directory {
@@ -74,9 +68,11 @@ impl Directory {
             entries.apply(DirectoryChange::AssistantName(key::organization_of(key.value()), id, name));
         }
         for row in tables.phone_numbers.range::<&[u8]>(..)? {
-            let (key, _) = row?;
-            if let Some(number) = key::address_of(key.value()) {
-                entries.apply(DirectoryChange::PhoneNumber(key::organization_of(key.value()), number));
+            let (key, bytes) = row?;
+            let number = record::decode("phone_numbers", bytes.value())?;
+            if let Some(address) = key::address_of(key.value()) {
+                let organization = key::organization_of(key.value());
+                entries.apply(DirectoryChange::PhoneNumber(organization, address, number));
             }
         }
         *self.write() = entries;
@@ -102,11 +98,14 @@ impl Directory {
         self.read().names.get(&organization).cloned().unwrap_or_default()
     }
 
-    /// The organizations that have this number, the oldest first.
-    pub fn number_owners(&self, number: &Address) -> Vec<NumberOwner> {
-        let entries = self.read();
-        let owners = entries.numbers.get(number).into_iter().flatten();
-        owners.map(|&organization| NumberOwner { organization }).collect()
+    /// The oldest organization that has this number.
+    pub fn number_owner(&self, number: &Address) -> Option<OrganizationId> {
+        self.read().numbers.get(number)?.keys().next().copied()
+    }
+
+    /// The assistant that has this number in the organization.
+    pub fn assistant_of(&self, organization: OrganizationId, number: &Address) -> Option<AssistantId> {
+        *self.read().numbers.get(number)?.get(&organization)?
     }
 
     /// Every organization, the oldest first.
@@ -139,8 +138,9 @@ impl Entries {
                 let names = self.names.entry(organization).or_default();
                 Arc::make_mut(names).insert(id, name);
             }
-            DirectoryChange::PhoneNumber(organization, number) => {
-                self.numbers.entry(number).or_default().insert(organization);
+            DirectoryChange::PhoneNumber(organization, address, number) => {
+                let assistant = number.assistant_id.filter(|_| number.is_active);
+                self.numbers.entry(address).or_default().insert(organization, assistant);
             }
         }
     }

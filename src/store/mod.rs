@@ -3,6 +3,7 @@
 
 mod accounts;
 mod assistants;
+mod check;
 mod conversations;
 mod directory;
 mod error;
@@ -18,11 +19,11 @@ mod writer;
 
 pub use accounts::{Bootstrap, Bootstrapped, CreateApiKey, NewApiKey, RevokeApiKey, SetPassword};
 pub use assistants::{AssignNumber, AssignNumberOutcome, CreateAssistant};
-pub use directory::{AssistantNames, Directory, KeyOwner, NumberOwner};
+pub use directory::{AssistantNames, Directory, KeyOwner};
 pub use error::{OpenError, ReadError, StoreError};
 
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{DataDir, Location, OpenBackend};
 pub use snapshot::Snapshot;
-pub use transaction::Command;
+pub use transaction::{Command, Tx, TxError};
 pub use writer::{Health, Store};

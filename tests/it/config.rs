@@ -7,8 +7,8 @@ mod values;
 use clap::Command;
 use smslite::cli::config as command;
 use smslite::config::{
-    ConfigErrors, Environment, IdFormat, KEYS, Kind, LogFormat, Network, Resolved, Settings,
-    SignatureMode, environment, example, flags, load,
+    ConfigErrors, Environment, IdFormat, KEYS, Kind, LogFormat, Network, Resolved, Settings, SignatureMode,
+    environment, example, flags, load,
 };
 use std::ffi::OsString;
 use std::fs;
@@ -38,16 +38,12 @@ fn set_mode(path: &Path, mode: u32) {
 fn set_mode(_: &Path, _: u32) {}
 
 fn env(variables: &[(&str, &str)]) -> Environment {
-    variables
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// The program's command line as far as configuration is concerned: bare, it serves.
 fn command_line() -> Command {
-    let (global, serve): (Vec<_>, Vec<_>) =
-        flags().into_iter().partition(|flag| flag.is_global_set());
+    let (global, serve): (Vec<_>, Vec<_>) = flags().into_iter().partition(|flag| flag.is_global_set());
     Command::new("smslite")
         .args(global)
         .args(serve.clone())
@@ -56,11 +52,7 @@ fn command_line() -> Command {
 }
 
 /// Loads from a file's text, variables and the words after the program's name.
-fn load_from(
-    file: &str,
-    variables: &[(&str, &str)],
-    words: &[&str],
-) -> Result<Resolved, ConfigErrors> {
+fn load_from(file: &str, variables: &[(&str, &str)], words: &[&str]) -> Result<Resolved, ConfigErrors> {
     let dir = dir_with(file);
     let line = ["smslite"].iter().chain(words);
     let matches = command_line().try_get_matches_from(line).unwrap();
@@ -76,10 +68,7 @@ fn variable(name: &str, value: &str) -> Result<Resolved, ConfigErrors> {
 }
 
 fn errors(outcome: Result<Resolved, ConfigErrors>) -> Vec<String> {
-    outcome
-        .map(|resolved| resolved.settings)
-        .expect_err("this must be refused")
-        .0
+    outcome.map(|resolved| resolved.settings).expect_err("this must be refused").0
 }
 
 fn source_of(resolved: &Resolved, wanted: &str) -> String {
@@ -95,12 +84,7 @@ fn exposed(secrets: &[smslite::config::Secret]) -> Vec<&str> {
 fn with_nothing_said_the_defaults_stand() {
     let dir = TempDir::new().unwrap();
     let resolved = load(None, &Environment::new(), dir.path()).unwrap();
-    assert!(
-        resolved
-            .values
-            .iter()
-            .all(|(_, _, source)| source == "default")
-    );
+    assert!(resolved.values.iter().all(|(_, _, source)| source == "default"));
     assert_eq!(resolved.warnings, [""; 0]);
     assert!(resolved.bootstrap.api_key.is_none() && resolved.bootstrap.admin_email.is_none());
     let settings = resolved.settings;
@@ -116,10 +100,7 @@ fn with_nothing_said_the_defaults_stand() {
     assert_eq!(settings.twilio.account_sid, None);
     assert!(settings.twilio.auth_tokens.is_empty() && settings.twilio.shared_keys.is_empty());
     assert_eq!(settings.twilio.signatures, SignatureMode::Enforce);
-    assert_eq!(
-        format!("{settings:?}"),
-        format!("{:?}", Settings::default())
-    );
+    assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()));
 }
 
 #[test]
@@ -146,10 +127,7 @@ fn every_key_of_the_file_reaches_its_setting() {
     assert_eq!(settings.host, "::1".parse::<IpAddr>().unwrap());
     assert_eq!(settings.port, 80);
     assert_eq!(settings.data_dir, PathBuf::from("/srv/sms"));
-    assert_eq!(
-        settings.public_url.as_deref(),
-        Some("https://sms.example.com/api")
-    );
+    assert_eq!(settings.public_url.as_deref(), Some("https://sms.example.com/api"));
     assert_eq!(settings.id_format, IdFormat::String);
     assert_eq!(settings.session_ttl_seconds, 1800);
     assert_eq!(settings.log_format, LogFormat::Json);
@@ -157,10 +135,7 @@ fn every_key_of_the_file_reaches_its_setting() {
     assert_eq!(settings.trusted_proxies, networks);
     assert_eq!(settings.cache_bytes, 1 << 20);
     assert_eq!(settings.twilio.account_sid.as_deref(), Some("AC1"));
-    assert_eq!(
-        exposed(&settings.twilio.auth_tokens),
-        ["token, with a comma"]
-    );
+    assert_eq!(exposed(&settings.twilio.auth_tokens), ["token, with a comma"]);
     assert_eq!(exposed(&settings.twilio.shared_keys), ["key1", "key2"]);
     assert_eq!(settings.twilio.signatures, SignatureMode::Report);
 }
@@ -179,10 +154,7 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
         (in_file, &[("SMSLITE_PORT", "")], &[], 1, "smslite.toml:2"),
     ] {
         let resolved = load_from(file, variables, words).unwrap();
-        assert_eq!(
-            (resolved.settings.port, source_of(&resolved, "port")),
-            (port, source.into())
-        );
+        assert_eq!((resolved.settings.port, source_of(&resolved, "port")), (port, source.into()));
     }
 }
 
@@ -191,58 +163,29 @@ fn a_flag_counts_before_and_after_the_command() {
     for (words, port, data_dir) in [
         (&["serve", "--port", "3", "--data-dir", "d"][..], 3, "d"),
         (&["--port", "3", "--data-dir", "d", "serve"], 3, "d"),
-        (
-            &[
-                "--port",
-                "2",
-                "--data-dir",
-                "c",
-                "serve",
-                "--port",
-                "3",
-                "--data-dir",
-                "d",
-            ],
-            3,
-            "d",
-        ),
+        (&["--port", "2", "--data-dir", "c", "serve", "--port", "3", "--data-dir", "d"], 3, "d"),
         (&["config", "--data-dir", "d"], 7670, "d"),
         (&["config"], 7670, "./smslite-data"),
     ] {
         let settings = load_from("", &[], words).unwrap().settings;
-        assert_eq!(
-            (settings.port, settings.data_dir),
-            (port, PathBuf::from(data_dir)),
-            "{words:?}"
-        );
+        assert_eq!((settings.port, settings.data_dir), (port, PathBuf::from(data_dir)), "{words:?}");
     }
 }
 
 #[test]
 fn only_the_data_directory_and_the_file_are_flags_of_every_command() {
     command_line().debug_assert();
-    let (global, serve): (Vec<_>, Vec<_>) =
-        flags().into_iter().partition(|flag| flag.is_global_set());
+    let (global, serve): (Vec<_>, Vec<_>) = flags().into_iter().partition(|flag| flag.is_global_set());
     let names = |flags: Vec<clap::Arg>| -> Vec<_> {
-        flags
-            .iter()
-            .map(|flag| flag.get_long().unwrap().to_owned())
-            .collect()
+        flags.iter().map(|flag| flag.get_long().unwrap().to_owned()).collect()
     };
     assert_eq!(names(global), ["config", "data-dir"]);
     let expected =
         "host port public-url id-format session-ttl-seconds log-format trusted-proxies cache-bytes";
     assert_eq!(names(serve).join(" "), expected);
-    assert!(
-        command_line()
-            .try_get_matches_from(["smslite", "config", "--port", "1"])
-            .is_err()
-    );
+    assert!(command_line().try_get_matches_from(["smslite", "config", "--port", "1"]).is_err());
     let help = command_line().render_help().to_string();
-    assert!(
-        help.contains("0 takes a free one. [env: SMSLITE_PORT] [default: 7670]"),
-        "{help}"
-    );
+    assert!(help.contains("0 takes a free one. [env: SMSLITE_PORT] [default: 7670]"), "{help}");
 }
 
 #[test]
@@ -256,16 +199,8 @@ fn the_file_is_the_one_that_was_named() {
         (&[("SMSLITE_CONFIG", "")], &[], 1),
         (&[("SMSLITE_CONFIG", "env.toml")], &[], 2),
         (&[("SMSLITE_CONFIG", absolute.to_str().unwrap())], &[], 2),
-        (
-            &[("SMSLITE_CONFIG", "env.toml")],
-            &["--config", "flag.toml"],
-            3,
-        ),
-        (
-            &[("SMSLITE_CONFIG", "missing.toml")],
-            &["config", "--config", "flag.toml"],
-            3,
-        ),
+        (&[("SMSLITE_CONFIG", "env.toml")], &["--config", "flag.toml"], 3),
+        (&[("SMSLITE_CONFIG", "missing.toml")], &["config", "--config", "flag.toml"], 3),
     ] {
         let line = ["smslite"].iter().chain(words);
         let matches = command_line().try_get_matches_from(line).unwrap();
@@ -284,14 +219,9 @@ fn only_our_variables_are_taken_and_must_be_utf8() {
     {
         use std::os::unix::ffi::OsStringExt;
         let broken = || OsString::from_vec(vec![0xff]);
-        let refused =
-            environment([("SMSLITE_HOST".into(), broken()), (broken(), broken())].into_iter());
+        let refused = environment([("SMSLITE_HOST".into(), broken()), (broken(), broken())].into_iter());
         assert_eq!(refused.unwrap_err().0, ["env SMSLITE_HOST: not UTF-8"]);
-        assert!(
-            environment([("PATH".into(), broken())].into_iter())
-                .unwrap()
-                .is_empty()
-        );
+        assert!(environment([("PATH".into(), broken())].into_iter()).unwrap().is_empty());
     }
 }
 
@@ -311,22 +241,10 @@ fn the_example_file_uncommented_says_the_defaults() {
         .collect();
     let resolved = file(&said.join("\n")).unwrap();
     for (key, _, source) in &resolved.values {
-        assert!(
-            source.starts_with("smslite.toml:"),
-            "{key} is not in the example"
-        );
+        assert!(source.starts_with("smslite.toml:"), "{key} is not in the example");
     }
-    assert_eq!(
-        format!("{:?}", resolved.settings),
-        format!("{:?}", Settings::default())
-    );
-    assert!(
-        file(&example())
-            .unwrap()
-            .values
-            .iter()
-            .all(|(_, _, source)| source == "default")
-    );
+    assert_eq!(format!("{:?}", resolved.settings), format!("{:?}", Settings::default()));
+    assert!(file(&example()).unwrap().values.iter().all(|(_, _, source)| source == "default"));
 }
 
 #[test]

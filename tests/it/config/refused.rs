@@ -7,10 +7,7 @@ fn a_named_file_that_cannot_be_read_is_an_error() {
     for name in ["missing.toml", "."] {
         let messages = errors(variable("SMSLITE_CONFIG", name));
         assert_eq!(messages.len(), 1);
-        assert!(
-            messages[0].starts_with(&format!("cannot read {name}: ")),
-            "{messages:?}"
-        );
+        assert!(messages[0].starts_with(&format!("cannot read {name}: ")), "{messages:?}");
     }
     assert!(errors(load_from("", &[], &["--config", "missing.toml"]))[0].contains("missing.toml"));
 }
@@ -24,11 +21,36 @@ fn what_is_wrong_in_the_file_is_told_with_its_line() {
     for (line, expected) in [
         ("prot = 1", r#"smslite.toml:2: unknown key "prot"; did you mean "port"?"#.to_owned()),
         ("\n\nprot = 1", r#"smslite.toml:4: unknown key "prot"; did you mean "port"?"#.to_owned()),
-        ("auth_token = 'x'", r#"smslite.toml:2: unknown key "auth_token"; did you mean "twilio.auth_token"?"#.to_owned()),
-        ("[twilio]\nport = 1", r#"smslite.toml:3: unknown key "twilio.port"; did you mean "port"?"#.to_owned()),
-        ("twilio.acount_sid = 'x'", r#"smslite.toml:2: unknown key "twilio.acount_sid"; did you mean "twilio.account_sid"?"#.to_owned()),
-        ("[twillio]\naccount_sid = 'x'", r#"smslite.toml:2: unknown table "twillio"; did you mean "twilio"?"#.to_owned()),
-        ("'twilio.account_sid' = 'x'", r#"smslite.toml:2: unknown key "twilio.account_sid"; did you mean "twilio.account_sid"?"#.to_owned()),
+        (
+            "auth_token = 'x'",
+            r#"smslite.toml:2: unknown key "auth_token"; did you mean "twilio.auth_token"?"#.to_owned(),
+        ),
+        (
+            "[twilio]\nport = 1",
+            r#"smslite.toml:3: unknown key "twilio.port"; did you mean "port"?"#.to_owned(),
+        ),
+        (
+            "twilio.acount_sid = 'x'",
+            r#"smslite.toml:2: unknown key "twilio.acount_sid"; did you mean "twilio.account_sid"?"#
+                .to_owned(),
+        ),
+        (
+            "[twillio]\naccount_sid = 'x'",
+            r#"smslite.toml:2: unknown table "twillio"; did you mean "twilio"?"#.to_owned(),
+        ),
+        (
+            "'twilio.account_sid' = 'x'",
+            r#"smslite.toml:2: unknown key "twilio.account_sid"; did you mean "twilio.account_sid"?"#
+                .to_owned(),
+        ),
+        (
+            "g = 1", // as near to log_format as to twilio.signatures
+            r#"smslite.toml:2: unknown key "g"; did you mean "log_format"?"#.to_owned(),
+        ),
+        (
+            "[twilio]\ng = 1",
+            r#"smslite.toml:3: unknown key "twilio.g"; did you mean "twilio.signatures"?"#.to_owned(),
+        ),
         ("qqq = 1", r#"smslite.toml:2: unknown key "qqq""#.to_owned()),
         ("twilio = 1", "smslite.toml:2: twilio must be a table".to_owned()),
         ("[[twilio]]", "smslite.toml:2: twilio must be a table".to_owned()),
@@ -45,12 +67,22 @@ fn what_is_wrong_in_the_file_is_told_with_its_line() {
         ("session_ttl_seconds = 315360001", format!("{ttl} 315360001")),
         ("trusted_proxies = ['10.0.0.1/8']", format!("{networks} ['10.0.0.1/8']")),
         ("trusted_proxies = [1]", format!("{networks} [1]")),
-        ("cache_bytes = 1048575", "smslite.toml:2: cache_bytes must be an integer from 1048576 to 9223372036854775807, not 1048575".to_owned()),
-        ("id_format = 'uuid'", "smslite.toml:2: id_format must be one of integer, string, not 'uuid'".to_owned()),
+        (
+            "cache_bytes = 1048575",
+            "smslite.toml:2: cache_bytes must be an integer from 1048576 to 9223372036854775807, not 1048575"
+                .to_owned(),
+        ),
+        (
+            "id_format = 'uuid'",
+            "smslite.toml:2: id_format must be one of integer, string, not 'uuid'".to_owned(),
+        ),
         ("log_format = ''", "smslite.toml:2: log_format must be one of auto, text, json, not ''".to_owned()),
         ("host = 7", "smslite.toml:2: host must be an IP address or localhost, not 7".to_owned()),
         ("data_dir = ''", "smslite.toml:2: data_dir must be a string, not ''".to_owned()),
-        ("[twilio]\nsignatures = 'no'", "smslite.toml:3: twilio.signatures must be one of enforce, report, off, not 'no'".to_owned()),
+        (
+            "[twilio]\nsignatures = 'no'",
+            "smslite.toml:3: twilio.signatures must be one of enforce, report, off, not 'no'".to_owned(),
+        ),
     ] {
         assert_eq!(errors(file(&format!("# a comment\n{line}\n"))), [expected]);
     }
@@ -64,12 +96,7 @@ fn a_file_that_is_no_toml_is_told_with_its_line() {
         ("\u{feff}port = 1\nport", "smslite.toml:2: "),
     ] {
         for message in errors(file(text)) {
-            assert!(
-                message
-                    .strip_prefix(place)
-                    .is_some_and(|rest| !rest.is_empty()),
-                "{message}"
-            );
+            assert!(message.strip_prefix(place).is_some_and(|rest| !rest.is_empty()), "{message}");
         }
     }
 }
@@ -77,14 +104,8 @@ fn a_file_that_is_no_toml_is_told_with_its_line() {
 #[test]
 fn what_is_wrong_elsewhere_is_told_with_its_variable_or_flag() {
     let port = "port must be an integer from 0 to 65535, not \"abc\"";
-    assert_eq!(
-        errors(variable("SMSLITE_PORT", "abc")),
-        [format!("env SMSLITE_PORT: {port}")]
-    );
-    assert_eq!(
-        errors(load_from("", &[], &["--port", "abc"])),
-        [format!("flag --port: {port}")]
-    );
+    assert_eq!(errors(variable("SMSLITE_PORT", "abc")), [format!("env SMSLITE_PORT: {port}")]);
+    assert_eq!(errors(load_from("", &[], &["--port", "abc"])), [format!("flag --port: {port}")]);
     let proxies = errors(variable("SMSLITE_TRUSTED_PROXIES", "10.0.0.1,,::1"));
     assert!(proxies[0].starts_with("env SMSLITE_TRUSTED_PROXIES: trusted_proxies must be a list"));
 }
@@ -101,10 +122,7 @@ fn all_errors_are_told_together() {
         &["--host", "nowhere"],
     );
     let messages = errors(outcome);
-    let starts: Vec<_> = messages
-        .iter()
-        .map(|message| message.split(": ").next().unwrap())
-        .collect();
+    let starts: Vec<_> = messages.iter().map(|message| message.split(": ").next().unwrap()).collect();
     let expected = [
         "smslite.toml:1",
         "smslite.toml:2",
@@ -115,10 +133,7 @@ fn all_errors_are_told_together() {
         "env SMSLITE_BOOTSTRAP_API_KEY",
     ];
     assert_eq!(starts, expected);
-    assert_eq!(
-        ConfigErrors(messages.clone()).to_string(),
-        messages.join("\n")
-    );
+    assert_eq!(ConfigErrors(messages.clone()).to_string(), messages.join("\n"));
 }
 
 #[test]
@@ -130,10 +145,7 @@ fn a_wrong_value_is_told_even_when_another_wins() {
 #[test]
 fn an_unknown_variable_is_a_warning() {
     for (name, warning) in [
-        (
-            "SMSLITE_PROT",
-            Some("unknown environment variable SMSLITE_PROT; did you mean SMSLITE_PORT?"),
-        ),
+        ("SMSLITE_PROT", Some("unknown environment variable SMSLITE_PROT; did you mean SMSLITE_PORT?")),
         (
             "SMSLITE_TWILIO_TOKEN",
             Some(
@@ -178,16 +190,11 @@ fn signatures_are_off_only_on_loopback() {
         assert_eq!(outcome.is_ok(), good, "{host}");
         for signatures in ["report", "enforce"] {
             let variables = [("SMSLITE_TWILIO_SIGNATURES", signatures)];
-            let settings = load_from("", &variables, &["--host", host])
-                .unwrap()
-                .settings;
+            let settings = load_from("", &variables, &["--host", host]).unwrap().settings;
             assert_eq!(settings.is_loopback(), good, "{host}");
         }
     }
     let message = "env SMSLITE_TWILIO_SIGNATURES: twilio.signatures may be off only while host is a \
                    loopback address, not 0.0.0.0 (smslite.toml:1)";
-    assert_eq!(
-        errors(load_from("host = '0.0.0.0'", &[off], &[])),
-        [message]
-    );
+    assert_eq!(errors(load_from("host = '0.0.0.0'", &[off], &[])), [message]);
 }

@@ -5,23 +5,16 @@ use super::*;
 #[test]
 fn no_secret_can_be_given_as_a_flag() {
     for key in KEYS.iter().filter(|key| key.secret) {
-        assert!(
-            flags().iter().all(|flag| flag.get_id() != key.name),
-            "{}",
-            key.name
-        );
+        assert!(flags().iter().all(|flag| flag.get_id() != key.name), "{}", key.name);
     }
 }
 
 #[test]
 fn a_secret_comes_from_its_variable_or_the_file_it_names() {
     let dir = TempDir::new().unwrap();
-    for (name, text) in [
-        ("one", "abc\n"),
-        ("crlf", "abc\r\n"),
-        ("two", "abc,def\n"),
-        ("lines", "abc\n\n"),
-    ] {
+    for (name, text) in
+        [("one", "abc\n"), ("crlf", "abc\r\n"), ("two", "abc,def\n"), ("lines", "abc\n\n"), ("cr", "abc\r")]
+    {
         fs::write(dir.path().join(name), text).unwrap();
     }
     let token = "SMSLITE_TWILIO_AUTH_TOKEN";
@@ -35,19 +28,14 @@ fn a_secret_comes_from_its_variable_or_the_file_it_names() {
         (twin, dir.path().join("one").to_str().unwrap(), &["abc"]),
     ] {
         let resolved = load(None, &env(&[(name, value)]), dir.path()).unwrap();
-        assert_eq!(
-            exposed(&resolved.settings.twilio.auth_tokens),
-            tokens,
-            "{value}"
-        );
-        assert_eq!(
-            source_of(&resolved, "twilio.auth_token"),
-            format!("env {name}")
-        );
+        assert_eq!(exposed(&resolved.settings.twilio.auth_tokens), tokens, "{value}");
+        assert_eq!(source_of(&resolved, "twilio.auth_token"), format!("env {name}"));
     }
-    let password = env(&[("SMSLITE_ADMIN_PASSWORD_FILE", "lines")]);
-    let bootstrap = load(None, &password, dir.path()).unwrap().bootstrap;
-    assert_eq!(bootstrap.admin_password.unwrap().expose(), "abc\n");
+    for (name, password) in [("one", "abc"), ("crlf", "abc"), ("lines", "abc\n"), ("cr", "abc\r")] {
+        let variables = env(&[("SMSLITE_ADMIN_PASSWORD_FILE", name)]);
+        let bootstrap = load(None, &variables, dir.path()).unwrap().bootstrap;
+        assert_eq!(bootstrap.admin_password.unwrap().expose(), password);
+    }
 }
 
 #[test]
@@ -56,16 +44,11 @@ fn a_secret_that_cannot_be_had_is_an_error() {
     fs::write(dir.path().join("empty"), "\n").unwrap();
     let token = "SMSLITE_TWILIO_AUTH_TOKEN";
     let twin = "SMSLITE_TWILIO_AUTH_TOKEN_FILE";
-    let must = "env SMSLITE_TWILIO_AUTH_TOKEN: twilio.auth_token must be a string or a list of up to 2 strings";
+    let must =
+        "env SMSLITE_TWILIO_AUTH_TOKEN: twilio.auth_token must be a string or a list of up to 2 strings";
     for (variables, message) in [
-        (
-            &[(twin, "missing")][..],
-            "SMSLITE_TWILIO_AUTH_TOKEN_FILE: cannot read missing: ",
-        ),
-        (
-            &[(twin, "empty")],
-            "SMSLITE_TWILIO_AUTH_TOKEN_FILE: empty is empty",
-        ),
+        (&[(twin, "missing")][..], "SMSLITE_TWILIO_AUTH_TOKEN_FILE: cannot read missing: "),
+        (&[(twin, "empty")], "SMSLITE_TWILIO_AUTH_TOKEN_FILE: empty is empty"),
         (
             &[(token, "a"), (twin, "b")],
             "SMSLITE_TWILIO_AUTH_TOKEN and SMSLITE_TWILIO_AUTH_TOKEN_FILE are both set; keep one",
@@ -95,10 +78,7 @@ fn no_secret_is_ever_shown() {
     let mut printed = Vec::new();
     command::print(&resolved, &mut printed).unwrap();
     let token = &resolved.settings.twilio.auth_tokens[0];
-    let mut told = vec![
-        format!("{resolved:?} {token} {token:?}"),
-        String::from_utf8(printed).unwrap(),
-    ];
+    let mut told = vec![format!("{resolved:?} {token} {token:?}"), String::from_utf8(printed).unwrap()];
     for bad in [
         format!("[twilio]\nauth_token = '{hidden}' 1"),
         format!("[twilio]\nauth_token = {hidden}"),
@@ -109,10 +89,7 @@ fn no_secret_is_ever_shown() {
     ] {
         told.extend(errors(file(&bad)));
     }
-    told.extend(errors(variable(
-        "SMSLITE_TWILIO_AUTH_TOKEN",
-        &format!("{hidden},b,c"),
-    )));
+    told.extend(errors(variable("SMSLITE_TWILIO_AUTH_TOKEN", &format!("{hidden},b,c"))));
     told.extend(errors(variable("SMSLITE_BOOTSTRAP_API_KEY", hidden)));
     assert!(told.len() >= 10);
     for text in told {
@@ -129,11 +106,7 @@ fn a_file_with_secrets_that_others_may_read_is_warned_about() {
         (secret, 0o400, false),
         (secret, 0o644, true),
         (secret, 0o640, true),
-        (
-            "[twilio]\naccount_sid = 'x'\nauth_token = []\nshared_keys = ''",
-            0o644,
-            false,
-        ),
+        ("[twilio]\naccount_sid = 'x'\nauth_token = []\nshared_keys = ''", 0o644, false),
     ] {
         let dir = dir_with(text);
         set_mode(&dir.path().join("smslite.toml"), mode);
@@ -161,19 +134,11 @@ fn the_bootstrap_is_taken_as_given() {
     ] {
         let key = format!("sl_live_{rest}");
         let outcome = variable("SMSLITE_BOOTSTRAP_API_KEY", &key);
-        let given = outcome
-            .ok()
-            .map(|it| it.bootstrap.api_key.unwrap().expose().to_owned());
+        let given = outcome.ok().map(|it| it.bootstrap.api_key.unwrap().expose().to_owned());
         assert_eq!(given, good.then_some(key), "{rest}");
     }
-    assert_eq!(
-        errors(variable("SMSLITE_BOOTSTRAP_API_KEY", &shortest)).len(),
-        1
-    );
-    let variables = [
-        ("SMSLITE_ADMIN_EMAIL", "a@example.com"),
-        ("SMSLITE_ADMIN_PASSWORD", "p, w "),
-    ];
+    assert_eq!(errors(variable("SMSLITE_BOOTSTRAP_API_KEY", &shortest)).len(), 1);
+    let variables = [("SMSLITE_ADMIN_EMAIL", "a@example.com"), ("SMSLITE_ADMIN_PASSWORD", "p, w ")];
     let bootstrap = load_from("", &variables, &[]).unwrap().bootstrap;
     assert_eq!(bootstrap.admin_email.as_deref(), Some("a@example.com"));
     assert_eq!(bootstrap.admin_password.unwrap().expose(), "p, w ");

@@ -13,9 +13,7 @@ fn a_host_is_an_address_or_localhost() {
         ("127.0.0.1:80", None),
         (" 127.0.0.1", None),
     ] {
-        let host_of = variable("SMSLITE_HOST", text)
-            .ok()
-            .map(|it| it.settings.host.to_string());
+        let host_of = variable("SMSLITE_HOST", text).ok().map(|it| it.settings.host.to_string());
         assert_eq!(host_of.as_deref(), host, "{text}");
     }
 }
@@ -28,16 +26,10 @@ fn a_public_url_is_a_base_without_its_last_slash() {
         ("http://127.0.0.1:7670//", Some("http://127.0.0.1:7670")),
         ("https://[::1]:8443/a/b/", Some("https://[::1]:8443/a/b")),
         ("https://[::1]", Some("https://[::1]")),
-        (
-            "http://my_host-1:65535/~x",
-            Some("http://my_host-1:65535/~x"),
-        ),
+        ("http://my_host-1:65535/~x", Some("http://my_host-1:65535/~x")),
         ("", None),
     ] {
-        let given = file(&format!("public_url = '{text}'"))
-            .unwrap()
-            .settings
-            .public_url;
+        let given = file(&format!("public_url = '{text}'")).unwrap().settings.public_url;
         assert_eq!(given.as_deref(), url, "{text}");
     }
     for text in [
@@ -64,27 +56,19 @@ fn a_public_url_is_a_base_without_its_last_slash() {
         "https://hö.example",
     ] {
         let messages = errors(variable("SMSLITE_PUBLIC_URL", text));
-        let must = "env SMSLITE_PUBLIC_URL: public_url must be http(s)://host[:port][/path] without a query, not ";
+        let must =
+            "env SMSLITE_PUBLIC_URL: public_url must be http(s)://host[:port][/path] without a query, not ";
         assert_eq!(messages, [format!("{must}{text:?}")]);
     }
 }
 
 #[test]
 fn an_empty_flag_takes_back_what_may_be_unset() {
-    let variables = [
-        ("SMSLITE_PUBLIC_URL", "https://h"),
-        ("SMSLITE_TRUSTED_PROXIES", "::1"),
-    ];
+    let variables = [("SMSLITE_PUBLIC_URL", "https://h"), ("SMSLITE_TRUSTED_PROXIES", "::1")];
     let words = ["--public-url", "", "--trusted-proxies", ""];
     let settings = load_from("", &variables, &words).unwrap().settings;
-    assert_eq!(
-        (settings.public_url, settings.trusted_proxies),
-        (None, vec![])
-    );
-    assert_eq!(
-        errors(load_from("", &[], &["--data-dir", "", "--host", ""])).len(),
-        2
-    );
+    assert_eq!((settings.public_url, settings.trusted_proxies), (None, vec![]));
+    assert_eq!(errors(load_from("", &[], &["--data-dir", "", "--host", ""])).len(), 2);
 }
 
 #[test]
@@ -102,14 +86,8 @@ fn a_network_contains_its_addresses() {
         ("::1", "::1", "::2"),
     ] {
         let parsed: Network = network.parse().unwrap();
-        assert!(
-            parsed.contains(inside.parse().unwrap()),
-            "{inside} in {network}"
-        );
-        assert!(
-            !parsed.contains(outside.parse().unwrap()),
-            "{outside} not in {network}"
-        );
+        assert!(parsed.contains(inside.parse().unwrap()), "{inside} in {network}");
+        assert!(!parsed.contains(outside.parse().unwrap()), "{outside} not in {network}");
     }
     for text in [
         "",
@@ -131,24 +109,12 @@ fn a_network_contains_its_addresses() {
 
 #[test]
 fn a_list_is_separated_by_commas_or_said_again() {
-    let words = [
-        "--trusted-proxies",
-        "10.0.0.0/8, ::1",
-        "--trusted-proxies",
-        "127.0.0.1",
-    ];
+    let words = ["--trusted-proxies", "10.0.0.0/8, ::1", "--trusted-proxies", "127.0.0.1"];
     let resolved = load_from("", &[], &words).unwrap();
-    let (_, shown, source) = resolved
-        .values
-        .iter()
-        .find(|(key, _, _)| *key == "trusted_proxies")
-        .unwrap();
+    let (_, shown, source) = resolved.values.iter().find(|(key, _, _)| *key == "trusted_proxies").unwrap();
     assert_eq!(
         (shown.as_str(), source.as_str()),
-        (
-            "10.0.0.0/8, ::1/128, 127.0.0.1/32",
-            "flag --trusted-proxies"
-        )
+        ("10.0.0.0/8, ::1/128, 127.0.0.1/32", "flag --trusted-proxies")
     );
 }
 
@@ -162,15 +128,8 @@ fn everything_that_a_kind_accepts_fits_its_setting() {
         };
         for text in texts {
             let resolved = variable(&key.variable(), &text).unwrap();
-            assert_eq!(
-                source_of(&resolved, key.name),
-                format!("env {}", key.variable())
-            );
-            let (_, shown, _) = resolved
-                .values
-                .iter()
-                .find(|(name, _, _)| *name == key.name)
-                .unwrap();
+            assert_eq!(source_of(&resolved, key.name), format!("env {}", key.variable()));
+            let (_, shown, _) = resolved.values.iter().find(|(name, _, _)| *name == key.name).unwrap();
             assert_eq!(*shown, text);
         }
     }

@@ -1,0 +1,173 @@
+//! Accounts: the first start's bootstrap, API keys, passwords.
+
+use super::App;
+use crate::model::account::{API_KEY_PREFIX, Actor, ApiKey, KeyHash, Organization, PasswordHash, Role, User};
+use crate::model::ids::{ApiKeyId, OrganizationId, UserId};
+use crate::model::time::Timestamp;
+use crate::store::{
+    Bootstrap, Bootstrapped, CreateApiKey, NewApiKey, ReadError, RevokeApiKey, SetPassword, Store, StoreError,
+};
+use argon2::Argon2;
+use argon2::password_hash::PasswordHasher;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::Arc;
+
+/// How many characters of a key are kept for its owner to tell it by: the prefix and four more.
+const SHOWN: usize = API_KEY_PREFIX.len() + 4;
+pub const DEFAULT_ADMIN_EMAIL: &str = "admin@localhost";
+
+/// What the first start was told to use instead of making it up.
+#[derive(Clone, Debug, Default)]
+pub struct FirstStart {
+    pub api_key: Option<String>,
+    pub admin_email: Option<String>,
+    /// Whether a person chose the admin's password; it is set by [`choose_admin_password`].
+    pub password_chosen: bool,
+}
+
+/// What the first start made up, to be shown once.
+#[derive(Clone, Debug)]
+pub struct MadeUp {
+    pub api_key: Option<String>,
+    pub admin_email: String,
+    pub admin_password: Option<String>,
+}
+
+/// 256 random bits as URL-safe text.
+pub fn random_secret() -> String {
+    let mut bits = [0; 32];
+    // Without randomness no secret can be made, and nothing else would be safe either.
+    getrandom::fill(&mut bits).expect("the operating system has randomness");
+    URL_SAFE_NO_PAD.encode(bits)
+}
+
+/// Makes the first organization with an admin and an API key. `None`: there was one already.
+pub fn bootstrap(store: &Store, now: Timestamp, first: &FirstStart) -> Result<Option<MadeUp>, StoreError> {
+    if !store.directory().organizations().is_empty() {
+        return Ok(None);
+    }
+    let made_key = first.api_key.is_none().then(|| format!("{API_KEY_PREFIX}{}", random_secret()));
+    let made_password = (!first.password_chosen).then(random_secret);
+    let email = first.admin_email.clone().unwrap_or_else(|| DEFAULT_ADMIN_EMAIL.to_owned());
+    let api_key = first.api_key.as_ref().or(made_key.as_ref()).cloned().unwrap_or_default();
+    let command = Bootstrap {
+        now,
+        organization: Organization {
+            slug: "default".to_owned(),
+            name: "Default".to_owned(),
+            created_at: now,
+        },
+        admin: User {
+            email: email.clone(),
+            first_name: None,
+            last_name: None,
+            role: Role::Admin,
+            password: made_password.as_deref().map(generated),
+            is_active: true,
+            created_at: now,
+            updated_at: now,
+        },
+        key: new_key("first key", &api_key, Role::Admin, None),
+    };
+    match store.execute_blocking(command)? {
+        Bootstrapped::AlreadyThere => Ok(None),
+        Bootstrapped::Made { .. } => {
+            Ok(Some(MadeUp { api_key: made_key, admin_email: email, admin_password: made_password }))
+        }
+    }
+}
+
+fn generated(password: &str) -> PasswordHash {
+    PasswordHash::Generated(URL_SAFE_NO_PAD.encode(KeyHash::of(password).0))
+}
+
+fn new_key(name: &str, secret: &str, role: Role, expires_at: Option<Timestamp>) -> NewApiKey {
+    NewApiKey {
+        name: name.to_owned(),
+        key_prefix: secret.chars().take(SHOWN).collect(),
+        hash: KeyHash::of(secret),
+        role,
+        expires_at,
+    }
+}
+
+/// Whether an admin's password is still one that we made up: then only this machine may connect.
+pub fn generated_password_stands(store: &Store) -> Result<bool, ReadError> {
+    Ok(first_admin(store)?
+        .is_some_and(|(_, _, admin)| matches!(admin.password, Some(PasswordHash::Generated(_)))))
+}
+
+fn first_admin(store: &Store) -> Result<Option<(OrganizationId, UserId, User)>, ReadError> {
+    let snapshot = store.snapshot()?;
+    let Some((organization, _)) = store.directory().organizations().first().cloned() else {
+        return Ok(None);
+    };
+    let users = snapshot.users(organization)?;
+    Ok(users
+        .into_iter()
+        .find(|(_, user)| user.role == Role::Admin)
+        .map(|(id, user)| (organization, id, user)))
+}
+
+/// Gives the first admin a chosen password unless a person chose one before. Slow by design
+/// (Argon2id): to be called off the start-up path.
+pub fn choose_admin_password(store: &Store, now: Timestamp, password: &str) -> anyhow::Result<()> {
+    let Some((organization, user_id, admin)) = first_admin(store)? else {
+        return Ok(());
+    };
+    if matches!(admin.password, Some(PasswordHash::Chosen(_))) {
+        return Ok(());
+    }
+    let hash = Argon2::default()
+        .hash_password(password.as_bytes())
+        .map_err(|error| anyhow::anyhow!("the password cannot be hashed: {error}"))?;
+    let password = PasswordHash::Chosen(hash.to_string());
+    store.execute_blocking(SetPassword { organization, user_id, password, now })?;
+    Ok(())
+}
+
+/// Makes an API key and tells its secret, which nobody can read again.
+pub async fn create_key(
+    app: &App,
+    actor: &Actor,
+    name: &str,
+    role: Role,
+    expires_at: Option<Timestamp>,
+) -> Result<(ApiKeyId, String), StoreError> {
+    let secret = format!("{API_KEY_PREFIX}{}", random_secret());
+    let command = CreateApiKey {
+        organization: actor.organization,
+        user_id: actor.user_id,
+        key: new_key(name, &secret, role, expires_at),
+        now: actor.now,
+    };
+    Ok((app.store.execute(command).await?, secret))
+}
+
+pub fn keys(app: &App, actor: &Actor) -> Result<Vec<(ApiKeyId, ApiKey)>, ReadError> {
+    app.store.snapshot()?.api_keys(actor.organization)
+}
+
+/// Ends a key; `false` when there is no such key that still works.
+pub async fn revoke_key(app: &App, actor: &Actor, key_id: ApiKeyId) -> Result<bool, StoreError> {
+    app.store.execute(RevokeApiKey { organization: actor.organization, key_id, now: actor.now }).await
+}
+
+/// Who a presented API key speaks for at `now`.
+pub fn actor_of_key(store: &Store, presented: &str, now: Timestamp) -> Option<Actor> {
+    let owner = store.directory().key(&KeyHash::of(presented)).filter(|owner| owner.key.is_valid(now))?;
+    Some(Actor { organization: owner.organization, user_id: owner.key.user_id, role: owner.key.role, now })
+}
+
+/// The admin of an organization by its slug; without a slug, of the only or oldest one. For the
+/// operator at the machine, who has the control token.
+pub fn operator(store: &Store, slug: Option<&str>, now: Timestamp) -> Option<Actor> {
+    let organizations = store.directory().organizations();
+    let mut wanted =
+        organizations.iter().filter(|(_, organization): &&(OrganizationId, Arc<Organization>)| {
+            slug.is_none_or(|slug| organization.slug == slug)
+        });
+    let (organization, _) = wanted.next()?;
+    Some(Actor { organization: *organization, user_id: UserId(1), role: Role::Admin, now })
+}

@@ -1,0 +1,61 @@
+//! Reading conversations: the list, one, its messages.
+
+use super::App;
+use crate::model::account::Actor;
+use crate::model::address::AddressQuery;
+use crate::model::call::{Call, Conversation, ConversationFilter};
+use crate::model::ids::CallId;
+use crate::model::message::{Message, MessageRange};
+use crate::model::page::Page;
+use crate::store::{AssistantNames, ReadError};
+
+/// Above this many rows a read is no longer done where it is asked for.
+const QUICK_ROWS: u64 = 2_000;
+
+/// Whether a page is found within a bounded number of rows, so that reading it cannot hold up
+/// other requests. The rest walks the index for as long as it takes.
+pub fn is_quick(filter: &ConversationFilter, page: Page) -> bool {
+    let bounded = ConversationFilter { customer: None, ..filter.clone() }.is_empty()
+        && matches!(filter.customer, None | Some(AddressQuery::Exactly(_)));
+    bounded && page.skip.saturating_add(page.limit as u64) <= QUICK_ROWS
+}
+
+/// Visits a page of conversations with the names of the assistants, newest activity first.
+pub fn list(
+    app: &App,
+    actor: &Actor,
+    filter: &ConversationFilter,
+    page: Page,
+    mut visit: impl FnMut(&Conversation<'_>, &AssistantNames),
+) -> Result<(), ReadError> {
+    let snapshot = app.store.snapshot()?;
+    let names = snapshot.directory().assistant_names(actor.organization);
+    snapshot.list_conversations(actor.organization, filter, page, actor.now, |row| visit(row, &names))
+}
+
+/// One conversation, unless it is unknown, archived, a voice call or another organization's.
+pub fn get(
+    app: &App,
+    actor: &Actor,
+    id: CallId,
+) -> Result<Option<(Call, std::sync::Arc<AssistantNames>)>, ReadError> {
+    let snapshot = app.store.snapshot()?;
+    let call = snapshot.call(actor.organization, id)?.filter(Call::is_conversation);
+    Ok(call.map(|call| (call, snapshot.directory().assistant_names(actor.organization))))
+}
+
+/// Visits messages of a conversation in order. `false`: there is no such conversation.
+pub fn messages(
+    app: &App,
+    actor: &Actor,
+    id: CallId,
+    range: MessageRange,
+    visit: impl FnMut(u32, &Message<'_>),
+) -> Result<bool, ReadError> {
+    let snapshot = app.store.snapshot()?;
+    if !snapshot.call(actor.organization, id)?.is_some_and(|call| call.is_conversation()) {
+        return Ok(false);
+    }
+    snapshot.messages(actor.organization, id, range, visit)?;
+    Ok(true)
+}

@@ -1,0 +1,194 @@
+//! How a command reaches the data: through the server that holds the data directory, or, when none
+//! does, through the same HTTP API within this process. Either way it is the same code that answers.
+
+use super::serve;
+use super::server_file::ServerFile;
+use crate::clock::Clock;
+use crate::config::Resolved;
+use crate::store::{DataDir, Location, OpenError};
+use crate::web::AppState;
+use crate::web::auth::X_ORGANIZATION;
+use anyhow::{Context, bail};
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use axum::http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tower::ServiceExt;
+
+/// What a command was asked with.
+pub(super) struct Asked {
+    pub resolved: Resolved,
+    pub organization: Option<String>,
+}
+
+pub(super) struct Client {
+    reach: Reach,
+    control_token: String,
+    organization: Option<String>,
+}
+
+enum Reach {
+    Server { authority: String },
+    Here { router: Router, state: AppState },
+}
+
+/// Runs a command's conversation with the API, and closes the store if it was opened here.
+pub(super) fn with_client<T>(
+    asked: Asked,
+    talk: impl AsyncFnOnce(&Client) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let client = Client::find(asked)?;
+    let result = runtime.block_on(talk(&client));
+    drop(runtime);
+    if let Reach::Here { router, state } = client.reach {
+        drop(router);
+        state.app.store.close();
+    }
+    result
+}
+
+impl Client {
+    fn find(asked: Asked) -> anyhow::Result<Client> {
+        let Asked { resolved, organization } = asked;
+        match DataDir::take(&resolved.settings.data_dir) {
+            Ok(dir) => {
+                let control_token = crate::app::accounts::random_secret();
+                let location = Location::Directory(Arc::new(dir));
+                let state = crate::server::build(resolved.settings, location, Clock::System, &control_token)?;
+                let made = serve::bootstrap(&state, &resolved.bootstrap)?;
+                if let Some(password) = &resolved.bootstrap.admin_password {
+                    crate::app::accounts::choose_admin_password(
+                        &state.app.store,
+                        state.app.clock.now(),
+                        password.expose(),
+                    )?;
+                }
+                if let Some(made) = made {
+                    eprint!("{}", serve::introduction(&made));
+                }
+                let reach = Reach::Here { router: crate::server::router(state.clone()), state };
+                Ok(Client { reach, control_token, organization })
+            }
+            Err(held @ OpenError::Held { .. }) => {
+                let server = ServerFile::read(&resolved.settings.data_dir)
+                    .with_context(|| format!("{held}, and its server.json cannot be read"))?;
+                let authority = server.url.trim_start_matches("http://").to_owned();
+                Ok(Client {
+                    reach: Reach::Server { authority },
+                    control_token: server.control_token,
+                    organization,
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks and takes the answer as JSON; an error status becomes an error with the API's sentence.
+    pub(super) async fn json(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<Value> {
+        let (content_type, body) = match body {
+            Some(body) => ("application/json", Body::from(body.to_string())),
+            None => ("", Body::empty()),
+        };
+        let response = self.send(method, path, content_type, body).await?;
+        let response = accepted(response).await?;
+        let bytes = response.into_body().collect().await?.to_bytes();
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Body,
+    ) -> anyhow::Result<Response<Body>> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(AUTHORIZATION, format!("Bearer {}", self.control_token));
+        if !content_type.is_empty() {
+            request = request.header(CONTENT_TYPE, content_type);
+        }
+        if let Some(slug) = &self.organization {
+            request = request.header(X_ORGANIZATION, slug);
+        }
+        match &self.reach {
+            Reach::Here { router, .. } => Ok(router.clone().oneshot(request.body(body)?).await?),
+            Reach::Server { authority } => {
+                let request = request.header(HOST, authority).body(body)?;
+                exchange(authority, request).await
+            }
+        }
+    }
+}
+
+/// One request over a connection of its own.
+pub(super) async fn exchange(authority: &str, request: Request<Body>) -> anyhow::Result<Response<Body>> {
+    let stream =
+        TcpStream::connect(authority).await.with_context(|| format!("{authority} does not answer"))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    // It ends with the exchange; what goes wrong in it is seen by the sender.
+    tokio::spawn(connection);
+    Ok(sender.send_request(request).await?.map(Body::new))
+}
+
+/// The response, or its `detail` as the error.
+pub(super) async fn accepted(response: Response<Body>) -> anyhow::Result<Response<Body>> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let bytes = response.into_body().collect().await?.to_bytes();
+    let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    bail!("{}", sentence(status, &body));
+}
+
+fn sentence(status: StatusCode, body: &Value) -> String {
+    match &body["detail"] {
+        Value::String(text) => text.clone(),
+        Value::Array(invalid) => {
+            let each = invalid.iter().map(|item| {
+                let place = item["loc"].as_array().and_then(|loc| loc.last()).and_then(Value::as_str);
+                format!("{}: {}", place.unwrap_or("request"), item["msg"].as_str().unwrap_or_default())
+            });
+            each.collect::<Vec<_>>().join("; ")
+        }
+        _ => status.to_string(),
+    }
+}
+
+/// Prints rows under a heading, each column as wide as its widest cell.
+pub(super) fn print_table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) {
+    let heading = heading.map(str::to_owned);
+    let mut widths = [0; N];
+    for row in std::iter::once(&heading).chain(rows) {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in std::iter::once(&heading).chain(rows) {
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        println!("{}", cells.join("  ").trim_end());
+    }
+}
+
+/// A JSON value as a person would write it in a table.
+pub(super) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

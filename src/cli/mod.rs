@@ -1,0 +1,100 @@
+//! The command line: what may be typed, and where it leads. One file a command.
+
+pub mod config;
+
+mod assistant;
+mod client;
+mod demo;
+mod healthcheck;
+// mod import;
+mod key;
+mod number;
+mod serve;
+mod server_file;
+
+use crate::config as settings;
+use crate::config::Resolved;
+use clap::{Arg, ArgMatches, Command};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Exit codes that scripts may rely on, besides 0 for done.
+const FAILED: u8 = 1;
+const WRONG_USAGE: u8 = 2;
+
+fn command() -> Command {
+    let (global, serving): (Vec<Arg>, Vec<Arg>) = settings::flags().into_iter().partition(Arg::is_global_set);
+    let organization = Arg::new("organization")
+        .long("organization")
+        .value_name("SLUG")
+        .global(true)
+        .help("The organization that a command works for, where there are several");
+    Command::new("smslite")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("An SMS conversations server in one binary, with everything durable in one file")
+        .after_help("Without a command, smslite serves.")
+        .args(global)
+        .arg(organization)
+        .args(serving.clone())
+        .args(serve::args())
+        .subcommand(serve::command().args(serving))
+        // .subcommand(import::command())
+        .subcommand(key::command())
+        .subcommand(assistant::command())
+        .subcommand(number::command())
+        .subcommand(config::command())
+        .subcommand(healthcheck::command())
+}
+
+/// Runs what the process was called with.
+pub fn main() -> ExitCode {
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are no errors; clap knows which stream and code each has.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USAGE));
+        }
+    };
+    let resolved = settings::environment(std::env::vars_os())
+        .and_then(|env| settings::load(Some(&matches), &env, Path::new("")));
+    let resolved = match resolved {
+        Ok(resolved) => resolved,
+        Err(errors) => {
+            eprintln!("{errors}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    for warning in &resolved.warnings {
+        eprintln!("warning: {warning}");
+    }
+    match run(&matches, resolved) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
+    let organization = matches.get_one::<String>("organization").cloned();
+    match matches.subcommand() {
+        None => serve::run(matches, resolved),
+        Some(("serve", matches)) => serve::run(matches, resolved),
+        Some(("config", _)) => {
+            config::print(&resolved, &mut std::io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(("healthcheck", matches)) => healthcheck::run(matches, &resolved),
+        Some((name, matches)) => {
+            let asked = client::Asked { resolved, organization };
+            match name {
+                // "import" => import::run(matches, asked),
+                "key" => key::run(matches, asked),
+                "assistant" => assistant::run(matches, asked),
+                _ => number::run(matches, asked),
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `smslite serve`: the first start, the listener, the signals.
+
+use super::demo;
+use super::server_file::{ServerFile, write_whole};
+use crate::app::accounts::{self, FirstStart, MadeUp};
+use crate::clock::Clock;
+use crate::config::{Bootstrap, Resolved, Settings, SignatureMode};
+use crate::store::{DataDir, Location};
+use crate::web::AppState;
+use crate::{logging, server};
+use anyhow::{Context, bail};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+pub(super) fn command() -> Command {
+    Command::new("serve").about("Serve the API (the default command)").args(args())
+}
+
+pub(super) fn args() -> [Arg; 2] {
+    let ready_file = Arg::new("ready-file")
+        .long("ready-file")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("Once it listens, write one JSON line here: url, port, pid");
+    let demo = Arg::new("demo")
+        .long("demo")
+        .action(ArgAction::SetTrue)
+        .help("Serve a throw-away sample from memory, on loopback, signatures unchecked");
+    [ready_file, demo]
+}
+
+pub(super) fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
+    logging::start(resolved.settings.log_format);
+    let ready_file = matches.get_one::<PathBuf>("ready-file").cloned();
+    let demo = matches.get_flag("demo");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(resolved, ready_file, demo))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> anyhow::Result<()> {
+    let Resolved { mut settings, bootstrap, .. } = resolved;
+    if demo {
+        if !settings.is_loopback() {
+            bail!("--demo checks no signatures, so it serves on loopback only, not on {}", settings.host);
+        }
+        settings.twilio.signatures = SignatureMode::Off;
+    }
+    // The address first: what is made at the first start is shown once, and must not be made for
+    // a server that cannot listen.
+    let address = SocketAddr::new(settings.host, settings.port);
+    let listener = TcpListener::bind(address).await.with_context(|| cannot_listen(address))?;
+    let bound = listener.local_addr()?;
+    let url = format!("http://{bound}");
+    let control_token = accounts::random_secret();
+    let (location, data_dir) = if demo {
+        (Location::Memory, None)
+    } else {
+        let dir = Arc::new(DataDir::take(&settings.data_dir)?);
+        (Location::Directory(dir.clone()), Some(dir))
+    };
+    let opening = {
+        let control_token = control_token.clone();
+        move || open(settings, location, &control_token, &bootstrap, demo)
+    };
+    let (state, made) = tokio::task::spawn_blocking(opening).await??;
+    if let Some(made) = made {
+        print!("{}{}", introduction(&made), first_commands(&url, &made, demo));
+    }
+    let pid = std::process::id();
+    if let Some(dir) = &data_dir {
+        let file = ServerFile { url: url.clone(), pid, control_token };
+        file.write(dir.path()).context("server.json cannot be written")?;
+    }
+    if let Some(path) = &ready_file {
+        let line = format!("{}\n", serde_json::json!({"url": url, "port": bound.port(), "pid": pid}));
+        write_whole(path, line.as_bytes())
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    tracing::info!(url, "listening");
+    let served = server::serve(listener, state.clone(), told_to_stop()).await;
+    tracing::info!("stopping");
+    let store = state.app.store.clone();
+    drop(state);
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    if let Some(dir) = data_dir {
+        ServerFile::remove(dir.path());
+    }
+    served.context("the listener failed")
+}
+
+fn cannot_listen(address: SocketAddr) -> String {
+    format!("cannot listen on {address}; is another smslite running? Choose another port with --port")
+}
+
+/// Opens the store, makes the first organization if there is none, and judges whether the server
+/// may be reached from elsewhere.
+fn open(
+    settings: Settings,
+    location: Location,
+    control_token: &str,
+    first: &Bootstrap,
+    demo: bool,
+) -> anyhow::Result<(AppState, Option<MadeUp>)> {
+    let (beyond_loopback, host) = (!settings.is_loopback(), settings.host);
+    let state = server::build(settings, location, Clock::System, control_token)?;
+    let (store, now) = (state.app.store.clone(), state.app.clock.now());
+    if beyond_loopback {
+        let fresh = store.directory().organizations().is_empty();
+        match &first.admin_password {
+            // A made-up password has to go before anybody else can connect.
+            Some(password) => accounts::choose_admin_password(&store, now, password.expose())?,
+            None if fresh || accounts::generated_password_stands(&store)? => bail!(
+                "will not listen on {host} while the admin's password is a generated one: choose one with \
+                 SMSLITE_ADMIN_PASSWORD or SMSLITE_ADMIN_PASSWORD_FILE"
+            ),
+            None => {}
+        }
+    }
+    let made = bootstrap(&state, first)?;
+    if let Some(password) = first.admin_password.clone() {
+        // Hashing a password takes long by design; nobody need wait for it.
+        std::thread::spawn(move || {
+            if let Err(error) = accounts::choose_admin_password(&store, now, password.expose()) {
+                tracing::error!(%error, "the admin's password could not be set; it is tried again at the next start");
+            }
+        });
+    }
+    if demo {
+        demo::fill(&state)?;
+    }
+    Ok((state, made))
+}
+
+/// The first organization, if there is none. Tells what was made up for it.
+pub(super) fn bootstrap(state: &AppState, first: &Bootstrap) -> anyhow::Result<Option<MadeUp>> {
+    let first = FirstStart {
+        api_key: first.api_key.as_ref().map(|key| key.expose().to_owned()),
+        admin_email: first.admin_email.clone(),
+        password_chosen: first.admin_password.is_some(),
+    };
+    Ok(accounts::bootstrap(&state.app.store, state.app.clock.now(), &first)?)
+}
+
+/// What was made up at the first start. It is shown this once.
+pub(super) fn introduction(made: &MadeUp) -> String {
+    let mut text =
+        format!("\nFirst start: the organization \"default\" was made.\n  admin     {}\n", made.admin_email);
+    if let Some(password) = &made.admin_password {
+        text += &format!("  password  {password}\n");
+    }
+    if let Some(key) = &made.api_key {
+        text += &format!("  API key   {key}\n");
+    }
+    if made.admin_password.is_some() || made.api_key.is_some() {
+        text += "These are shown once; only their hashes are kept.\n";
+    }
+    text
+}
+
+fn first_commands(url: &str, made: &MadeUp, demo: bool) -> String {
+    let key = made.api_key.as_deref().unwrap_or("$SMSLITE_BOOTSTRAP_API_KEY");
+    let auth = format!("-H \"Authorization: Bearer {key}\"");
+    let last = if demo {
+        format!("curl {url}/webhooks/sms/twilio {}", demo::FORM)
+    } else {
+        format!("curl {auth} --json '{{\"name\": \"Support Bot\"}}' {url}/api/v1/assistants")
+    };
+    format!("\nTry:\n  curl {url}/health\n  curl {auth} {url}/api/v1/sms-conversations/\n  {last}\n\n")
+}
+
+/// Resolves at the first SIGTERM or interrupt; the second ends the process at once.
+async fn told_to_stop() {
+    signal().await;
+    tokio::spawn(async {
+        signal().await;
+        std::process::exit(130);
+    });
+}
+
+async fn signal() {
+    let interrupt = async {
+        // Without a handler the process ends at an interrupt, which is what was wanted.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                () = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    interrupt.await;
+}

@@ -1,0 +1,312 @@
+//! Verifies what must hold between the tables, row by row, and says in plain words what does not.
+//! It repairs nothing. Whether the engine's own pages are sound is for the engine to say.
+
+mod threads;
+
+use super::error::ReadError;
+use super::inbound::digest;
+use super::key::{self, CountKey, DedupeKey, SerialKey, ThreadPart};
+use super::record;
+use super::sequences::{Count, Sequences};
+use super::snapshot::Snapshot;
+use super::tables::ReadTables;
+use crate::model::account::{ApiKey, Organization, User};
+use crate::model::assistant::{Assistant, PhoneNumber};
+use crate::model::audit::AuditEntry;
+use crate::model::call::Call;
+use crate::model::feed::FeedEntry;
+use crate::model::ids::{CallId, OrganizationId};
+use crate::model::message_log::{MessageLog, RawPayload};
+use crate::model::opt_out::OptOut;
+use crate::model::outbound::OutboundJob;
+use redb::ReadOnlyTable;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::fmt::Arguments;
+
+/// More damages than a person reads are only counted.
+const MOST_TOLD: usize = 1000;
+
+impl Snapshot {
+    /// Reads everything, every organization's, and returns the damages it found; none: all is
+    /// sound. An error means that the storage could not be read to its end.
+    pub fn check(&self) -> Result<Vec<String>, ReadError> {
+        let tallies = BTreeMap::new();
+        let mut check = Check { tables: &self.tables, tallies, damages: Vec::new(), untold: 0 };
+        check.sequences()?;
+        check.accounts()?;
+        check.numbers()?;
+        check.threads()?;
+        check.lists()?;
+        check.sessions()?;
+        check.logs()?;
+        check.dedupe()?;
+        check.audit()?;
+        check.feed()?;
+        check.outbound()?;
+        check.counts()?;
+        if check.untold > 0 {
+            check.damages.push(format!("and {} more", check.untold));
+        }
+        Ok(check.damages)
+    }
+}
+
+type SerialTable = ReadOnlyTable<&'static SerialKey, &'static [u8]>;
+
+/// What is remembered of an organization while its rows go by.
+#[derive(Default)]
+struct Tally {
+    given: Sequences,
+    conversations: u64,
+    counted: u64,
+    feed: u64,
+}
+
+struct Check<'s> {
+    tables: &'s ReadTables,
+    tallies: BTreeMap<OrganizationId, Tally>,
+    damages: Vec<String>,
+    untold: usize,
+}
+
+impl<'s> Check<'s> {
+    fn tell(&mut self, organization: OrganizationId, damage: Arguments<'_>) {
+        if self.damages.len() < MOST_TOLD {
+            self.damages.push(format!("organization {organization}: {damage}"));
+        } else {
+            self.untold += 1;
+        }
+    }
+
+    fn expect(&mut self, holds: bool, organization: OrganizationId, damage: Arguments<'_>) {
+        if !holds {
+            self.tell(organization, damage);
+        }
+    }
+
+    /// Keys of no fixed width have at least an organization, one letter and its end; those that end
+    /// in an id are longer still.
+    fn is_cut_short(&mut self, table: &str, key: &[u8]) -> bool {
+        let least = if table == "phone_numbers" || table == "opt_outs" { 6 } else { 12 };
+        let short = key.len() < least;
+        self.expect(!short, OrganizationId(0), format_args!("a key of {table} is cut short"));
+        short
+    }
+
+    fn tally(&mut self, organization: OrganizationId) -> &mut Tally {
+        self.tallies.entry(organization).or_default()
+    }
+
+    /// Ids come from a sequence that has reached them, or the next one given would be taken.
+    fn given(&mut self, organization: OrganizationId, kind: &str, id: u64, last: fn(&Sequences) -> u64) {
+        let last = last(&self.tally(organization).given);
+        let damage = format_args!("{kind} {id} is not among the ids given so far, 1 to {last}");
+        self.expect((1..=last).contains(&id), organization, damage);
+    }
+
+    /// A record that does not decode is told and passed over.
+    fn decode<'a, T: Deserialize<'a>>(
+        &mut self,
+        table: &'static str,
+        organization: OrganizationId,
+        bytes: &'a [u8],
+    ) -> Option<T> {
+        record::decode(table, bytes).map_err(|error| self.tell(organization, format_args!("{error}"))).ok()
+    }
+
+    /// Visits every record of a table, every organization's, by id.
+    fn each<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        table: &'s SerialTable,
+        mut visit: impl FnMut(&mut Self, OrganizationId, u64, T) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        for row in table.range::<&SerialKey>(..)? {
+            let (key, bytes) = row?;
+            let (organization, id) = (key::organization_of(key.value()), key::serial_id(key.value()));
+            if let Some(record) = self.decode(name, organization, bytes.value()) {
+                visit(self, organization, id, record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One record. None also when it does not decode, which is told where its table is walked.
+    fn find<T: DeserializeOwned>(
+        table: &SerialTable,
+        organization: OrganizationId,
+        id: u64,
+    ) -> Result<Option<T>, ReadError> {
+        let stored = table.get(&key::serial(organization, id))?;
+        Ok(stored.and_then(|bytes| record::decode("", bytes.value()).ok()))
+    }
+
+    fn call(&self, organization: OrganizationId, id: CallId) -> Result<Option<Call>, ReadError> {
+        let stored = self.tables.threads.get(&key::head(organization, id))?;
+        Ok(stored.and_then(|bytes| record::decode("", bytes.value()).ok()))
+    }
+
+    fn sequences(&mut self) -> Result<(), ReadError> {
+        for row in self.tables.sequences.range::<&[u8; 4]>(..)? {
+            let (key, bytes) = row?;
+            let organization = key::organization_of(key.value());
+            let given = self.decode("sequences", organization, bytes.value());
+            self.tally(organization).given = given.unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn accounts(&mut self) -> Result<(), ReadError> {
+        for row in self.tables.organizations.range::<&[u8; 4]>(..)? {
+            let (key, bytes) = row?;
+            let organization = key::organization_of(key.value());
+            self.decode::<Organization>("organizations", organization, bytes.value());
+        }
+        let tables = self.tables;
+        self.each::<User>("users", &tables.users, |check, org, id, _| {
+            check.given(org, "user", id, |given| given.user);
+            Ok(())
+        })?;
+        self.each::<ApiKey>("api_keys", &tables.api_keys, |check, org, id, key| {
+            check.given(org, "API key", id, |given| given.api_key);
+            let owner: Option<User> = Self::find(&tables.users, org, key.user_id.0)?;
+            check.expect(owner.is_some(), org, format_args!("API key {id} is of no user"));
+            Ok(())
+        })?;
+        self.each::<Assistant>("assistants", &tables.assistants, |check, org, id, _| {
+            check.given(org, "assistant", id, |given| given.assistant);
+            Ok(())
+        })
+    }
+
+    fn numbers(&mut self) -> Result<(), ReadError> {
+        for row in self.tables.phone_numbers.range::<&[u8]>(..)? {
+            let (key, bytes) = row?;
+            if self.is_cut_short("phone_numbers", key.value()) {
+                continue;
+            }
+            let org = key::organization_of(key.value());
+            let rebuilt = key::address_of(key.value()).map(|address| key::address(org, &address));
+            let sound = rebuilt.as_deref() == Some(key.value());
+            self.expect(sound, org, format_args!("the key of a phone number is no number"));
+            let Some(number) = self.decode::<PhoneNumber>("phone_numbers", org, bytes.value()) else {
+                continue;
+            };
+            self.given(org, "phone number", number.id.0, |given| given.phone_number);
+            if let Some(assistant) = number.assistant_id {
+                let found: Option<Assistant> = Self::find(&self.tables.assistants, org, assistant.0)?;
+                let damage = format_args!("phone number {} is of no assistant", number.id);
+                self.expect(found.is_some(), org, damage);
+            }
+        }
+        Ok(())
+    }
+
+    fn logs(&mut self) -> Result<(), ReadError> {
+        let tables = self.tables;
+        self.each::<MessageLog>("message_logs", &tables.message_logs, |check, org, id, log| {
+            check.given(org, "message log", id, |given| given.message_log);
+            if let Some(call) = log.call_id {
+                let link = tables.threads.get(&key::thread(org, call, ThreadPart::Log, id))?;
+                let damage = format_args!("message log {id} is not linked from call {call}");
+                check.expect(link.is_some(), org, damage);
+            }
+            Ok(())
+        })?;
+        self.each::<RawPayload>("raw_payloads", &tables.raw_payloads, |check, org, id, _| {
+            let log: Option<MessageLog> = Self::find(&tables.message_logs, org, id)?;
+            check.expect(log.is_some(), org, format_args!("raw payload {id} is of no message log"));
+            Ok(())
+        })
+    }
+
+    fn dedupe(&mut self) -> Result<(), ReadError> {
+        for row in self.tables.dedupe.range::<&DedupeKey>(..)? {
+            let (key, id) = row?;
+            let (org, id) = (key::organization_of(key.value()), id.value());
+            let log: Option<MessageLog> = Self::find(&self.tables.message_logs, org, id)?;
+            let sound =
+                log.is_some_and(|log| key.value()[6..] == digest(log.provider, &log.provider_message_id));
+            self.expect(
+                sound,
+                org,
+                format_args!("a duplicate is told by message log {id}, which is not its own"),
+            );
+        }
+        Ok(())
+    }
+
+    fn audit(&mut self) -> Result<(), ReadError> {
+        let tables = self.tables;
+        // Until which id the entry before this one has steps.
+        let mut taken = (OrganizationId(0), 0);
+        self.each::<AuditEntry>("audit_entries", &tables.audit_entries, |check, org, id, entry| {
+            let last = id + (entry.steps.len() as u64).saturating_sub(1);
+            check.given(org, "audit step", last, |given| given.audit);
+            check.expect((org, id) > taken, org, format_args!("audit entry {id} overlaps the one before"));
+            taken = (org, last);
+            if let Some(call) = entry.call_id {
+                let link = tables.threads.get(&key::thread(org, call, ThreadPart::Audit, id))?;
+                let damage = format_args!("audit entry {id} is not linked from call {call}");
+                check.expect(link.is_some(), org, damage);
+            }
+            if let Some(log) = entry.log_id {
+                let found: Option<MessageLog> = Self::find(&tables.message_logs, org, log.0)?;
+                check.expect(found.is_some(), org, format_args!("audit entry {id} is of no message log"));
+            }
+            Ok(())
+        })?;
+        self.each::<RawPayload>("audit_payloads", &tables.audit_payloads, |check, org, id, _| {
+            let entry: Option<AuditEntry> = Self::find(&tables.audit_entries, org, id)?;
+            check.expect(entry.is_some(), org, format_args!("audit payload {id} is of no audit entry"));
+            Ok(())
+        })
+    }
+
+    fn feed(&mut self) -> Result<(), ReadError> {
+        let feed = &self.tables.feed;
+        self.each::<FeedEntry>("feed", feed, |check, org, sequence, _| {
+            let due = check.tally(org).feed + 1;
+            check.tally(org).feed = sequence;
+            check.expect(sequence == due, org, format_args!("the feed has {sequence} where {due} is due"));
+            Ok(())
+        })
+    }
+
+    fn outbound(&mut self) -> Result<(), ReadError> {
+        for row in self.tables.opt_outs.range::<&[u8]>(..)? {
+            let (key, bytes) = row?;
+            if self.is_cut_short("opt_outs", key.value()) {
+                continue;
+            }
+            self.decode::<OptOut>("opt_outs", key::organization_of(key.value()), bytes.value());
+        }
+        for row in self.tables.outbound_jobs.range::<&[u8; 20]>(..)? {
+            let (key, bytes) = row?;
+            let org = key::organization_of(key.value());
+            self.decode::<OutboundJob>("outbound_jobs", org, bytes.value());
+        }
+        Ok(())
+    }
+
+    /// Last: compares with what was seen on the way.
+    fn counts(&mut self) -> Result<(), ReadError> {
+        for row in self.tables.counts.range::<&CountKey>(..)? {
+            let (key, count) = row?;
+            let organization = key::organization_of(key.value());
+            if *key.value() == key::count(organization, Count::Conversations as u8, 0) {
+                self.tally(organization).counted = count.value();
+            }
+        }
+        for (org, tally) in std::mem::take(&mut self.tallies) {
+            let Tally { given, conversations, counted, feed } = tally;
+            let damage = format_args!("{counted} conversations are counted, {conversations} are there");
+            self.expect(counted == conversations, org, damage);
+            let damage = format_args!("the feed ends at {feed}, its sequence at {}", given.feed);
+            self.expect(feed == given.feed, org, damage);
+        }
+        Ok(())
+    }
+}

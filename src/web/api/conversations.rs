@@ -1,0 +1,129 @@
+//! `/api/v1/sms-conversations`: the list, one conversation, its messages.
+
+use super::json_bytes;
+use crate::app::conversations;
+use crate::model::account::Actor;
+use crate::model::address::AddressQuery;
+use crate::model::call::{ConversationFilter, ConversationStatus};
+use crate::model::ids::{AssistantId, CallId};
+use crate::model::message::MessageRange;
+use crate::model::page::Page;
+use crate::web::AppState;
+use crate::web::auth::Authority;
+use crate::web::error::ApiError;
+use crate::web::extract::{QueryParams, path_id};
+use crate::web::json;
+use axum::extract::{Path, State};
+use axum::response::Response;
+
+/// A row is some 350 bytes long.
+const ROW_BYTES: usize = 384;
+/// Threads up to this length are read where they are asked for.
+const QUICK_MESSAGES: u32 = 500;
+
+pub async fn list_conversations(
+    State(state): State<AppState>,
+    Authority(actor): Authority,
+    mut query: QueryParams,
+) -> Result<Response, ApiError> {
+    let filter = filter(&mut query);
+    let skip = query.integer("skip", 0..=u64::MAX).unwrap_or(0);
+    let limit = query.integer("limit", 1..=1000).unwrap_or(50);
+    query.finish()?;
+    // At most 1000.
+    let page = Page { skip, limit: limit as usize };
+    let body = if conversations::is_quick(&filter, page) {
+        write_list(&state, &actor, &filter, page)?
+    } else {
+        tokio::task::spawn_blocking(move || write_list(&state, &actor, &filter, page)).await??
+    };
+    Ok(json_bytes(body))
+}
+
+fn filter(query: &mut QueryParams) -> ConversationFilter {
+    ConversationFilter {
+        status: query.parsed(
+            "status",
+            ConversationStatus::parse,
+            "Input should be 'active' or 'completed'",
+            "literal_error",
+        ),
+        assistant_id: query.integer("assistant_id", 1..=u64::MAX).map(AssistantId),
+        customer: query.parsed(
+            "customer_phone",
+            AddressQuery::parse,
+            "Input should be a phone number or at least three digits of one",
+            "value_error",
+        ),
+        started_from: query.time("date_from", false),
+        started_to: query.time("date_to", true),
+    }
+}
+
+fn write_list(
+    state: &AppState,
+    actor: &Actor,
+    filter: &ConversationFilter,
+    page: Page,
+) -> Result<Vec<u8>, ApiError> {
+    let mut out = Vec::with_capacity(page.limit.min(64) * ROW_BYTES);
+    out.push(b'[');
+    conversations::list(&state.app, actor, filter, page, |row, names| {
+        json::separate(&mut out);
+        json::conversation(&mut out, row, names, actor.now, state.settings.id_format);
+    })?;
+    out.push(b']');
+    Ok(out)
+}
+
+pub async fn get_conversation(
+    State(state): State<AppState>,
+    Authority(actor): Authority,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let id = path_id(&id, CallId)?;
+    let (call, names) = conversations::get(&state.app, &actor, id)?.ok_or(ApiError::NotFound)?;
+    let mut out = Vec::with_capacity(ROW_BYTES);
+    json::conversation(&mut out, &call.conversation(id), &names, actor.now, state.settings.id_format);
+    Ok(json_bytes(out))
+}
+
+pub async fn list_messages(
+    State(state): State<AppState>,
+    Authority(actor): Authority,
+    Path(id): Path<String>,
+    mut query: QueryParams,
+) -> Result<Response, ApiError> {
+    let id = path_id(&id, CallId)?;
+    let mut number = |name, least| query.integer(name, least..=u64::from(u32::MAX)).map(|n| n as u32);
+    let range = MessageRange {
+        after_index: number("after_index", 0).unwrap_or(0),
+        skip: number("skip", 0).unwrap_or(0),
+        limit: number("limit", 1),
+    };
+    query.finish()?;
+    let (call, _) = conversations::get(&state.app, &actor, id)?.ok_or(ApiError::NotFound)?;
+    let write = move || write_messages(&state, &actor, id, range);
+    let body = if call.message_count <= QUICK_MESSAGES {
+        write()?
+    } else {
+        tokio::task::spawn_blocking(write).await??
+    };
+    Ok(json_bytes(body))
+}
+
+fn write_messages(
+    state: &AppState,
+    actor: &Actor,
+    id: CallId,
+    range: MessageRange,
+) -> Result<Vec<u8>, ApiError> {
+    let mut out = Vec::with_capacity(2048);
+    out.push(b'[');
+    let found = conversations::messages(&state.app, actor, id, range, |index, message| {
+        json::separate(&mut out);
+        json::message(&mut out, id, index, message, state.settings.id_format);
+    })?;
+    out.push(b']');
+    if found { Ok(out) } else { Err(ApiError::NotFound) }
+}

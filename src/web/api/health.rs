@@ -1,0 +1,35 @@
+//! `/health`, `/livez`, `/readyz`: open to all, for probes.
+
+use crate::store::Health;
+use crate::web::AppState;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+pub async fn get_health(State(state): State<AppState>) -> Response {
+    let version = env!("CARGO_PKG_VERSION");
+    match state.app.store.health() {
+        Health::Ready => Json(json!({"status": "healthy", "version": version})).into_response(),
+        Health::Failing(_) => unready(json!({"status": "unhealthy", "version": version})),
+    }
+}
+
+/// The process answers.
+pub async fn get_livez() -> Response {
+    Json(json!({"status": "alive"})).into_response()
+}
+
+/// The storage takes writes; else `503` and why.
+pub async fn get_readyz(State(state): State<AppState>) -> Response {
+    match state.app.store.health() {
+        Health::Ready => Json(json!({"status": "ready"})).into_response(),
+        Health::Failing(reason) => unready(json!({"status": "not ready", "detail": reason})),
+    }
+}
+
+fn unready(body: serde_json::Value) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], Json(body)).into_response()
+}

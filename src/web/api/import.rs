@@ -1,0 +1,96 @@
+//! `POST /api/v1/import`: NDJSON in, for admins and the operator. The input is kept in a file while
+//! it is checked; a bad line is `422` and nothing is stored. Then it is stored, and the answer's
+//! lines tell how far: `{"done": n, "records": m}` and at last the summary or `{"error": ...}`.
+
+use crate::app::import::{self, Checked, ImportError, ImportSummary};
+use crate::model::account::Actor;
+use crate::store::StoreError;
+use crate::web::AppState;
+use crate::web::auth::Admin;
+use crate::web::error::ApiError;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use http_body_util::channel::{Channel, Sender};
+use serde_json::json;
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::{BufReader, Seek, SeekFrom, Write};
+
+/// How many records are stored between two lines of progress.
+const TELL_EVERY: u64 = 10_000;
+
+pub async fn import_records(
+    State(state): State<AppState>,
+    Admin(actor): Admin,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !matches!(media_type, "application/x-ndjson" | "application/jsonl") {
+        return Err(ApiError::UnsupportedMediaType { expected: "application/x-ndjson" });
+    }
+    let input = spool(request.into_body()).await?;
+    let checking = {
+        let (state, input) = (state.clone(), input.try_clone().map_err(internal)?);
+        move || import::check(&state.app.store, actor.organization, BufReader::new(input), actor.now, state.app.session_ttl_seconds)
+    };
+    let checked = tokio::task::spawn_blocking(checking).await?.map_err(refused)?;
+    let (sender, body) = Channel::<Bytes, Infallible>::new(16);
+    tokio::task::spawn_blocking(move || store(&state, &actor, checked, input, sender));
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::new(body)).into_response())
+}
+
+/// Takes the whole input down to a nameless temporary file: it is read twice.
+async fn spool(mut body: Body) -> Result<File, ApiError> {
+    let mut file = tokio::task::spawn_blocking(tempfile::tempfile).await?.map_err(internal)?;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ApiError::Malformed("The body was cut short".to_owned()))?;
+        if let Ok(data) = frame.into_data() {
+            file = tokio::task::spawn_blocking(move || file.write_all(&data).map(|()| file)).await?.map_err(internal)?;
+        }
+    }
+    file.seek(SeekFrom::Start(0)).map_err(internal)?;
+    Ok(file)
+}
+
+fn internal(error: std::io::Error) -> ApiError {
+    ApiError::Unavailable(format!("the import cannot be kept while it is checked: {error}"))
+}
+
+fn refused(error: ImportError) -> ApiError {
+    match error {
+        ImportError::Line { line, message } => ApiError::Unprocessable(format!("line {line}: {message}")),
+        ImportError::Store(error) => error.into(),
+        ImportError::Read(error) => error.into(),
+        ImportError::Io(error) => internal(error),
+    }
+}
+
+/// Stores what was checked and tells how far it is. A caller who has gone does not stop it.
+fn store(state: &AppState, actor: &Actor, checked: Checked, mut input: File, mut sender: Sender<Bytes, Infallible>) {
+    let records = checked.records();
+    let mut told = 0;
+    let mut tell = |line: serde_json::Value| {
+        // A full channel only means that the caller reads slowly: progress may be left out.
+        let _ = sender.try_send(http_body::Frame::data(Bytes::from(format!("{line}\n"))));
+    };
+    let ran = input.seek(SeekFrom::Start(0)).map_err(ImportError::Io).and_then(|_| {
+        let (app, input) = (&state.app, BufReader::new(input));
+        import::run(&app.store, actor.organization, checked, input, actor.now, app.session_ttl_seconds, |done| {
+            if done - told >= TELL_EVERY {
+                told = done;
+                tell(json!({"done": done, "records": records}));
+            }
+        })
+    });
+    let last = match ran {
+        Ok(ImportSummary { records, stored, skipped }) => json!({"records": records, "stored": stored, "skipped": skipped}),
+        Err(error) => json!({"error": error.to_string()}),
+    };
+    tracing::info!(organization = %actor.organization, result = %last, "import ended");
+    // The summary must not be left out.
+    let sent = tokio::runtime::Handle::current().block_on(sender.send_data(Bytes::from(format!("{last}\n"))));
+    drop(sent);
+}

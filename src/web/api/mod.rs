@@ -1,0 +1,15 @@
+//! The JSON API, one file a noun.
+
+pub mod api_keys;
+pub mod assistants;
+pub mod conversations;
+pub mod health;
+// pub mod import;
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+
+/// A response of JSON that is written already.
+fn json_bytes(body: Vec<u8>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], body).into_response()
+}

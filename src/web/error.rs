@@ -1,0 +1,137 @@
+//! What a request that fails is answered. The public text is short and tells nothing of others;
+//! the cause is logged here, once, and carried nowhere.
+
+use crate::model::account::Forbidden;
+use crate::store::{ReadError, StoreError};
+use axum::Json;
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use serde_json::json;
+use std::any::Any;
+
+/// One parameter or field that does not validate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Invalid {
+    /// Where: `["query", "limit"]`, `["body", "name"]`.
+    pub loc: Vec<String>,
+    pub msg: String,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+#[derive(Debug)]
+pub enum ApiError {
+    /// 400: the body cannot be read at all.
+    Malformed(String),
+    /// 401
+    Unauthorized,
+    /// 403: the role is too weak.
+    Forbidden,
+    /// 403: a webhook's signature was refused.
+    SignatureRefused(String),
+    /// 404: unknown, archived or another organization's; nothing tells which.
+    NotFound,
+    /// 405: axum adds `Allow`.
+    MethodNotAllowed,
+    /// 413
+    TooLarge { limit_bytes: usize },
+    /// 415
+    UnsupportedMediaType { expected: &'static str },
+    /// 422
+    Invalid(Vec<Invalid>),
+    /// 422, in one sentence.
+    Unprocessable(String),
+    /// 500
+    Internal(String),
+    /// 503: storage refuses or too much waits. Nothing is lost by trying again.
+    Unavailable(String),
+}
+
+impl ApiError {
+    fn parts(&self) -> (StatusCode, String) {
+        let plain = |status: StatusCode, text: &str| (status, text.to_owned());
+        match self {
+            ApiError::Malformed(what) => (StatusCode::BAD_REQUEST, what.clone()),
+            ApiError::Unauthorized => plain(StatusCode::UNAUTHORIZED, "Not authenticated"),
+            ApiError::Forbidden => plain(StatusCode::FORBIDDEN, "Your role does not allow this"),
+            ApiError::SignatureRefused(why) => (StatusCode::FORBIDDEN, why.clone()),
+            ApiError::NotFound => plain(StatusCode::NOT_FOUND, "Not found"),
+            ApiError::MethodNotAllowed => plain(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+            ApiError::TooLarge { limit_bytes } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, format!("The body is larger than {limit_bytes} bytes"))
+            }
+            ApiError::UnsupportedMediaType { expected } => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("The body must be {expected}"))
+            }
+            ApiError::Invalid(_) => plain(StatusCode::UNPROCESSABLE_ENTITY, ""),
+            ApiError::Unprocessable(what) => (StatusCode::UNPROCESSABLE_ENTITY, what.clone()),
+            ApiError::Internal(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
+            ApiError::Unavailable(_) => {
+                plain(StatusCode::SERVICE_UNAVAILABLE, "Storage is unavailable or overloaded; try again")
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> axum::response::Response {
+        match &self {
+            ApiError::Internal(cause) => tracing::error!(cause, "a request failed"),
+            ApiError::Unavailable(cause) => tracing::warn!(cause, "a request was put off"),
+            _ => {}
+        }
+        let (status, text) = self.parts();
+        let body = match &self {
+            ApiError::Invalid(invalid) => json!({"detail": invalid}),
+            _ => json!({"detail": text}),
+        };
+        let mut response = (status, Json(body)).into_response();
+        let extra = match self {
+            ApiError::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            ApiError::Unavailable(_) => Some((header::RETRY_AFTER, "1")),
+            _ => None,
+        };
+        if let Some((name, value)) = extra {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// The answer to a request whose handler panicked.
+pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
+    ApiError::Internal("a handler panicked".to_owned()).into_response()
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> ApiError {
+        match error {
+            ReadError::Damaged { .. } => ApiError::Internal(error.to_string()),
+            ReadError::Storage(_) | ReadError::Unavailable(_) => ApiError::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        match error {
+            StoreError::Failed(_) => ApiError::Internal(error.to_string()),
+            _ => ApiError::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<Forbidden> for ApiError {
+    fn from(_: Forbidden) -> ApiError {
+        ApiError::Forbidden
+    }
+}
+
+/// A read that was moved to another thread did not come back.
+impl From<tokio::task::JoinError> for ApiError {
+    fn from(error: tokio::task::JoinError) -> ApiError {
+        ApiError::Internal(error.to_string())
+    }
+}

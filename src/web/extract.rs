@@ -1,0 +1,144 @@
+//! Reading requests: query parameters, ids in paths, JSON and raw bodies. Whatever does not
+//! validate is named, with all its neighbours that do not either.
+
+use super::error::{ApiError, Invalid};
+use crate::model::ids::parse_id;
+use crate::model::time::Timestamp;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use http_body_util::{BodyExt, Limited};
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::ops::RangeInclusive;
+
+/// The query string. Of a parameter that is given twice the last one counts; unknown ones are
+/// ignored. Errors are gathered and told together by [`QueryParams::finish`].
+pub struct QueryParams {
+    pairs: Vec<(String, String)>,
+    errors: Vec<Invalid>,
+}
+
+impl<S: Sync> FromRequestParts<S> for QueryParams {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<QueryParams, Infallible> {
+        Ok(QueryParams::parse(parts.uri.query().unwrap_or_default()))
+    }
+}
+
+impl QueryParams {
+    fn parse(query: &str) -> QueryParams {
+        let own = |text: Cow<'_, str>| text.into_owned();
+        let pairs = form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (own(name), own(value)));
+        QueryParams { pairs: pairs.collect(), errors: Vec::new() }
+    }
+
+    /// The parameter's text, if it was given.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.pairs.iter().rev().find(|(given, _)| given == name).map(|(_, value)| value.clone())
+    }
+
+    /// A whole number within bounds.
+    pub fn integer(&mut self, name: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+        let text = self.text(name)?;
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let value = text.parse().ok().filter(|_| is_number);
+        if let Some(value) = value.filter(|value| bounds.contains(value)) {
+            return Some(value);
+        }
+        let (least, most) = (bounds.start(), bounds.end());
+        if !is_number {
+            self.invalid(name, "Input should be a valid integer", "int_parsing");
+        } else if text.starts_with('-') || value.is_some_and(|value| value < *least) {
+            self.invalid(
+                name,
+                &format!("Input should be greater than or equal to {least}"),
+                "greater_than_equal",
+            );
+        } else {
+            self.invalid(name, &format!("Input should be less than or equal to {most}"), "less_than_equal");
+        }
+        None
+    }
+
+    /// A time; `upper` for the end of a range, where a date means its last moment.
+    pub fn time(&mut self, name: &str, upper: bool) -> Option<Timestamp> {
+        let parse = if upper { Timestamp::parse_upper } else { Timestamp::parse };
+        let says = "Input should be an RFC 3339 time or a date, e.g. 2026-04-30T10:00:00Z or 2026-04-30";
+        self.parsed(name, parse, says, "datetime_parsing")
+    }
+
+    /// Anything that `parse` understands; `says` tells what that is.
+    pub fn parsed<T>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        says: &str,
+        kind: &'static str,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let value = parse(&text);
+        if value.is_none() {
+            self.invalid(name, says, kind);
+        }
+        value
+    }
+
+    fn invalid(&mut self, name: &str, msg: &str, kind: &'static str) {
+        let loc = vec!["query".to_owned(), name.to_owned()];
+        self.errors.push(Invalid { loc, msg: msg.to_owned(), kind });
+    }
+
+    /// To be called once every parameter was asked for.
+    pub fn finish(self) -> Result<(), ApiError> {
+        if self.errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.errors)) }
+    }
+}
+
+/// An id from the path. What is no id is not there.
+pub fn path_id<T>(text: &str, id: impl Fn(u64) -> T) -> Result<T, ApiError> {
+    parse_id(text).map(id).ok_or(ApiError::NotFound)
+}
+
+/// Reads a body of at most `limit_bytes`.
+pub async fn read_body(request: Request, limit_bytes: usize) -> Result<Bytes, ApiError> {
+    let body = Limited::new(request.into_body(), limit_bytes);
+    let collected = body.collect().await.map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            ApiError::TooLarge { limit_bytes }
+        } else {
+            ApiError::Malformed("The body was cut short".to_owned())
+        }
+    })?;
+    Ok(collected.to_bytes())
+}
+
+const JSON_LIMIT_BYTES: usize = 1024 * 1024;
+
+/// A JSON body: `415` when it does not say so, `400` when it is no JSON, `422` when it does not fit.
+pub struct JsonBody<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<JsonBody<T>, ApiError> {
+        let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/json") {
+            return Err(ApiError::UnsupportedMediaType { expected: "application/json" });
+        }
+        let bytes = read_body(request, JSON_LIMIT_BYTES).await?;
+        serde_json::from_slice(&bytes).map(JsonBody).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => {
+                let invalid =
+                    Invalid { loc: vec!["body".to_owned()], msg: error.to_string(), kind: "value_error" };
+                ApiError::Invalid(vec![invalid])
+            }
+            _ => ApiError::Malformed(format!("The body is no JSON: {error}")),
+        })
+    }
+}

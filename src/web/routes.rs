@@ -1,0 +1,53 @@
+//! The URL table. Every route answers with and without a trailing slash, directly.
+
+use super::AppState;
+use super::api::{api_keys, assistants, conversations, health};
+use super::error::ApiError;
+use super::request_id;
+use super::webhooks::twilio;
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{MethodRouter, delete, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Other spellings of webhook URLs that carriers may still be set to.
+const WEBHOOK_ALIASES: [(&str, fn() -> MethodRouter<AppState>); 1] =
+    [("/twilio-sms-webhook", || get(twilio::receive_twilio_sms).post(twilio::receive_twilio_sms))];
+
+pub fn router(state: AppState) -> Router {
+    let mut router = Table(Router::new())
+        .at("/health", get(health::get_health))
+        .at("/livez", get(health::get_livez))
+        .at("/readyz", get(health::get_readyz))
+        .at("/api/v1/sms-conversations", get(conversations::list_conversations))
+        .at("/api/v1/sms-conversations/{conversation_id}", get(conversations::get_conversation))
+        .at("/api/v1/sms-conversations/{conversation_id}/messages", get(conversations::list_messages))
+        .at("/api/v1/assistants", get(assistants::list_assistants).post(assistants::create_assistant))
+        .at("/api/v1/assistants/organization/phone-numbers", get(assistants::list_phone_numbers))
+        .at(
+            "/api/v1/assistants/{assistant_id}/phone-numbers/assign-by-number",
+            post(assistants::assign_phone_number),
+        )
+        .at("/api/v1/users/me/api-keys", get(api_keys::list_api_keys).post(api_keys::create_api_key))
+        .at("/api/v1/users/me/api-keys/{key_id}", delete(api_keys::revoke_api_key))
+        //         .at("/api/v1/import", post(import::import_records))
+        .at("/webhooks/sms/twilio", get(twilio::receive_twilio_sms).post(twilio::receive_twilio_sms));
+    for (path, method_router) in WEBHOOK_ALIASES {
+        router = router.at(path, method_router());
+    }
+    router
+        .0
+        .fallback(|| async { ApiError::NotFound })
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .layer(CatchPanicLayer::custom(super::error::panicked))
+        .layer(from_fn(request_id::with_request_id))
+        .with_state(state)
+}
+
+struct Table(Router<AppState>);
+
+impl Table {
+    fn at(self, path: &str, methods: MethodRouter<AppState>) -> Table {
+        Table(self.0.route(path, methods.clone()).route(&format!("{path}/"), methods))
+    }
+}

@@ -1,0 +1,69 @@
+//! `/webhooks/sms/twilio`: inbound messages and status callbacks.
+
+use super::url::called_url;
+use crate::app::inbound::{self, Webhook};
+use crate::carriers::{Carrier, WebhookRequest};
+use crate::config::SignatureMode;
+use crate::model::audit::SignatureVerdict;
+use crate::model::message_log::{Provider, RawPayload};
+use crate::web::AppState;
+use crate::web::error::ApiError;
+use crate::web::extract::read_body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use std::net::SocketAddr;
+
+/// A message has 1600 characters at most; with every parameter ever seen it stays below this.
+const LIMIT_BYTES: usize = 64 * 1024;
+/// "No reply", to a message and to a status callback alike.
+const EMPTY_TWIML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response></Response>";
+
+pub async fn receive_twilio_sms(
+    State(state): State<AppState>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    if state.app.store.is_overloaded() {
+        return Err(ApiError::Unavailable("too many writes are waiting".to_owned()));
+    }
+    let now = state.app.clock.now();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let url = called_url(&state.settings, request.headers(), request.uri(), peer);
+    let (method, headers) = (request.method().clone(), request.headers().clone());
+    let path_and_query = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+    let body = read_body(request, LIMIT_BYTES).await?;
+    let webhook = WebhookRequest::new(&method, &url, &headers, &body, now.unix_seconds());
+    let signature = judge(&state, &webhook)?;
+    if signature == SignatureVerdict::NotChecked && webhook.form().is_none() {
+        return Err(ApiError::UnsupportedMediaType { expected: "application/x-www-form-urlencoded" });
+    }
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let payload = RawPayload {
+        received_at: now,
+        method: method.to_string(),
+        path_and_query,
+        content_type: content_type.to_owned(),
+        body: body.to_vec(),
+    };
+    let event = state.twilio.parse(&webhook);
+    inbound::receive(&state.app, Webhook { provider: Provider::Twilio, signature, now, event, payload })
+        .await?;
+    Ok(([(CONTENT_TYPE, "text/xml")], EMPTY_TWIML).into_response())
+}
+
+fn judge(state: &AppState, webhook: &WebhookRequest<'_>) -> Result<SignatureVerdict, ApiError> {
+    if state.settings.twilio.signatures == SignatureMode::Off {
+        return Ok(SignatureVerdict::NotChecked);
+    }
+    match state.twilio.verify(webhook) {
+        Ok(()) => Ok(SignatureVerdict::Valid),
+        Err(refusal) if state.settings.twilio.signatures == SignatureMode::Report => {
+            tracing::warn!(%refusal, "a Twilio webhook with a bad signature was kept: signatures = \"report\"");
+            Ok(SignatureVerdict::InvalidButKept)
+        }
+        Err(refusal) => {
+            tracing::warn!(%refusal, "a Twilio webhook was refused");
+            Err(ApiError::SignatureRefused(refusal.to_string()))
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Acts with what a test does not care about filled in.
+
+use super::door::{Act, Answer, Door};
+use smslite::model::account::{KeyHash, Organization, PasswordHash, Role, User};
+use smslite::model::address::Address;
+use smslite::model::assistant::Assistant;
+use smslite::model::audit::{SignatureVerdict, Step};
+use smslite::model::call::JsonText;
+use smslite::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId};
+use smslite::model::message_log::{Provider, RawPayload};
+use smslite::model::time::Timestamp;
+use smslite::store::{
+    AssignNumber, Bootstrap, CreateApiKey, CreateAssistant, KeepAudit, NewApiKey, RecordInbound,
+    RecordInboundOutcome, RevokeApiKey, Route, SetPassword,
+};
+
+pub const ORG: OrganizationId = OrganizationId(1);
+pub const OTHER_ORG: OrganizationId = OrganizationId(2);
+/// 2026-04-30T10:00:00Z.
+pub const START: Timestamp = Timestamp(1_777_543_200_000_000);
+pub const TTL: u64 = 86_400;
+pub const DESK: &str = "+15551234567";
+pub const SALES: &str = "+15557654321";
+pub const NOBODYS: &str = "+15550000000";
+pub const ANN: &str = "+15559876543";
+pub const BOB: &str = "+447700900123";
+
+pub fn seconds(count: i64) -> i64 {
+    count * 1_000_000
+}
+
+/// `micros` after [`START`].
+pub fn at(micros: i64) -> Timestamp {
+    Timestamp(START.0 + micros)
+}
+
+pub fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+pub fn payload(now: Timestamp) -> RawPayload {
+    RawPayload {
+        received_at: now,
+        method: "POST".to_owned(),
+        path_and_query: "/webhooks/sms/twilio".to_owned(),
+        content_type: "application/x-www-form-urlencoded".to_owned(),
+        body: b"Body=hello&NumMedia=0".to_vec(),
+    }
+}
+
+pub fn received() -> Step {
+    Step::WebhookReceived { provider: Provider::Twilio, signature: SignatureVerdict::Valid }
+}
+
+/// A message from `from` to `to`, known to the carrier as `sid`.
+pub fn message(sid: &str, from: &str, to: &str, now: Timestamp) -> RecordInbound {
+    RecordInbound {
+        organization: ORG,
+        now,
+        session_ttl_seconds: TTL,
+        cached: None,
+        provider: Provider::Twilio,
+        provider_message_id: sid.to_owned(),
+        provider_status: "received".to_owned(),
+        from: address(from),
+        to: address(to),
+        body: format!("this is {sid}"),
+        media_urls: Vec::new(),
+        segment_count: 1,
+        steps: vec![received()],
+        payload: payload(now),
+    }
+}
+
+pub fn new_key(secret: &str) -> NewApiKey {
+    NewApiKey {
+        name: secret.to_owned(),
+        key_prefix: secret.chars().take(12).collect(),
+        hash: KeyHash::of(secret),
+        role: Role::Admin,
+        expires_at: None,
+    }
+}
+
+pub fn bootstrap() -> Act {
+    Act::Bootstrap(Bootstrap {
+        now: START,
+        organization: Organization {
+            slug: "acme".to_owned(),
+            name: "Acme".to_owned(),
+            created_at: START,
+        },
+        admin: User {
+            email: "admin@example.com".to_owned(),
+            first_name: None,
+            last_name: Some("Admin".to_owned()),
+            role: Role::Admin,
+            password: None,
+            is_active: true,
+            created_at: START,
+            updated_at: START,
+        },
+        key: new_key("sl_live_first"),
+    })
+}
+
+pub fn set_password(user: u64, now: Timestamp) -> Act {
+    let password = PasswordHash::Chosen("$argon2id$stands-in".to_owned());
+    Act::SetPassword(SetPassword { organization: ORG, user_id: UserId(user), password, now })
+}
+
+pub fn create_key(secret: &str, now: Timestamp) -> Act {
+    Act::CreateApiKey(CreateApiKey { organization: ORG, user_id: UserId(1), key: new_key(secret), now })
+}
+
+pub fn revoke_key(key: u64, now: Timestamp) -> Act {
+    Act::RevokeApiKey(RevokeApiKey { organization: ORG, key_id: ApiKeyId(key), now })
+}
+
+pub fn create_assistant(organization: OrganizationId, name: &str) -> Act {
+    let assistant = Assistant {
+        user_id: UserId(1),
+        name: name.to_owned(),
+        description: None,
+        llm_provider: Some("openai".to_owned()),
+        webhook_url: None,
+        sms_webhook_url: None,
+        messaging_service_sid: None,
+        custom_settings: None,
+        is_active: true,
+        created_at: START,
+        updated_at: START,
+        extra: JsonText::default(),
+    };
+    Act::CreateAssistant(CreateAssistant { organization, assistant })
+}
+
+pub fn assign(organization: OrganizationId, number: &str, assistant: u64, now: Timestamp) -> Act {
+    Act::AssignNumber(AssignNumber {
+        organization,
+        number: address(number),
+        assistant_id: AssistantId(assistant),
+        provider: Some(Provider::Twilio),
+        friendly_name: Some(format!("given at {now}")),
+        now,
+    })
+}
+
+pub fn keep_audit(reason: &str, now: Timestamp) -> Act {
+    let unusable = Step::WebhookUnusable { provider: Provider::Twilio, reason: reason.to_owned() };
+    Act::KeepAudit(KeepAudit {
+        organization: ORG,
+        now,
+        steps: vec![received(), unusable],
+        payload: payload(now),
+    })
+}
+
+/// An organization; the desk's and the sales number each with an assistant of its own (1 and 2).
+pub fn furnish(door: &mut dyn Door) {
+    for act in [
+        bootstrap(),
+        create_assistant(ORG, "Support Bot"),
+        create_assistant(ORG, "Sales Bot"),
+        assign(ORG, DESK, 1, START),
+        assign(ORG, SALES, 2, START),
+    ] {
+        door.act(&act);
+    }
+}
+
+/// Where a message went.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Went {
+    Started(u64),
+    /// (conversation, message index)
+    Joined(u64, u32),
+    Duplicate,
+    Unassigned,
+}
+
+pub fn went(outcome: &RecordInboundOutcome) -> Went {
+    match outcome {
+        RecordInboundOutcome::Duplicate { .. } => Went::Duplicate,
+        RecordInboundOutcome::Stored { route: Route::Unassigned, .. } => Went::Unassigned,
+        RecordInboundOutcome::Stored {
+            route: Route::Conversation { call_id, message_index, started, .. },
+            ..
+        } => match (*started, *message_index) {
+            (true, 1) => Went::Started(call_id.0),
+            (true, index) => panic!("a conversation started with message {index}"),
+            (false, index) => Went::Joined(call_id.0, index),
+        },
+    }
+}
+
+pub fn send(door: &mut dyn Door, message: RecordInbound) -> Went {
+    match door.act(&Act::Inbound(message)) {
+        Answer::Inbound(outcome) => went(&outcome),
+        other => panic!("a message was answered with {other:?}"),
+    }
+}
+
+pub fn hinted(message: RecordInbound, cached: u64) -> RecordInbound {
+    RecordInbound { cached: Some(CallId(cached)), ..message }
+}
+
+pub fn with_ttl(message: RecordInbound, session_ttl_seconds: u64) -> RecordInbound {
+    RecordInbound { session_ttl_seconds, ..message }
+}

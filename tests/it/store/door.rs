@@ -1,0 +1,247 @@
+//! The door as the suite sees it: acts go in, answers and plain rows come out. Whatever stands
+//! behind it must tell the same story; a second backend would be one more implementation here.
+
+use smslite::model::account::{ApiKey, User};
+use smslite::model::address::Address;
+use smslite::model::assistant::{Assistant, PhoneNumber};
+use smslite::model::call::{Conversation, ConversationFilter, ConversationStatus};
+use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, CallId, OrganizationId, UserId};
+use smslite::model::message::{Message, MessageRange, Role};
+use smslite::model::page::Page;
+use smslite::model::time::Timestamp;
+use smslite::store::{
+    AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateApiKey, CreateAssistant, KeepAudit,
+    RecordInbound, RecordInboundOutcome, RevokeApiKey, SetPassword, Snapshot, Store, StoreError,
+};
+
+/// Every command there is. One that is new belongs here, and in `Model::act`.
+#[derive(Clone, Debug)]
+pub enum Act {
+    Bootstrap(Bootstrap),
+    SetPassword(SetPassword),
+    CreateApiKey(CreateApiKey),
+    RevokeApiKey(RevokeApiKey),
+    CreateAssistant(CreateAssistant),
+    AssignNumber(AssignNumber),
+    Inbound(RecordInbound),
+    KeepAudit(KeepAudit),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Bootstrapped(Bootstrapped),
+    Done(bool),
+    Key(ApiKeyId),
+    Assistant(AssistantId),
+    Number(AssignNumberOutcome),
+    Inbound(RecordInboundOutcome),
+    Audit(AuditId),
+}
+
+/// A conversation as it is read at some `now`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    pub id: u64,
+    pub assistant_id: AssistantId,
+    pub customer: String,
+    pub our_number: String,
+    pub message_count: u32,
+    pub started_at: Timestamp,
+    pub last_activity: Timestamp,
+    pub expires_at: Timestamp,
+    pub status: ConversationStatus,
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Row {
+    pub fn of(row: &Conversation<'_>, now: Timestamp) -> Row {
+        Row {
+            id: row.id.0,
+            assistant_id: row.assistant_id,
+            customer: row.customer.to_owned(),
+            our_number: row.our_number.to_owned(),
+            message_count: row.message_count,
+            started_at: row.started_at,
+            last_activity: row.last_activity,
+            expires_at: row.expires_at,
+            status: row.status(now),
+            ended_at: row.ended_at(now),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    pub index: u32,
+    pub id: u64,
+    pub role: Role,
+    pub content: String,
+    pub timestamp: Timestamp,
+}
+
+impl Line {
+    pub fn of(index: u32, message: &Message<'_>) -> Line {
+        Line {
+            index,
+            id: message.id.0,
+            role: message.role,
+            content: message.content.to_string(),
+            timestamp: message.timestamp,
+        }
+    }
+}
+
+/// What does not change with the time of asking.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Accounts {
+    pub users: Vec<(UserId, User)>,
+    pub keys: Vec<(ApiKeyId, ApiKey)>,
+    pub assistants: Vec<(AssistantId, Assistant)>,
+    pub numbers: Vec<(Address, PhoneNumber)>,
+}
+
+pub trait Door {
+    fn name(&self) -> &'static str;
+    fn act(&mut self, act: &Act) -> Answer;
+    /// Stops and starts; what was answered is there again.
+    fn reopen(&mut self);
+
+    fn accounts(&self, organization: OrganizationId) -> Accounts;
+    fn count(&self, organization: OrganizationId) -> u64;
+    fn list(
+        &self,
+        organization: OrganizationId,
+        filter: &ConversationFilter,
+        page: Page,
+        now: Timestamp,
+    ) -> Vec<Row>;
+    fn get(&self, organization: OrganizationId, id: CallId, now: Timestamp) -> Option<Row>;
+    fn messages(&self, organization: OrganizationId, id: CallId, range: MessageRange) -> Vec<Line>;
+}
+
+/// Carries an act out, whatever its type.
+pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
+    Ok(match act.clone() {
+        Act::Bootstrap(command) => Answer::Bootstrapped(store.execute_blocking(command)?),
+        Act::SetPassword(command) => Answer::Done(store.execute_blocking(command)?),
+        Act::CreateApiKey(command) => Answer::Key(store.execute_blocking(command)?),
+        Act::RevokeApiKey(command) => Answer::Done(store.execute_blocking(command)?),
+        Act::CreateAssistant(command) => Answer::Assistant(store.execute_blocking(command)?),
+        Act::AssignNumber(command) => Answer::Number(store.execute_blocking(command)?),
+        Act::Inbound(command) => Answer::Inbound(store.execute_blocking(command)?),
+        Act::KeepAudit(command) => Answer::Audit(store.execute_blocking(command)?),
+    })
+}
+
+/// The reads of a snapshot as plain rows.
+pub struct Reads<'s>(pub &'s Snapshot);
+
+impl Reads<'_> {
+    pub fn accounts(&self, organization: OrganizationId) -> Accounts {
+        Accounts {
+            users: self.0.users(organization).unwrap(),
+            keys: self.0.api_keys(organization).unwrap(),
+            assistants: self.0.assistants(organization).unwrap(),
+            numbers: self.0.phone_numbers(organization).unwrap(),
+        }
+    }
+
+    pub fn list(
+        &self,
+        organization: OrganizationId,
+        filter: &ConversationFilter,
+        page: Page,
+        now: Timestamp,
+    ) -> Vec<Row> {
+        let mut rows = Vec::new();
+        let visit = |row: &Conversation<'_>| rows.push(Row::of(row, now));
+        self.0.list_conversations(organization, filter, page, now, visit).unwrap();
+        rows
+    }
+
+    pub fn get(&self, organization: OrganizationId, id: CallId, now: Timestamp) -> Option<Row> {
+        let call = self.0.call(organization, id).unwrap().filter(|call| call.is_conversation())?;
+        Some(Row::of(&call.conversation(id), now))
+    }
+
+    pub fn messages(&self, organization: OrganizationId, id: CallId, range: MessageRange) -> Vec<Line> {
+        let mut lines = Vec::new();
+        self.0.messages(organization, id, range, |index, message| lines.push(Line::of(index, message))).unwrap();
+        lines
+    }
+}
+
+/// The real store, wherever its data lie.
+pub struct StoreDoor {
+    name: &'static str,
+    open: Box<dyn Fn() -> Store>,
+    store: Option<Store>,
+}
+
+impl StoreDoor {
+    /// `open` is called again for each reopening.
+    pub fn new(name: &'static str, open: impl Fn() -> Store + 'static) -> StoreDoor {
+        let store = Some(open());
+        StoreDoor { name, open: Box::new(open), store }
+    }
+
+    pub fn store(&self) -> &Store {
+        self.store.as_ref().unwrap()
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Reads<'_>) -> T) -> T {
+        read(&Reads(&self.store().snapshot().unwrap()))
+    }
+}
+
+impl Door for StoreDoor {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn act(&mut self, act: &Act) -> Answer {
+        execute(self.store(), act).unwrap()
+    }
+
+    fn reopen(&mut self) {
+        self.store.take().unwrap().close();
+        self.store = Some((self.open)());
+    }
+
+    fn accounts(&self, organization: OrganizationId) -> Accounts {
+        self.read(|reads| reads.accounts(organization))
+    }
+
+    fn count(&self, organization: OrganizationId) -> u64 {
+        self.read(|reads| reads.0.conversation_count(organization).unwrap())
+    }
+
+    fn list(
+        &self,
+        organization: OrganizationId,
+        filter: &ConversationFilter,
+        page: Page,
+        now: Timestamp,
+    ) -> Vec<Row> {
+        self.read(|reads| reads.list(organization, filter, page, now))
+    }
+
+    fn get(&self, organization: OrganizationId, id: CallId, now: Timestamp) -> Option<Row> {
+        self.read(|reads| reads.get(organization, id, now))
+    }
+
+    fn messages(&self, organization: OrganizationId, id: CallId, range: MessageRange) -> Vec<Line> {
+        self.read(|reads| reads.messages(organization, id, range))
+    }
+}
+
+impl Drop for StoreDoor {
+    /// A test ends with sound data, whatever it was about.
+    fn drop(&mut self) {
+        let Some(store) = self.store.take() else { return };
+        if !std::thread::panicking() {
+            assert_eq!(store.snapshot().unwrap().check().unwrap(), Vec::<String>::new(), "{}", self.name);
+        }
+        store.close();
+    }
+}

@@ -1,0 +1,287 @@
+//! The model: the contract over BTreeMaps. It keeps views and applies changes in the plainest way
+//! and asks the same deciders as the store; it knows nothing of indexes, batches or hints.
+
+use super::door::{Accounts, Act, Answer, Door, Line, Row};
+use smslite::model::account::{ApiKey, User};
+use smslite::model::address::Address;
+use smslite::model::assistant::{Assistant, PhoneNumber};
+use smslite::model::call::{Call, Channel, ConversationFilter, Direction, JsonText};
+use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, CallId, MessageLogId, OrganizationId};
+use smslite::model::ids::{PhoneNumberId, UserId};
+use smslite::model::message::{MessageRange, Role};
+use smslite::model::message_log::Provider;
+use smslite::model::page::Page;
+use smslite::model::session::{NextMessage, SessionKey, ThreadDecision, decide_thread};
+use smslite::model::time::Timestamp;
+use smslite::store::{
+    AssignNumber, AssignNumberOutcome, Bootstrapped, NewApiKey, RecordInbound, RecordInboundOutcome, Route,
+};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Default)]
+pub struct Model {
+    bootstrapped: bool,
+    tenants: BTreeMap<OrganizationId, Tenant>,
+}
+
+#[derive(Clone, Default)]
+struct Tenant {
+    users: BTreeMap<UserId, User>,
+    keys: BTreeMap<ApiKeyId, ApiKey>,
+    assistants: BTreeMap<AssistantId, Assistant>,
+    numbers: BTreeMap<Address, PhoneNumber>,
+    calls: BTreeMap<CallId, Call>,
+    lines: BTreeMap<(CallId, u32), Line>,
+    sessions: BTreeMap<SessionKey, CallId>,
+    /// (carrier, its id of the message, fortnight it came in) -> log.
+    seen: BTreeMap<(Provider, String, i64), MessageLogId>,
+    logs: u64,
+    audit_steps: u64,
+}
+
+/// A message is known again within its fortnight and the ones beside it.
+const FORTNIGHT_SECONDS: i64 = 14 * 24 * 60 * 60;
+
+impl Tenant {
+    fn insert_key(&mut self, user_id: UserId, new: &NewApiKey, now: Timestamp) -> ApiKeyId {
+        let id = ApiKeyId(self.keys.len() as u64 + 1);
+        let key = ApiKey {
+            user_id,
+            name: new.name.clone(),
+            key_prefix: new.key_prefix.clone(),
+            hash: new.hash,
+            role: new.role,
+            created_at: now,
+            updated_at: now,
+            expires_at: new.expires_at,
+            revoked_at: None,
+        };
+        self.keys.insert(id, key);
+        id
+    }
+
+    fn revoke(&mut self, id: ApiKeyId, now: Timestamp) -> bool {
+        let Some(key) = self.keys.get_mut(&id).filter(|key| key.revoked_at.is_none()) else {
+            return false;
+        };
+        key.revoked_at = Some(now);
+        key.updated_at = now;
+        true
+    }
+
+    fn assign(&mut self, command: &AssignNumber) -> AssignNumberOutcome {
+        if !self.assistants.contains_key(&command.assistant_id) {
+            return AssignNumberOutcome::NoSuchAssistant;
+        }
+        let fresh = PhoneNumber {
+            id: PhoneNumberId(self.numbers.len() as u64 + 1),
+            provider: Provider::Twilio,
+            assistant_id: None,
+            friendly_name: None,
+            is_active: true,
+            created_at: command.now,
+            updated_at: command.now,
+        };
+        let number = self.numbers.entry(command.number.clone()).or_insert(fresh);
+        number.assistant_id = Some(command.assistant_id);
+        number.is_active = true;
+        number.updated_at = command.now;
+        if let Some(provider) = command.provider {
+            number.provider = provider;
+        }
+        if command.friendly_name.is_some() {
+            number.friendly_name.clone_from(&command.friendly_name);
+        }
+        AssignNumberOutcome::Assigned(number.clone())
+    }
+
+    fn inbound(&mut self, command: &RecordInbound) -> RecordInboundOutcome {
+        let fortnight = command.now.unix_seconds().max(0) / FORTNIGHT_SECONDS;
+        let seen = |fortnight| (command.provider, command.provider_message_id.clone(), fortnight);
+        let before = (fortnight - 1..=fortnight + 1).find_map(|near| self.seen.get(&seen(near)));
+        if let Some(&log_id) = before {
+            return RecordInboundOutcome::Duplicate { log_id };
+        }
+        self.logs += 1;
+        self.audit_steps += command.steps.len() as u64 + 1;
+        let log_id = MessageLogId(self.logs);
+        self.seen.insert(seen(fortnight), log_id);
+        let number = self.numbers.get(&command.to).filter(|number| number.is_active);
+        let Some(assistant_id) = number.and_then(|number| number.assistant_id) else {
+            return RecordInboundOutcome::Stored { log_id, route: Route::Unassigned };
+        };
+        let session =
+            SessionKey { customer: command.from.clone(), assistant_id, our_number: command.to.clone() };
+        let route = self.join_or_start(command, session);
+        RecordInboundOutcome::Stored { log_id, route }
+    }
+
+    fn join_or_start(&mut self, command: &RecordInbound, session: SessionKey) -> Route {
+        let bound = self.sessions.get(&session).map(|id| (*id, &self.calls[id]));
+        let (call_id, message, started) =
+            match decide_thread(bound, command.now, command.session_ttl_seconds) {
+                ThreadDecision::Join { call_id, message } => {
+                    let call = self.calls.get_mut(&call_id).unwrap();
+                    call.message_count = message.index;
+                    call.last_activity = message.at;
+                    call.expires_at = Some(message.expires_at);
+                    (call_id, message, false)
+                }
+                ThreadDecision::Start { close, message } => {
+                    if let Some(closed) = close {
+                        self.calls.get_mut(&closed.call_id).unwrap().ended_at = Some(closed.ended_at);
+                    }
+                    let call_id = CallId(self.calls.len() as u64 + 1);
+                    self.calls.insert(call_id, fresh_call(&session, message));
+                    self.sessions.insert(session.clone(), call_id);
+                    self.audit_steps += 1;
+                    (call_id, message, true)
+                }
+            };
+        let line = Line {
+            index: message.index,
+            id: self.lines.len() as u64 + 1,
+            role: Role::User,
+            content: command.body.clone(),
+            timestamp: message.at,
+        };
+        self.lines.insert((call_id, message.index), line);
+        let expires_at = message.expires_at;
+        Route::Conversation { call_id, message_index: message.index, started, session, expires_at }
+    }
+}
+
+fn fresh_call(session: &SessionKey, message: NextMessage) -> Call {
+    Call {
+        channel: Channel::Sms,
+        direction: Direction::Inbound,
+        assistant_id: session.assistant_id,
+        customer: session.customer.clone(),
+        our_number: session.our_number.clone(),
+        message_count: 1,
+        started_at: message.at,
+        last_activity: message.at,
+        expires_at: Some(message.expires_at),
+        ended_at: None,
+        duration_seconds: None,
+        voice_status: None,
+        meta: JsonText::default(),
+        archived: false,
+    }
+}
+
+impl Model {
+    fn tenant(&mut self, organization: OrganizationId) -> &mut Tenant {
+        self.tenants.entry(organization).or_default()
+    }
+
+    /// The conversation that the customer's session names with whoever has the number.
+    pub fn bound(
+        &self,
+        organization: OrganizationId,
+        customer: &Address,
+        our_number: &Address,
+    ) -> Option<(CallId, &Call)> {
+        let tenant = self.tenants.get(&organization)?;
+        let assistant_id = tenant.numbers.get(our_number)?.assistant_id?;
+        let session =
+            SessionKey { customer: customer.clone(), assistant_id, our_number: our_number.clone() };
+        tenant.sessions.get(&session).map(|id| (*id, &tenant.calls[id]))
+    }
+}
+
+impl Door for Model {
+    fn name(&self) -> &'static str {
+        "the model"
+    }
+
+    fn act(&mut self, act: &Act) -> Answer {
+        match act {
+            Act::Bootstrap(_) if self.bootstrapped => Answer::Bootstrapped(Bootstrapped::AlreadyThere),
+            Act::Bootstrap(command) => {
+                self.bootstrapped = true;
+                let organization = OrganizationId(1);
+                let tenant = self.tenant(organization);
+                let admin = UserId(tenant.users.len() as u64 + 1);
+                tenant.users.insert(admin, command.admin.clone());
+                let key = tenant.insert_key(admin, &command.key, command.now);
+                Answer::Bootstrapped(Bootstrapped::Made { organization, admin, key })
+            }
+            Act::SetPassword(command) => {
+                let user = self.tenant(command.organization).users.get_mut(&command.user_id);
+                Answer::Done(user.is_some_and(|user| {
+                    user.password = Some(command.password.clone());
+                    user.updated_at = command.now;
+                    true
+                }))
+            }
+            Act::CreateApiKey(command) => {
+                let tenant = self.tenant(command.organization);
+                Answer::Key(tenant.insert_key(command.user_id, &command.key, command.now))
+            }
+            Act::RevokeApiKey(command) => {
+                Answer::Done(self.tenant(command.organization).revoke(command.key_id, command.now))
+            }
+            Act::CreateAssistant(command) => {
+                let tenant = self.tenant(command.organization);
+                let id = AssistantId(tenant.assistants.len() as u64 + 1);
+                tenant.assistants.insert(id, command.assistant.clone());
+                Answer::Assistant(id)
+            }
+            Act::AssignNumber(command) => {
+                Answer::Number(self.tenant(command.organization).assign(command))
+            }
+            Act::Inbound(command) => Answer::Inbound(self.tenant(command.organization).inbound(command)),
+            Act::KeepAudit(command) => {
+                let tenant = self.tenant(command.organization);
+                let id = AuditId(tenant.audit_steps + 1);
+                tenant.audit_steps += command.steps.len() as u64;
+                Answer::Audit(id)
+            }
+        }
+    }
+
+    /// It forgets nothing.
+    fn reopen(&mut self) {}
+
+    fn accounts(&self, organization: OrganizationId) -> Accounts {
+        let Some(tenant) = self.tenants.get(&organization) else { return Accounts::default() };
+        Accounts {
+            users: tenant.users.clone().into_iter().collect(),
+            keys: tenant.keys.clone().into_iter().collect(),
+            assistants: tenant.assistants.clone().into_iter().collect(),
+            numbers: tenant.numbers.clone().into_iter().collect(),
+        }
+    }
+
+    fn count(&self, organization: OrganizationId) -> u64 {
+        self.tenants.get(&organization).map_or(0, |tenant| tenant.calls.len() as u64)
+    }
+
+    fn list(
+        &self,
+        organization: OrganizationId,
+        filter: &ConversationFilter,
+        page: Page,
+        now: Timestamp,
+    ) -> Vec<Row> {
+        let calls = self.tenants.get(&organization).into_iter().flat_map(|tenant| &tenant.calls);
+        let matching = calls.map(|(id, call)| call.conversation(*id)).filter(|row| filter.matches(row, now));
+        let mut rows: Vec<Row> = matching.map(|row| Row::of(&row, now)).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse((row.last_activity, row.id)));
+        let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
+        rows.into_iter().skip(skip).take(page.limit).collect()
+    }
+
+    fn get(&self, organization: OrganizationId, id: CallId, now: Timestamp) -> Option<Row> {
+        let call = self.tenants.get(&organization)?.calls.get(&id)?;
+        Some(Row::of(&call.conversation(id), now))
+    }
+
+    fn messages(&self, organization: OrganizationId, id: CallId, range: MessageRange) -> Vec<Line> {
+        let Some(tenant) = self.tenants.get(&organization) else { return Vec::new() };
+        let thread = tenant.lines.range((id, 0)..=(id, u32::MAX)).map(|(_, line)| line);
+        let after = thread.filter(|line| line.index > range.after_index).skip(range.skip as usize);
+        after.take(range.limit.map_or(usize::MAX, |limit| limit as usize)).cloned().collect()
+    }
+}
