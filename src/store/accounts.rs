@@ -40,20 +40,44 @@ impl Command for Bootstrap {
         if tx.tables.organizations.len()? > 0 {
             return Ok(Bootstrapped::AlreadyThere);
         }
-        let organization = OrganizationId(1);
-        let (tables, bytes) = tx.encoded(&self.organization);
-        tables.organizations.insert(&key::organization(organization), bytes)?;
-        let change = DirectoryChange::Organization(organization, self.organization.clone());
-        tx.changes.push(change);
-        tx.append_feed(organization, self.now, FeedEvent::OrganizationCreated)?;
-
-        let sequences = tx.sequences(organization)?;
-        sequences.user += 1;
-        let admin = UserId(sequences.user);
-        put_user(tx, organization, admin, &self.admin, self.now)?;
-        let key = insert_key(tx, organization, admin, &self.key, self.now)?;
-        Ok(Bootstrapped::Made { organization, admin, key })
+        make_organization(tx, OrganizationId(1), self)
     }
+}
+
+/// An organization beside those that there are. `AlreadyThere`: its slug is taken.
+#[derive(Clone, Debug)]
+pub struct CreateOrganization(pub Bootstrap);
+
+impl Command for CreateOrganization {
+    type Outcome = Bootstrapped;
+    const NAME: &'static str = "create_organization";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Bootstrapped, TxError> {
+        let mut last = 0;
+        for row in tx.tables.organizations.range::<&[u8; 4]>(..)? {
+            let (key, bytes) = row?;
+            let known: Organization = record::decode("organizations", bytes.value())?;
+            if known.slug == self.0.organization.slug {
+                return Ok(Bootstrapped::AlreadyThere);
+            }
+            last = u32::from_be_bytes(*key.value());
+        }
+        make_organization(tx, OrganizationId(last + 1), &self.0)
+    }
+}
+
+fn make_organization(tx: &mut Tx<'_>, id: OrganizationId, new: &Bootstrap) -> Result<Bootstrapped, TxError> {
+    let (tables, bytes) = tx.encoded(&new.organization);
+    tables.organizations.insert(&key::organization(id), bytes)?;
+    tx.changes.push(DirectoryChange::Organization(id, new.organization.clone()));
+    tx.append_feed(id, new.now, FeedEvent::OrganizationCreated)?;
+
+    let sequences = tx.sequences(id)?;
+    sequences.user += 1;
+    let admin = UserId(sequences.user);
+    put_user(tx, id, admin, &new.admin, new.now)?;
+    let key = insert_key(tx, id, admin, &new.key, new.now)?;
+    Ok(Bootstrapped::Made { organization: id, admin, key })
 }
 
 /// Sets a user's password.

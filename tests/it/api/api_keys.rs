@@ -1,0 +1,69 @@
+//! `/api/v1/users/me/api-keys`
+
+use crate::util::{SECOND, TestApp};
+use serde_json::json;
+
+const KEYS: &str = "/api/v1/users/me/api-keys";
+const LIST: &str = "/api/v1/sms-conversations/";
+
+#[tokio::test]
+async fn a_key_is_shown_once_and_works_from_then_on() {
+    let app = TestApp::start().await;
+    let made = app.admin().post(KEYS, r#"{"name": "ci"}"#).await.expect(200).json();
+    let secret = made["key"].as_str().unwrap();
+    assert!(secret.starts_with("sl_live_") && secret.len() == "sl_live_".len() + 43, "{secret}");
+    app.with_token(secret).get(LIST).await.expect(200);
+    let listed = app.admin().get(KEYS).await.expect(200);
+    assert!(!listed.text().contains(secret), "only the hash is kept");
+    assert!(listed.text().contains(&secret[..12]), "its owner can tell it by its start");
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_at_once() {
+    let app = TestApp::start().await;
+    let made = app.admin().post(KEYS, r#"{"name": "ci", "role": "viewer"}"#).await.expect(200).json();
+    let (secret, id) = (made["key"].as_str().unwrap(), made["api_key"]["id"].as_u64().unwrap());
+    app.with_token(secret).get(LIST).await.expect(200);
+    app.admin().delete(&format!("{KEYS}/{id}")).await.expect(200);
+    app.with_token(secret).get(LIST).await.expect(401);
+    app.admin().delete(&format!("{KEYS}/{id}")).await.expect(404);
+    let listed = app.admin().get(KEYS).await.json();
+    let row = listed.as_array().unwrap().iter().find(|key| key["id"] == id).unwrap();
+    assert_eq!(row["is_active"], json!(false));
+}
+
+#[tokio::test]
+async fn a_key_ends_at_its_expiry() {
+    let app = TestApp::start().await;
+    let body = r#"{"name": "short", "expires_at": "2026-04-30T10:00:01Z"}"#;
+    let made = app.admin().post(KEYS, body).await.expect(200).json();
+    let short = app.with_token(made["key"].as_str().unwrap());
+    app.advance(SECOND - 1);
+    short.get(LIST).await.expect(200);
+    app.advance(1);
+    short.get(LIST).await.expect(401);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_makes_no_key() {
+    let app = TestApp::start().await;
+    for body in [r#"{}"#, r#"{"name": " "}"#, r#"{"name": "x", "role": "king"}"#, r#"{"name": "x", "expires_at": "soon"}"#] {
+        app.admin().post(KEYS, body).await.expect(422);
+    }
+    for id in ["0", "abc", "99"] {
+        app.admin().delete(&format!("{KEYS}/{id}")).await.expect(404);
+    }
+}
+
+#[tokio::test]
+async fn the_operators_token_is_an_admin_of_the_organization_it_names() {
+    let app = TestApp::start().await;
+    app.organization("other", "sl_live_other").await;
+    let count = |answer: crate::util::client::Answer| answer.json().as_array().unwrap().len();
+    let ours = app.operator().get("/api/v1/assistants").await.expect(200);
+    let theirs = app.operator().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "other")], "").await;
+    let nobodys = app.operator().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "nobody")], "").await;
+    assert_eq!((count(ours), count(theirs.expect(200)), nobodys.status), (1, 0, 404));
+    let ignored = app.admin().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "other")], "").await;
+    assert_eq!(count(ignored), 1, "a key is of its own organization, whatever it names");
+}

@@ -1,0 +1,4 @@
+//! `/webhooks`: what carriers call.
+
+mod twilio;
+mod twilio_url;
