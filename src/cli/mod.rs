@@ -80,8 +80,8 @@ pub fn main() -> ExitCode {
 fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
     let organization = matches.get_one::<String>("organization").cloned();
     match matches.subcommand() {
-        None => serve::run(matches, resolved),
-        Some(("serve", matches)) => serve::run(matches, resolved),
+        None => serve::run(&[matches], resolved),
+        Some(("serve", after)) => serve::run(&[after, matches], resolved),
         Some(("config", _)) => {
             config::print(&resolved, &mut std::io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)

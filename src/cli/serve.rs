@@ -33,10 +33,11 @@ pub(super) fn args() -> [Arg; 2] {
     [ready_file, demo]
 }
 
-pub(super) fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
+/// `said`: what stands before and what stands after the word `serve`.
+pub(super) fn run(said: &[&ArgMatches], resolved: Resolved) -> anyhow::Result<ExitCode> {
     logging::start(resolved.settings.log_format);
-    let ready_file = matches.get_one::<PathBuf>("ready-file").cloned();
-    let demo = matches.get_flag("demo");
+    let ready_file = said.iter().find_map(|matches| matches.get_one::<PathBuf>("ready-file")).cloned();
+    let demo = said.iter().any(|matches| matches.get_flag("demo"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(resolved, ready_file, demo))?;
     Ok(ExitCode::SUCCESS)
@@ -71,6 +72,7 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
     if let Some(made) = made {
         print!("{}{}", introduction(&made), first_commands(&url, &made, demo));
     }
+    let stop = told_to_stop().context("signals cannot be received")?;
     let pid = std::process::id();
     if let Some(dir) = &data_dir {
         let file = ServerFile { url: url.clone(), pid, control_token };
@@ -82,7 +84,7 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     tracing::info!(url, "listening");
-    let served = server::serve(listener, state.clone(), told_to_stop()).await;
+    let served = server::serve(listener, state.clone(), stop).await;
     tracing::info!("stopping");
     let store = state.app.store.clone();
     drop(state);
@@ -173,32 +175,29 @@ fn first_commands(url: &str, made: &MadeUp, demo: bool) -> String {
     format!("\nTry:\n  curl {url}/health\n  curl {auth} {url}/api/v1/sms-conversations/\n  {last}\n\n")
 }
 
-/// Resolves at the first SIGTERM or interrupt; the second ends the process at once.
-async fn told_to_stop() {
-    signal().await;
-    tokio::spawn(async {
-        signal().await;
-        std::process::exit(130);
-    });
-}
-
-async fn signal() {
-    let interrupt = async {
-        // Without a handler the process ends at an interrupt, which is what was wanted.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+/// Resolves at the first SIGTERM or interrupt; the second ends the process at once. The handlers
+/// stand as soon as this returns, so a server that says it is ready stops gracefully.
+#[cfg(unix)]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut told = async move || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
     };
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                () = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    interrupt.await;
+    Ok(async move {
+        told().await;
+        tokio::spawn(async move {
+            told().await;
+            std::process::exit(130);
+        });
+    })
+}
+
+#[cfg(not(unix))]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    // An error means that no handler stands: the interrupt then ends the process by itself.
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }

@@ -6,6 +6,7 @@ mod carriers {
     mod twilio_vectors;
 }
 mod api;
+mod cli;
 mod config;
 mod util;
 mod webhooks;

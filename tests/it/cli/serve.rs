@@ -1,0 +1,88 @@
+//! `smslite serve`: the first start, the next ones, the end.
+
+use crate::util::client::Person;
+use crate::util::process::{Server, smslite, stderr, stdout};
+use std::os::unix::fs::PermissionsExt;
+
+const KEY: &str = "sl_live_0123456789abcdef0123456789abcdef";
+
+#[tokio::test]
+async fn the_first_start_prints_a_key_that_works_and_commands_that_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(smslite(&dir.path().join("data")), dir.path());
+    let address = server.address();
+    let (status, printed, logged) = server.stop();
+    assert!(status.success(), "{logged}");
+    let key = printed.split_whitespace().find(|word| word.starts_with("sl_live_")).unwrap().to_owned();
+    assert!(printed.contains(&format!("http://{address}/api/v1/sms-conversations/")), "{printed}");
+    assert!(!logged.contains(&key), "no secret is logged");
+
+    let again = Server::start(smslite(&dir.path().join("data")), dir.path());
+    Person::new(again.address(), Some(&key)).get("/api/v1/sms-conversations/").await.expect(200);
+    let (_, printed, _) = again.stop();
+    assert_eq!(printed, "", "secrets are shown once");
+}
+
+#[tokio::test]
+async fn given_secrets_are_used_and_none_is_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = smslite(&dir.path().join("data"));
+    command.env("SMSLITE_BOOTSTRAP_API_KEY", KEY);
+    command.env("SMSLITE_ADMIN_EMAIL", "ops@example.com").env("SMSLITE_ADMIN_PASSWORD", "correct horse");
+    let server = Server::start(command, dir.path());
+    Person::new(server.address(), Some(KEY)).get("/api/v1/assistants").await.expect(200);
+    let (_, printed, logged) = server.stop();
+    for secret in [KEY, "correct horse"] {
+        assert!(!printed.contains(secret) && !logged.contains(secret), "{printed}{logged}");
+    }
+    assert!(printed.contains("ops@example.com") && !printed.contains("password "), "{printed}");
+}
+
+#[tokio::test]
+async fn a_made_up_password_keeps_the_server_on_loopback() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let refused = smslite(&data).args(["serve", "--host", "0.0.0.0", "--port", "0"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("SMSLITE_ADMIN_PASSWORD"), "{}", stderr(&refused));
+    assert_eq!(stdout(&refused), "", "nothing was made that would never be shown again");
+
+    drop(Server::start(smslite(&data), dir.path()));
+    let refused = smslite(&data).args(["serve", "--host", "0.0.0.0", "--port", "0"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "also when it was made at an earlier start");
+    let mut command = smslite(&data);
+    command.env("SMSLITE_ADMIN_PASSWORD", "correct horse").env("SMSLITE_HOST", "0.0.0.0");
+    assert!(Server::start(command, dir.path()).stop().0.success());
+    let mut command = smslite(&data);
+    command.env("SMSLITE_HOST", "0.0.0.0");
+    assert!(Server::start(command, dir.path()).stop().0.success(), "the chosen one stands from then on");
+}
+
+#[tokio::test]
+async fn the_data_directory_is_its_owners_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let server = Server::start(smslite(&data), dir.path());
+    let mode = |name: &str| std::fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("smslite.redb"), mode("server.json")), (0o700, 0o600, 0o600));
+    server.stop();
+    assert!(!data.join("server.json").exists(), "a server that stopped is not found");
+}
+
+#[tokio::test]
+async fn the_demo_is_alive_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut command = smslite(&data);
+    command.arg("--demo");
+    let server = Server::start(command, dir.path());
+    let address = server.address();
+    let form = "MessageSid=SM1&From=%2B15559876543&To=%2B15551234567&Body=hi";
+    let path = "/webhooks/sms/twilio";
+    Person::new(address, None).ask("POST", path, &[crate::util::carrier::FORM], form).await.expect(200);
+    let (_, printed, _) = server.stop();
+    assert!(printed.contains("sl_live_"), "{printed}");
+    assert!(!data.exists());
+    let beyond = smslite(&data).args(["--demo", "--host", "0.0.0.0"]).output().unwrap();
+    assert_eq!(beyond.status.code(), Some(1));
+}
