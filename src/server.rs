@@ -9,11 +9,14 @@ use crate::sessions::Sessions;
 use crate::store::{Location, OpenError, Store};
 use crate::web::{AppState, routes};
 use axum::Router;
+pub use axum::body::Body;
 use axum::serve::ListenerExt;
+use http::{Request, Response};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tower::ServiceExt;
 
 /// How long requests that are under way may take once the server was told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -45,9 +48,18 @@ pub fn build(
     })
 }
 
-/// Everything that can be asked of the server, without a network.
-pub fn router(state: AppState) -> Router {
-    routes::router(state)
+/// The server without a network: for commands that find no server running.
+pub struct Local(Router);
+
+impl Local {
+    pub fn new(state: AppState) -> Local {
+        Local(routes::router(state))
+    }
+
+    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let Ok(response) = self.0.clone().oneshot(request).await;
+        response
+    }
 }
 
 /// Serves until `shutdown` resolves, then stops accepting and lets requests under way finish for
@@ -65,7 +77,7 @@ pub async fn serve(
     };
     // Small answers should not wait for more to send.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    let service = routes::router(state).into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(shutdown);
     tokio::select! {
         served = async { serving.await } => served,

@@ -1,8 +1,8 @@
 //! `smslite assistant`: who answers.
 
 use super::client::{Asked, cell, print_table, with_client};
-use axum::http::Method;
 use clap::{Arg, ArgMatches, Command};
+use http::Method;
 use serde_json::json;
 use std::process::ExitCode;
 

@@ -5,20 +5,18 @@ use super::serve;
 use super::server_file::ServerFile;
 use crate::clock::Clock;
 use crate::config::Resolved;
+use crate::server::{Body, Local};
 use crate::store::{DataDir, Location, OpenError};
 use crate::web::AppState;
 use crate::web::auth::X_ORGANIZATION;
 use anyhow::{Context, bail};
-use axum::Router;
-use axum::body::Body;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use axum::http::{Method, Request, Response, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::net::TcpStream;
-use tower::ServiceExt;
 
 /// What a command was asked with.
 pub(super) struct Asked {
@@ -34,7 +32,7 @@ pub(super) struct Client {
 
 enum Reach {
     Server { authority: String },
-    Here { router: Router, state: AppState },
+    Here { local: Local, state: AppState },
 }
 
 /// Runs a command's conversation with the API, and closes the store if it was opened here.
@@ -46,8 +44,8 @@ pub(super) fn with_client<T>(
     let client = Client::find(asked)?;
     let result = runtime.block_on(talk(&client));
     drop(runtime);
-    if let Reach::Here { router, state } = client.reach {
-        drop(router);
+    if let Reach::Here { local, state } = client.reach {
+        drop(local);
         state.app.store.close();
     }
     result
@@ -72,7 +70,7 @@ impl Client {
                 if let Some(made) = made {
                     eprint!("{}", serve::introduction(&made));
                 }
-                let reach = Reach::Here { router: crate::server::router(state.clone()), state };
+                let reach = Reach::Here { local: Local::new(state.clone()), state };
                 Ok(Client { reach, control_token, organization })
             }
             Err(held @ OpenError::Held { .. }) => {
@@ -124,7 +122,7 @@ impl Client {
             request = request.header(X_ORGANIZATION, slug);
         }
         match &self.reach {
-            Reach::Here { router, .. } => Ok(router.clone().oneshot(request.body(body)?).await?),
+            Reach::Here { local, .. } => Ok(local.answer(request.body(body)?).await),
             Reach::Server { authority } => {
                 let request = request.header(HOST, authority).body(body)?;
                 exchange(authority, request).await

@@ -3,11 +3,11 @@
 use super::client::exchange;
 use super::server_file::ServerFile;
 use crate::config::Resolved;
+use crate::server::Body;
 use anyhow::{Context, bail};
-use axum::body::Body;
-use axum::http::header::HOST;
-use axum::http::{Request, Uri};
 use clap::{Arg, ArgMatches, Command};
+use http::header::HOST;
+use http::{Request, Uri};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

@@ -2,8 +2,9 @@
 
 use super::client::{Asked, accepted, with_client};
 use anyhow::{Context, bail};
-use axum::body::{Body, Bytes};
-use axum::http::Method;
+use crate::server::Body;
+use bytes::Bytes;
+use http::Method;
 use clap::{Arg, ArgMatches, Command};
 use http_body_util::BodyExt;
 use http_body_util::channel::Channel;

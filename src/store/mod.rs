@@ -17,7 +17,9 @@ mod tables;
 mod transaction;
 mod writer;
 
-pub use accounts::{Bootstrap, Bootstrapped, CreateApiKey, CreateOrganization, NewApiKey, RevokeApiKey, SetPassword};
+pub use accounts::{
+    Bootstrap, Bootstrapped, CreateApiKey, CreateOrganization, NewApiKey, RevokeApiKey, SetPassword,
+};
 pub use assistants::{AssignNumber, AssignNumberOutcome, CreateAssistant};
 pub use directory::{AssistantNames, Directory, KeyOwner};
 pub use error::{OpenError, ReadError, StoreError};

@@ -5,7 +5,7 @@ use super::error::{ApiError, Invalid};
 use crate::model::ids::parse_id;
 use crate::model::time::Timestamp;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, Limited};
@@ -99,9 +99,16 @@ impl QueryParams {
     }
 }
 
-/// An id from the path. What is no id is not there.
-pub fn path_id<T>(text: &str, id: impl Fn(u64) -> T) -> Result<T, ApiError> {
-    parse_id(text).map(id).ok_or(ApiError::NotFound)
+/// The id in the path. What is no id is not there.
+pub struct PathId(pub u64);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathId, ApiError> {
+        let text = Path::<String>::from_request_parts(parts, state).await.map_err(|_| ApiError::NotFound)?;
+        parse_id(&text).map(PathId).ok_or(ApiError::NotFound)
+    }
 }
 
 /// Reads a body of at most `limit_bytes`.

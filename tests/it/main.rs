@@ -6,7 +6,9 @@ mod carriers {
     mod twilio_vectors;
 }
 mod api;
+mod architecture;
 mod cli;
 mod config;
+mod store;
 mod util;
 mod webhooks;

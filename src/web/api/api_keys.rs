@@ -7,9 +7,9 @@ use crate::model::time::Timestamp;
 use crate::web::AppState;
 use crate::web::auth::Admin;
 use crate::web::error::{ApiError, Invalid};
-use crate::web::extract::{JsonBody, path_id};
+use crate::web::extract::{JsonBody, PathId};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -54,9 +54,9 @@ pub async fn create_api_key(
 pub async fn revoke_api_key(
     State(state): State<AppState>,
     Admin(actor): Admin,
-    Path(id): Path<String>,
+    PathId(id): PathId,
 ) -> Result<Json<Value>, ApiError> {
-    let id = path_id(&id, ApiKeyId)?;
+    let id = ApiKeyId(id);
     if accounts::revoke_key(&state.app, &actor, id).await? {
         Ok(Json(json!({"success": true, "message": "API key revoked"})))
     } else {

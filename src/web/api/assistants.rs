@@ -9,9 +9,9 @@ use crate::model::message_log::Provider;
 use crate::web::AppState;
 use crate::web::auth::{Authority, Writer};
 use crate::web::error::{ApiError, Invalid};
-use crate::web::extract::{JsonBody, QueryParams, path_id};
+use crate::web::extract::{JsonBody, PathId, QueryParams};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -79,10 +79,10 @@ pub struct AssignPhoneNumberBody {
 pub async fn assign_phone_number(
     State(state): State<AppState>,
     Writer(actor): Writer,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     JsonBody(body): JsonBody<AssignPhoneNumberBody>,
 ) -> Result<Json<Value>, ApiError> {
-    let id = path_id(&id, AssistantId)?;
+    let id = AssistantId(id);
     let address =
         Address::parse(&body.phone_number).map_err(|error| invalid("phone_number", &error.to_string()))?;
     let number =

@@ -11,9 +11,9 @@ use crate::model::page::Page;
 use crate::web::AppState;
 use crate::web::auth::Authority;
 use crate::web::error::ApiError;
-use crate::web::extract::{QueryParams, path_id};
+use crate::web::extract::{PathId, QueryParams};
 use crate::web::json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 
 /// A row is some 350 bytes long.
@@ -79,9 +79,9 @@ fn write_list(
 pub async fn get_conversation(
     State(state): State<AppState>,
     Authority(actor): Authority,
-    Path(id): Path<String>,
+    PathId(id): PathId,
 ) -> Result<Response, ApiError> {
-    let id = path_id(&id, CallId)?;
+    let id = CallId(id);
     let (call, names) = conversations::get(&state.app, &actor, id)?.ok_or(ApiError::NotFound)?;
     let mut out = Vec::with_capacity(ROW_BYTES);
     json::conversation(&mut out, &call.conversation(id), &names, actor.now, state.settings.id_format);
@@ -91,10 +91,10 @@ pub async fn get_conversation(
 pub async fn list_messages(
     State(state): State<AppState>,
     Authority(actor): Authority,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     mut query: QueryParams,
 ) -> Result<Response, ApiError> {
-    let id = path_id(&id, CallId)?;
+    let id = CallId(id);
     let mut number = |name, least| query.integer(name, least..=u64::from(u32::MAX)).map(|n| n as u32);
     let range = MessageRange {
         after_index: number("after_index", 0).unwrap_or(0),

@@ -47,7 +47,12 @@ async fn a_key_ends_at_its_expiry() {
 #[tokio::test]
 async fn what_does_not_fit_makes_no_key() {
     let app = TestApp::start().await;
-    for body in [r#"{}"#, r#"{"name": " "}"#, r#"{"name": "x", "role": "king"}"#, r#"{"name": "x", "expires_at": "soon"}"#] {
+    for body in [
+        r#"{}"#,
+        r#"{"name": " "}"#,
+        r#"{"name": "x", "role": "king"}"#,
+        r#"{"name": "x", "expires_at": "soon"}"#,
+    ] {
         app.admin().post(KEYS, body).await.expect(422);
     }
     for id in ["0", "abc", "99"] {
@@ -61,9 +66,12 @@ async fn the_operators_token_is_an_admin_of_the_organization_it_names() {
     app.organization("other", "sl_live_other").await;
     let count = |answer: crate::util::client::Answer| answer.json().as_array().unwrap().len();
     let ours = app.operator().get("/api/v1/assistants").await.expect(200);
-    let theirs = app.operator().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "other")], "").await;
-    let nobodys = app.operator().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "nobody")], "").await;
+    let theirs =
+        app.operator().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "other")], "").await;
+    let nobodys =
+        app.operator().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "nobody")], "").await;
     assert_eq!((count(ours), count(theirs.expect(200)), nobodys.status), (1, 0, 404));
-    let ignored = app.admin().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "other")], "").await;
+    let ignored =
+        app.admin().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "other")], "").await;
     assert_eq!(count(ignored), 1, "a key is of its own organization, whatever it names");
 }

@@ -39,11 +39,15 @@ async fn a_number_stands_once_and_moves_with_its_next_message() {
     app.twilio().delivers("SM2", CARLA, "to the second").await;
     app.twilio().delivers("SM3", CARLOS, "to the second").await;
     let listed = app.viewer().get("/api/v1/sms-conversations/?limit=10").await.json();
-    let names: Vec<_> = listed.as_array().unwrap().iter().map(|row| row["assistant_name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        listed.as_array().unwrap().iter().map(|row| row["assistant_name"].as_str().unwrap()).collect();
     assert_eq!(names, ["Night shift", "Night shift", "Support Bot"]);
     let numbers = app.viewer().get(NUMBERS).await.json();
     assert_eq!(numbers.as_array().unwrap().len(), 1);
-    assert_eq!((&numbers[0]["phone_number"], &numbers[0]["assistant"]["id"]), (&json!(OUR_NUMBER), &json!(2)));
+    assert_eq!(
+        (&numbers[0]["phone_number"], &numbers[0]["assistant"]["id"]),
+        (&json!(OUR_NUMBER), &json!(2))
+    );
 }
 
 #[tokio::test]

@@ -12,7 +12,12 @@ const ROUTES: [(&str, &str, &str, u16); 9] = [
     ("GET", "/api/v1/assistants", "", 200),
     ("POST", "/api/v1/assistants", r#"{"name": "Another"}"#, 201),
     ("GET", "/api/v1/assistants/organization/phone-numbers", "", 200),
-    ("POST", "/api/v1/assistants/1/phone-numbers/assign-by-number", r#"{"phone_number": "+15551234567"}"#, 200),
+    (
+        "POST",
+        "/api/v1/assistants/1/phone-numbers/assign-by-number",
+        r#"{"phone_number": "+15551234567"}"#,
+        200,
+    ),
     ("GET", "/api/v1/users/me/api-keys", "", 200),
     ("POST", "/api/v1/users/me/api-keys", r#"{"name": "ci"}"#, 200),
 ];
@@ -44,13 +49,23 @@ async fn every_route_answers_with_and_without_a_slash_and_with_a_request_id() {
 async fn every_route_refuses_those_without_a_good_key() {
     let app = app_with_a_conversation().await;
     for (method, path, body, _) in ROUTES {
-        for who in [app.anonymous(), app.with_token(""), app.with_token("sl_live_unknown"), app.with_token("sl_live_ädmin")] {
+        for who in [
+            app.anonymous(),
+            app.with_token(""),
+            app.with_token("sl_live_unknown"),
+            app.with_token("sl_live_ädmin"),
+        ] {
             let answer = ask(&who, method, path, body).await;
-            assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")), "{method} {path}");
+            assert_eq!(
+                (answer.status, answer.header("www-authenticate")),
+                (401, Some("Bearer")),
+                "{method} {path}"
+            );
             assert_eq!(answer.json(), json!({"detail": "Not authenticated"}));
             assert!(answer.header("x-request-id").is_some());
         }
-        let basic = app.anonymous().ask(method, path, &[("authorization", "Basic c2xfbGl2ZV9hZG1pbg==")], "").await;
+        let basic =
+            app.anonymous().ask(method, path, &[("authorization", "Basic c2xfbGl2ZV9hZG1pbg==")], "").await;
         assert_eq!(basic.status, 401, "{method} {path}");
     }
 }
@@ -72,7 +87,11 @@ async fn a_foreign_conversation_answers_byte_for_byte_like_a_missing_one() {
     let app = app_with_a_conversation().await;
     app.organization("other", "sl_live_other").await;
     let outsider = app.with_token("sl_live_other");
-    for path in ["/api/v1/sms-conversations/", "/api/v1/sms-conversations/{id}", "/api/v1/sms-conversations/{id}/messages"] {
+    for path in [
+        "/api/v1/sms-conversations/",
+        "/api/v1/sms-conversations/{id}",
+        "/api/v1/sms-conversations/{id}/messages",
+    ] {
         let foreign = outsider.get(&path.replace("{id}", "1")).await;
         let missing = outsider.get(&path.replace("{id}", "999")).await;
         assert_eq!((foreign.status, foreign.body), (missing.status, missing.body), "{path}");
@@ -88,7 +107,10 @@ async fn unknown_paths_and_methods_are_told_apart() {
     let app = TestApp::start().await;
     assert_eq!(app.admin().get("/api/v1/nothing").await.expect(404).json(), json!({"detail": "Not found"}));
     let answer = app.admin().ask("DELETE", "/api/v1/assistants", &[], "").await.expect(405);
-    assert_eq!((answer.header("allow"), answer.json()), (Some("GET,HEAD,POST"), json!({"detail": "Method not allowed"})));
+    assert_eq!(
+        (answer.header("allow"), answer.json()),
+        (Some("GET,HEAD,POST"), json!({"detail": "Method not allowed"}))
+    );
 }
 
 #[tokio::test]
@@ -117,7 +139,10 @@ async fn bodies_that_do_not_fit_are_told_what_is_wrong() {
         ("application/json", huge.as_str(), 413),
         ("application/json; charset=utf-8", "{\"name\": \"x\"}", 201),
     ] {
-        let answer = app.admin().ask("POST", "/api/v1/assistants", &[("content-type", content_type)], body.to_owned()).await;
+        let answer = app
+            .admin()
+            .ask("POST", "/api/v1/assistants", &[("content-type", content_type)], body.to_owned())
+            .await;
         let shown = &body[..body.len().min(40)];
         assert_eq!(answer.status, status, "{content_type} {shown}: {}", answer.text());
         assert!(status < 400 || !answer.json()["detail"].is_null());

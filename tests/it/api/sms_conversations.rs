@@ -1,7 +1,7 @@
 //! `/api/v1/sms-conversations`
 
-use crate::util::{CARLA, CARLOS, DAY, OUR_NUMBER, SECOND, TestApp, settings};
 use crate::util::carrier::sms;
+use crate::util::{CARLA, CARLOS, DAY, OUR_NUMBER, SECOND, TestApp, settings};
 use serde_json::{Value, json};
 use smslite::config::IdFormat;
 
@@ -119,7 +119,20 @@ async fn one_conversation_is_the_row_that_the_list_has() {
 #[tokio::test]
 async fn what_is_no_id_or_nobodys_is_not_found() {
     let app = app_with_five().await;
-    for id in ["0", "-1", "6", "abc", "1.0", "%31%30%30", "18446744073709551616", "1%00", "+1", "%20", "1;drop"] {
+    for id in [
+        "0",
+        "-1",
+        "6",
+        "abc",
+        "1.0",
+        "%31%30%30",
+        "18446744073709551616",
+        "1%00",
+        "+1",
+        "%20",
+        "1;drop",
+        "%FF",
+    ] {
         for path in [format!("{LIST}{id}"), format!("{LIST}{id}/messages")] {
             let answer = app.viewer().get(&path).await.expect(404);
             assert_eq!(answer.json(), json!({"detail": "Not found"}), "{path}");
@@ -144,7 +157,8 @@ async fn messages_come_in_order_and_in_pages() {
         ("?skip=4294967295&after_index=4294967295", vec![]),
     ] {
         let messages = app.viewer().get(&format!("{LIST}1/messages{query}")).await.expect(200).json();
-        let indexes: Vec<_> = messages.as_array().unwrap().iter().map(|m| m["message_index"].as_u64().unwrap()).collect();
+        let indexes: Vec<_> =
+            messages.as_array().unwrap().iter().map(|m| m["message_index"].as_u64().unwrap()).collect();
         assert_eq!(indexes, expected, "{query}");
     }
     for query in ["limit=0", "limit=x", "skip=-1", "after_index=-1", "after_index=4294967296"] {
@@ -179,7 +193,11 @@ async fn media_and_empty_text_are_a_message_too() {
     let app = TestApp::start().await;
     let mut mms = sms("MM1", CARLA, OUR_NUMBER, "");
     mms.retain(|(name, _)| *name != "NumMedia");
-    mms.extend([("NumMedia", "1"), ("MediaUrl0", "https://api.example.com/media/1"), ("MediaContentType0", "image/jpeg")]);
+    mms.extend([
+        ("NumMedia", "1"),
+        ("MediaUrl0", "https://api.example.com/media/1"),
+        ("MediaContentType0", "image/jpeg"),
+    ]);
     app.twilio().posts(&mms).await.expect(200);
     let messages = app.viewer().get(&format!("{LIST}1/messages")).await.json();
     assert_eq!(messages[0]["content"], Value::from(""));
