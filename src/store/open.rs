@@ -99,6 +99,19 @@ pub(super) fn open(location: &Location, cache_bytes: usize) -> Result<Database, 
     }
 }
 
+/// Opens what was open before and failed. One that is gone is not made anew: an empty database
+/// would be taken for the truth.
+pub(super) fn open_again(location: &Location, cache_bytes: usize) -> Result<Database, OpenError> {
+    match location {
+        Location::Directory(dir) => open_present(&dir.path.join(FILE_NAME), cache_bytes),
+        Location::Memory => {
+            let reason = "what was held in memory is gone".to_owned();
+            Err(OpenError::Unusable { path: "(memory)".into(), reason })
+        }
+        Location::Backend(_) => open(location, cache_bytes),
+    }
+}
+
 fn open_backend(backend: Box<dyn StorageBackend>, cache_bytes: usize) -> Result<Database, OpenError> {
     let path = Path::new("(backend)");
     let database =
@@ -111,6 +124,10 @@ fn open_file(path: &Path, cache_bytes: usize) -> Result<Database, OpenError> {
     if !path.exists() {
         make_file(path, cache_bytes)?;
     }
+    open_present(path, cache_bytes)
+}
+
+fn open_present(path: &Path, cache_bytes: usize) -> Result<Database, OpenError> {
     refuse_foreign_bytes(path)?;
     refuse_foreign_database(path)?;
     let database = builder(cache_bytes).open(path).map_err(|error| refused(path, error))?;

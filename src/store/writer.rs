@@ -44,6 +44,8 @@ pub struct Store {
 struct Shared {
     directory: Arc<Directory>,
     newest: RwLock<Result<Arc<Snapshot>, String>>,
+    /// Why the last write failed, until one succeeds.
+    failing: RwLock<Option<String>>,
     waiting: AtomicUsize,
 }
 
@@ -63,6 +65,7 @@ impl Store {
         let shared = Arc::new(Shared {
             directory,
             newest: RwLock::new(Ok(Arc::new(snapshot))),
+            failing: RwLock::new(None),
             waiting: AtomicUsize::new(0),
         });
         let (queue, jobs) = sync_channel(QUEUE);
@@ -91,10 +94,8 @@ impl Store {
     }
 
     pub fn health(&self) -> Health {
-        match self.snapshot() {
-            Ok(_) => Health::Ready,
-            Err(error) => Health::Failing(error.to_string()),
-        }
+        let failing = self.shared.failing.read().unwrap_or_else(PoisonError::into_inner);
+        failing.clone().map_or(Health::Ready, Health::Failing)
     }
 
     /// True when a further command would be refused: to be asked before a request is parsed.
@@ -138,7 +139,8 @@ impl Store {
     /// reads no more.
     pub fn close(self) {
         let Store { shared, queue, writer } = self;
-        let _ = queue.try_send(Box::new(Stop));
+        // Waits for its place: a queue that is full goes down, and other clones may keep it open.
+        let _ = queue.send(Box::new(Stop));
         drop(queue);
         let thread = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
@@ -205,6 +207,21 @@ impl Job for Stop {
     }
 }
 
+/// A write of nothing new.
+struct Probe;
+
+impl Job for Probe {
+    fn name(&self) -> &'static str {
+        "probe"
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), TxError> {
+        tx.rewrite_something()
+    }
+
+    fn answer(self: Box<Self>, _: Result<(), StoreError>) {}
+}
+
 struct Writer {
     shared: Arc<Shared>,
     location: Location,
@@ -227,7 +244,7 @@ impl Writer {
             let first = match jobs.recv_timeout(REOPEN_EVERY) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
-                    self.reopen_if_due();
+                    self.recover();
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -261,6 +278,7 @@ impl Writer {
             };
             match commit(database, &mut batch) {
                 Ok(changes) => {
+                    self.set_failing(None);
                     self.publish(changes);
                     answer_all(batch, &Ok(()));
                     return;
@@ -297,9 +315,36 @@ impl Writer {
 
     /// An engine that saw an I/O error is of no more use: it is closed and opened anew.
     fn fail(&mut self, reason: &str) {
+        self.set_failing(Some(reason.to_owned()));
         *self.newest() = Err(reason.to_owned());
         self.database = None;
         self.reopen();
+    }
+
+    /// While nobody writes, tries whether the storage takes writes again.
+    fn recover(&mut self) {
+        self.reopen_if_due();
+        let is_failing = self.shared.failing.read().is_ok_and(|failing| failing.is_some());
+        if is_failing && self.database.is_some() {
+            self.settle(Vec::from([Box::new(Probe) as Box<dyn Job>]));
+        }
+    }
+
+    fn set_failing(&self, reason: Option<String>) {
+        let mut failing = self.shared.failing.write().unwrap_or_else(PoisonError::into_inner);
+        if reason.is_none() && failing.is_some() {
+            tracing::warn!("storage takes writes again");
+        }
+        *failing = reason;
+    }
+
+    /// A read that met an I/O error leaves the engine refusing all further reads, and it may be long
+    /// until a write notices.
+    fn notice_failed_reads(&mut self) {
+        let Some(database) = &self.database else { return };
+        if let Err(error) = database.begin_write() {
+            self.fail(&error.to_string());
+        }
     }
 
     fn reopen_if_due(&mut self) {
@@ -310,7 +355,7 @@ impl Writer {
 
     fn reopen(&mut self) {
         self.tried = Instant::now();
-        let opened = open::open(&self.location, self.cache_bytes).map_err(|error| error.to_string());
+        let opened = open::open_again(&self.location, self.cache_bytes).map_err(|error| error.to_string());
         let opened = opened.and_then(|database| {
             let snapshot = snapshot(&database, &self.shared.directory)
                 .and_then(|snapshot| self.shared.directory.load(&snapshot.tables).map(|()| snapshot))
@@ -319,7 +364,6 @@ impl Writer {
         });
         match opened {
             Ok((database, snapshot)) => {
-                tracing::warn!("storage works again");
                 self.database = Some(database);
                 *self.newest() = Ok(Arc::new(snapshot));
             }

@@ -1,6 +1,7 @@
-//! What a request that fails is answered. The public text is short and tells nothing of others;
-//! the cause is logged here, once, and carried nowhere.
+//! What a request that fails is answered. The public text is short and tells nothing of others; the
+//! cause goes to the log alone.
 
+use super::request_id::Cause;
 use crate::model::account::Forbidden;
 use crate::store::{ReadError, StoreError};
 use axum::Json;
@@ -77,24 +78,24 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> axum::response::Response {
-        match &self {
-            ApiError::Internal(cause) => tracing::error!(cause, "a request failed"),
-            ApiError::Unavailable(cause) => tracing::warn!(cause, "a request was put off"),
-            _ => {}
-        }
         let (status, text) = self.parts();
         let body = match &self {
             ApiError::Invalid(invalid) => json!({"detail": invalid}),
             _ => json!({"detail": text}),
         };
         let mut response = (status, Json(body)).into_response();
-        let extra = match self {
+        let extra = match &self {
             ApiError::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
             ApiError::Unavailable(_) => Some((header::RETRY_AFTER, "1")),
             _ => None,
         };
         if let Some((name, value)) = extra {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        if let ApiError::Internal(cause) | ApiError::Unavailable(cause) | ApiError::SignatureRefused(cause) =
+            self
+        {
+            response.extensions_mut().insert(Cause(cause));
         }
         response
     }

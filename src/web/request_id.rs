@@ -1,40 +1,60 @@
 //! `X-Request-Id` on every response, errors too: the caller's own if it is fit to print, else ours.
 
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::time::Instant;
-use tracing::Instrument;
 use uuid::Uuid;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST: usize = 128;
 
+/// Why a request failed, for the log alone. Rides on the response to here, where it is logged once,
+/// with the request's id.
+#[derive(Clone, Debug)]
+pub(super) struct Cause(pub String);
+
 pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
     let id =
         request.headers().get(X_REQUEST_ID).filter(|id| is_printable(id)).cloned().unwrap_or_else(new_id);
-    let mut response = if tracing::enabled!(tracing::Level::INFO) {
-        let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
-        logged(request, next).instrument(span).await
-    } else {
-        next.run(request).await
-    };
+    let line = tracing::enabled!(tracing::Level::DEBUG).then(|| Line::begin(&request));
+    let mut response = next.run(request).await;
+    let shown = id.to_str().unwrap_or_default();
+    if let Some(line) = line {
+        line.end(shown, &response);
+    }
+    if let Some(Cause(cause)) = response.extensions_mut().remove() {
+        match response.status() {
+            StatusCode::INTERNAL_SERVER_ERROR => tracing::error!(request = shown, cause, "a request failed"),
+            _ => tracing::warn!(request = shown, cause, "a request was refused"),
+        }
+    }
     response.headers_mut().insert(X_REQUEST_ID, id);
     response
 }
 
 /// One line a request, for those who ask for `debug`.
-async fn logged(request: Request, next: Next) -> Response {
-    if !tracing::enabled!(tracing::Level::DEBUG) {
-        return next.run(request).await;
+struct Line {
+    method: Method,
+    path: String,
+    started: Instant,
+}
+
+impl Line {
+    fn begin(request: &Request) -> Line {
+        Line {
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            started: Instant::now(),
+        }
     }
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let started = Instant::now();
-    let response = next.run(request).await;
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    tracing::debug!(%method, path, status = response.status().as_u16(), micros, "answered");
-    response
+
+    fn end(self, id: &str, response: &Response) {
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let status = response.status().as_u16();
+        tracing::debug!(request = id, method = %self.method, path = self.path, status, micros, "answered");
+    }
 }
 
 fn is_printable(id: &HeaderValue) -> bool {

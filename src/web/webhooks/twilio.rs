@@ -61,9 +61,6 @@ fn judge(state: &AppState, webhook: &WebhookRequest<'_>) -> Result<SignatureVerd
             tracing::warn!(%refusal, "a Twilio webhook with a bad signature was kept: signatures = \"report\"");
             Ok(SignatureVerdict::InvalidButKept)
         }
-        Err(refusal) => {
-            tracing::warn!(%refusal, "a Twilio webhook was refused");
-            Err(ApiError::SignatureRefused(refusal.to_string()))
-        }
+        Err(refusal) => Err(ApiError::SignatureRefused(refusal.to_string())),
     }
 }
