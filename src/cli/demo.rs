@@ -7,7 +7,7 @@ use crate::web::AppState;
 use anyhow::Context;
 
 /// What a customer sends, for curl.
-pub(super) const FORM: &str = "-d MessageSid=SM$RANDOM$RANDOM -d AccountSid=ACdemo -d From=%2B15559876543 \
+pub(super) const FORM: &str = "-d MessageSid=SM$(date +%s) -d AccountSid=ACdemo -d From=%2B15559876543 \
                                -d To=%2B15551234567 -d \"Body=Hello from curl\" -d NumMedia=0";
 
 /// The records as `import` reads them; `{-90}` stands for 90 seconds ago.

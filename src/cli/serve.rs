@@ -10,7 +10,7 @@ use crate::web::AppState;
 use crate::{logging, server};
 use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
     let address = SocketAddr::new(settings.host, settings.port);
     let listener = TcpListener::bind(address).await.with_context(|| cannot_listen(address))?;
     let bound = listener.local_addr()?;
-    let url = format!("http://{bound}");
+    let url = format!("http://{}", reachable(bound));
     let control_token = accounts::random_secret();
     let (location, data_dir) = if demo {
         (Location::Memory, None)
@@ -93,6 +93,16 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
         ServerFile::remove(dir.path());
     }
     served.context("the listener failed")
+}
+
+/// Where this machine reaches what listens on all addresses.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
 }
 
 fn cannot_listen(address: SocketAddr) -> String {
@@ -170,7 +180,9 @@ fn first_commands(url: &str, made: &MadeUp, demo: bool) -> String {
     let last = if demo {
         format!("curl {url}/webhooks/sms/twilio {}", demo::FORM)
     } else {
-        format!("curl {auth} --json '{{\"name\": \"Support Bot\"}}' {url}/api/v1/assistants")
+        format!(
+            "curl {auth} -H 'Content-Type: application/json' -d '{{\"name\": \"Support Bot\"}}' {url}/api/v1/assistants"
+        )
     };
     format!("\nTry:\n  curl {url}/health\n  curl {auth} {url}/api/v1/sms-conversations/\n  {last}\n\n")
 }

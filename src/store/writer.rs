@@ -321,8 +321,9 @@ impl Writer {
         self.reopen();
     }
 
-    /// While nobody writes, tries whether the storage takes writes again.
+    /// While nobody writes, notices what reads met, and tries whether the storage takes writes again.
     fn recover(&mut self) {
+        self.notice_failed_reads();
         self.reopen_if_due();
         let is_failing = self.shared.failing.read().is_ok_and(|failing| failing.is_some());
         if is_failing && self.database.is_some() {

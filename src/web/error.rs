@@ -51,6 +51,12 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// A field of the body that does not validate.
+    pub fn field(name: &str, msg: &str) -> ApiError {
+        let loc = vec!["body".to_owned(), name.to_owned()];
+        ApiError::Invalid(vec![Invalid { loc, msg: msg.to_owned(), kind: "value_error" }])
+    }
+
     fn parts(&self) -> (StatusCode, String) {
         let plain = |status: StatusCode, text: &str| (status, text.to_owned());
         match self {

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// The query string. Of a parameter that is given twice the last one counts; unknown ones are
 /// ignored. Errors are gathered and told together by [`QueryParams::finish`].
@@ -111,10 +112,14 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
+/// How long a small body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Reads a body of at most `limit_bytes`.
 pub async fn read_body(request: Request, limit_bytes: usize) -> Result<Bytes, ApiError> {
     let body = Limited::new(request.into_body(), limit_bytes);
-    let collected = body.collect().await.map_err(|error| {
+    let late = |_| ApiError::Malformed("The body did not arrive in time".to_owned());
+    let collected = tokio::time::timeout(PATIENCE, body.collect()).await.map_err(late)?.map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
             ApiError::TooLarge { limit_bytes }
         } else {

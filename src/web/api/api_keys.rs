@@ -6,7 +6,7 @@ use crate::model::ids::ApiKeyId;
 use crate::model::time::Timestamp;
 use crate::web::AppState;
 use crate::web::auth::Admin;
-use crate::web::error::{ApiError, Invalid};
+use crate::web::error::ApiError;
 use crate::web::extract::{JsonBody, PathId};
 use axum::Json;
 use axum::extract::State;
@@ -38,11 +38,11 @@ pub async fn create_api_key(
         None => None,
         Some(text) => Some(
             Timestamp::parse(text)
-                .ok_or_else(|| invalid("expires_at", "Input should be an RFC 3339 time"))?,
+                .ok_or_else(|| ApiError::field("expires_at", "Input should be an RFC 3339 time"))?,
         ),
     };
     if body.name.trim().is_empty() {
-        return Err(invalid("name", "Input should not be empty"));
+        return Err(ApiError::field("name", "Input should not be empty"));
     }
     let role = body.role.unwrap_or(Role::User);
     let (id, secret) = accounts::create_key(&state.app, &actor, body.name.trim(), role, expires_at).await?;
@@ -62,11 +62,6 @@ pub async fn revoke_api_key(
     } else {
         Err(ApiError::NotFound)
     }
-}
-
-fn invalid(field: &str, msg: &str) -> ApiError {
-    let loc = vec!["body".to_owned(), field.to_owned()];
-    ApiError::Invalid(vec![Invalid { loc, msg: msg.to_owned(), kind: "value_error" }])
 }
 
 fn api_key_out(id: ApiKeyId, key: &ApiKey, now: Timestamp) -> Value {

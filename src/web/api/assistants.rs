@@ -8,7 +8,7 @@ use crate::model::ids::AssistantId;
 use crate::model::message_log::Provider;
 use crate::web::AppState;
 use crate::web::auth::{Authority, Writer};
-use crate::web::error::{ApiError, Invalid};
+use crate::web::error::ApiError;
 use crate::web::extract::{JsonBody, PathId, QueryParams};
 use axum::Json;
 use axum::extract::State;
@@ -52,7 +52,7 @@ pub async fn create_assistant(
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let name = body.name.trim();
     if name.is_empty() || name.chars().count() > 100 {
-        return Err(invalid("name", "Input should have 1 to 100 characters"));
+        return Err(ApiError::field("name", "Input should have 1 to 100 characters"));
     }
     let new = NewAssistant {
         name: name.to_owned(),
@@ -83,8 +83,8 @@ pub async fn assign_phone_number(
     JsonBody(body): JsonBody<AssignPhoneNumberBody>,
 ) -> Result<Json<Value>, ApiError> {
     let id = AssistantId(id);
-    let address =
-        Address::parse(&body.phone_number).map_err(|error| invalid("phone_number", &error.to_string()))?;
+    let address = Address::parse(&body.phone_number)
+        .map_err(|error| ApiError::field("phone_number", &error.to_string()))?;
     let number =
         assistants::assign_number(&state.app, &actor, id, address.clone(), body.provider, body.friendly_name)
             .await?
@@ -115,11 +115,6 @@ pub async fn list_phone_numbers(
         })
     };
     Ok(Json(numbers.iter().map(out).collect()))
-}
-
-fn invalid(field: &str, msg: &str) -> ApiError {
-    let loc = vec!["body".to_owned(), field.to_owned()];
-    ApiError::Invalid(vec![Invalid { loc, msg: msg.to_owned(), kind: "value_error" }])
 }
 
 /// The known fields win over kept ones of the same name.
