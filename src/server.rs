@@ -28,6 +28,10 @@ pub fn build(
     clock: Clock,
     control_token: &str,
 ) -> Result<AppState, OpenError> {
+    let spool_dir = match &location {
+        Location::Directory(dir) => dir.path().into(),
+        Location::Memory | Location::Backend(_) => std::env::temp_dir().into(),
+    };
     let store = Store::open(location, settings.cache_bytes)?;
     let exposed = |secrets: &[Secret]| secrets.iter().map(|secret| secret.expose().to_owned()).collect();
     let twilio = Twilio::new(TwilioSecrets {
@@ -44,6 +48,7 @@ pub fn build(
         app,
         settings: Arc::new(settings),
         control_token: control_token.into(),
+        spool_dir,
         twilio: Arc::new(twilio),
     })
 }

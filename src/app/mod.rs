@@ -4,7 +4,7 @@
 pub mod accounts;
 pub mod assistants;
 pub mod conversations;
-// pub mod import;
+pub mod import;
 pub mod inbound;
 
 use crate::clock::Clock;

@@ -1,7 +1,7 @@
 //! The living sample that `--demo` serves: an assistant, its number, conversations in every state.
 
-// use crate::app::import;
 use crate::app::accounts;
+use crate::app::import;
 use crate::model::time::Timestamp;
 use crate::web::AppState;
 use anyhow::Context;
@@ -20,8 +20,8 @@ pub(super) fn fill(state: &AppState) -> anyhow::Result<()> {
     let organization =
         accounts::operator(&app.store, None, now).context("the demo has an organization")?.organization;
     let ttl = app.session_ttl_seconds;
-    //     let checked = import::check(&app.store, organization, text.as_bytes(), now, ttl)?;
-    //     import::run(&app.store, organization, checked, text.as_bytes(), now, ttl, |_| {})?;
+    let checked = import::check(&app.store, organization, text.as_bytes(), now, ttl)?;
+    import::run(&app.store, organization, checked, text.as_bytes(), now, ttl, |_| {})?;
     Ok(())
 }
 

@@ -1,11 +1,11 @@
 //! `smslite import`: NDJSON in.
 
 use super::client::{Asked, accepted, with_client};
-use anyhow::{Context, bail};
 use crate::server::Body;
+use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::Method;
 use clap::{Arg, ArgMatches, Command};
+use http::Method;
 use http_body_util::BodyExt;
 use http_body_util::channel::Channel;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,7 +27,8 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
         let (input, bytes): (Box<dyn AsyncRead + Send + Unpin>, _) = match name.as_str() {
             "-" => (Box::new(tokio::io::stdin()), None),
             _ => {
-                let file = tokio::fs::File::open(&name).await.with_context(|| format!("{name} cannot be read"))?;
+                let file =
+                    tokio::fs::File::open(&name).await.with_context(|| format!("{name} cannot be read"))?;
                 let length = file.metadata().await?.len();
                 (Box::new(file), Some(length))
             }
@@ -36,10 +37,16 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
         let body = upload(input, bar.clone());
         let response = client.send(Method::POST, "/api/v1/import", "application/x-ndjson", body).await?;
         bar.finish_and_clear();
-        let response = accepted(response).await.map_err(|error| anyhow::anyhow!(in_file(&name, &error.to_string())))?;
+        let response =
+            accepted(response).await.map_err(|error| anyhow::anyhow!(in_file(&name, &error.to_string())))?;
         let summary = follow(response.into_body()).await?;
         let number = |field: &str| summary[field].as_u64().unwrap_or_default();
-        eprintln!("{} records: {} stored, {} were there already", number("records"), number("stored"), number("skipped"));
+        eprintln!(
+            "{} records: {} stored, {} were there already",
+            number("records"),
+            number("stored"),
+            number("skipped")
+        );
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -103,7 +110,9 @@ async fn follow(mut body: Body) -> anyhow::Result<Value> {
     }
     bar.finish_and_clear();
     match (&last["error"], &last["stored"]) {
-        (Value::String(error), _) => bail!("{error}; what was stored stays; run the same import again to complete it"),
+        (Value::String(error), _) => {
+            bail!("{error}; what was stored stays; run the same import again to complete it")
+        }
         (_, Value::Number(_)) => Ok(last),
         _ => bail!("the connection was cut; run the same import again to complete it"),
     }

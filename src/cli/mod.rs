@@ -6,7 +6,7 @@ mod assistant;
 mod client;
 mod demo;
 mod healthcheck;
-// mod import;
+mod import;
 mod key;
 mod number;
 mod serve;
@@ -38,7 +38,7 @@ fn command() -> Command {
         .args(serving.clone())
         .args(serve::args())
         .subcommand(serve::command().args(serving))
-        // .subcommand(import::command())
+        .subcommand(import::command())
         .subcommand(key::command())
         .subcommand(assistant::command())
         .subcommand(number::command())
@@ -90,7 +90,7 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
         Some((name, matches)) => {
             let asked = client::Asked { resolved, organization };
             match name {
-                // "import" => import::run(matches, asked),
+                "import" => import::run(matches, asked),
                 "key" => key::run(matches, asked),
                 "assistant" => assistant::run(matches, asked),
                 _ => number::run(matches, asked),

@@ -14,3 +14,4 @@ pub mod outbound;
 pub mod page;
 pub mod session;
 pub mod time;
+pub mod transfer;

@@ -75,6 +75,10 @@ pub(super) fn head(organization: OrganizationId, call: CallId) -> ThreadKey {
     thread(organization, call, ThreadPart::Head, 0)
 }
 
+pub(super) fn is_message(key: &ThreadKey) -> bool {
+    key[12] == ThreadPart::Message as u8
+}
+
 pub(super) fn thread_number(key: &ThreadKey) -> u64 {
     last_u64(key)
 }

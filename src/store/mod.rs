@@ -7,6 +7,7 @@ mod check;
 mod conversations;
 mod directory;
 mod error;
+mod import;
 mod inbound;
 mod key;
 mod open;
@@ -24,6 +25,9 @@ pub use assistants::{AssignNumber, AssignNumberOutcome, CreateAssistant};
 pub use directory::{AssistantNames, Directory, KeyOwner};
 pub use error::{OpenError, ReadError, StoreError};
 
+pub use import::{
+    HighestIds, ImportBatch, ImportBatchOutcome, ImportRecord, Place, ReserveIds, Settled, Standing,
+};
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{DataDir, Location, OpenBackend};
 pub use snapshot::Snapshot;

@@ -11,6 +11,7 @@ pub mod webhooks;
 
 use crate::app::App;
 use crate::config::Settings;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What every handler may use.
@@ -20,5 +21,7 @@ pub struct AppState {
     pub settings: Arc<Settings>,
     /// Proves that a caller may read files of the data directory: the operator's commands.
     pub control_token: Arc<str>,
+    /// Where large inputs wait while they are checked: on the disk that they are meant for.
+    pub spool_dir: Arc<Path>,
     pub twilio: Arc<crate::carriers::twilio::Twilio>,
 }

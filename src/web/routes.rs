@@ -1,7 +1,7 @@
 //! The URL table. Every route answers with and without a trailing slash, directly.
 
 use super::AppState;
-use super::api::{api_keys, assistants, conversations, health};
+use super::api::{api_keys, assistants, conversations, health, import};
 use super::error::ApiError;
 use super::request_id;
 use super::webhooks::twilio;
@@ -30,7 +30,7 @@ pub fn router(state: AppState) -> Router {
         )
         .at("/api/v1/users/me/api-keys", get(api_keys::list_api_keys).post(api_keys::create_api_key))
         .at("/api/v1/users/me/api-keys/{key_id}", delete(api_keys::revoke_api_key))
-        //         .at("/api/v1/import", post(import::import_records))
+        .at("/api/v1/import", post(import::import_records))
         .at("/webhooks/sms/twilio", get(twilio::receive_twilio_sms).post(twilio::receive_twilio_sms));
     for (path, method_router) in WEBHOOK_ALIASES {
         router = router.at(path, method_router());

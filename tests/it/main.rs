@@ -9,6 +9,7 @@ mod api;
 mod architecture;
 mod cli;
 mod config;
+mod import;
 mod store;
 mod util;
 mod webhooks;

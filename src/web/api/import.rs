@@ -4,7 +4,6 @@
 
 use crate::app::import::{self, Checked, ImportError, ImportSummary};
 use crate::model::account::Actor;
-use crate::store::StoreError;
 use crate::web::AppState;
 use crate::web::auth::Admin;
 use crate::web::error::ApiError;
@@ -18,6 +17,8 @@ use serde_json::json;
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Arc;
 
 /// How many records are stored between two lines of progress.
 const TELL_EVERY: u64 = 10_000;
@@ -27,14 +28,23 @@ pub async fn import_records(
     Admin(actor): Admin,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type =
+        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !matches!(media_type, "application/x-ndjson" | "application/jsonl") {
         return Err(ApiError::UnsupportedMediaType { expected: "application/x-ndjson" });
     }
-    let input = spool(request.into_body()).await?;
+    let input = spool(state.spool_dir.clone(), request.into_body()).await?;
     let checking = {
         let (state, input) = (state.clone(), input.try_clone().map_err(internal)?);
-        move || import::check(&state.app.store, actor.organization, BufReader::new(input), actor.now, state.app.session_ttl_seconds)
+        move || {
+            import::check(
+                &state.app.store,
+                actor.organization,
+                BufReader::new(input),
+                actor.now,
+                state.app.session_ttl_seconds,
+            )
+        }
     };
     let checked = tokio::task::spawn_blocking(checking).await?.map_err(refused)?;
     let (sender, body) = Channel::<Bytes, Infallible>::new(16);
@@ -43,12 +53,15 @@ pub async fn import_records(
 }
 
 /// Takes the whole input down to a nameless temporary file: it is read twice.
-async fn spool(mut body: Body) -> Result<File, ApiError> {
-    let mut file = tokio::task::spawn_blocking(tempfile::tempfile).await?.map_err(internal)?;
+async fn spool(dir: Arc<Path>, mut body: Body) -> Result<File, ApiError> {
+    let mut file =
+        tokio::task::spawn_blocking(move || tempfile::tempfile_in(dir)).await?.map_err(internal)?;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| ApiError::Malformed("The body was cut short".to_owned()))?;
         if let Ok(data) = frame.into_data() {
-            file = tokio::task::spawn_blocking(move || file.write_all(&data).map(|()| file)).await?.map_err(internal)?;
+            file = tokio::task::spawn_blocking(move || file.write_all(&data).map(|()| file))
+                .await?
+                .map_err(internal)?;
         }
     }
     file.seek(SeekFrom::Start(0)).map_err(internal)?;
@@ -69,7 +82,13 @@ fn refused(error: ImportError) -> ApiError {
 }
 
 /// Stores what was checked and tells how far it is. A caller who has gone does not stop it.
-fn store(state: &AppState, actor: &Actor, checked: Checked, mut input: File, mut sender: Sender<Bytes, Infallible>) {
+fn store(
+    state: &AppState,
+    actor: &Actor,
+    checked: Checked,
+    mut input: File,
+    mut sender: Sender<Bytes, Infallible>,
+) {
     let records = checked.records();
     let mut told = 0;
     let mut tell = |line: serde_json::Value| {
@@ -78,15 +97,25 @@ fn store(state: &AppState, actor: &Actor, checked: Checked, mut input: File, mut
     };
     let ran = input.seek(SeekFrom::Start(0)).map_err(ImportError::Io).and_then(|_| {
         let (app, input) = (&state.app, BufReader::new(input));
-        import::run(&app.store, actor.organization, checked, input, actor.now, app.session_ttl_seconds, |done| {
-            if done - told >= TELL_EVERY {
-                told = done;
-                tell(json!({"done": done, "records": records}));
-            }
-        })
+        import::run(
+            &app.store,
+            actor.organization,
+            checked,
+            input,
+            actor.now,
+            app.session_ttl_seconds,
+            |done| {
+                if done - told >= TELL_EVERY {
+                    told = done;
+                    tell(json!({"done": done, "records": records}));
+                }
+            },
+        )
     });
     let last = match ran {
-        Ok(ImportSummary { records, stored, skipped }) => json!({"records": records, "stored": stored, "skipped": skipped}),
+        Ok(ImportSummary { records, stored, skipped }) => {
+            json!({"records": records, "stored": stored, "skipped": skipped})
+        }
         Err(error) => json!({"error": error.to_string()}),
     };
     tracing::info!(organization = %actor.organization, result = %last, "import ended");

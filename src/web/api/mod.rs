@@ -4,7 +4,7 @@ pub mod api_keys;
 pub mod assistants;
 pub mod conversations;
 pub mod health;
-// pub mod import;
+pub mod import;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};

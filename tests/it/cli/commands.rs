@@ -13,7 +13,10 @@ fn run(data: &Path, args: &[&str]) -> String {
 
 fn set_up(data: &Path) {
     assert_eq!(run(data, &["assistant", "create", "Support Bot"]), "1\n");
-    assert_eq!(run(data, &["number", "create", "+1 555 123 4567", "--assistant", "1", "--name", "Front desk"]), "+15551234567\n");
+    assert_eq!(
+        run(data, &["number", "create", "+1 555 123 4567", "--assistant", "1", "--name", "Front desk"]),
+        "+15551234567\n"
+    );
     let number = run(data, &["number", "list"]);
     assert!(number.contains("+15551234567  twilio    1          Support Bot  Front desk"), "{number}");
     assert!(run(data, &["assistant", "list"]).contains("1   Support Bot  true"));
@@ -86,7 +89,10 @@ fn config_tells_every_value_and_its_source_but_no_secret() {
     command.env("SMSLITE_TWILIO_AUTH_TOKEN", "s3cr3t-t0ken").env("SMSLITE_PROT", "1");
     let output = command.args(["--port", "1234", "config"]).output().unwrap();
     let printed = stdout(&output);
-    assert!(printed.contains("flag --port") && printed.contains("env SMSLITE_TWILIO_AUTH_TOKEN"), "{printed}");
+    assert!(
+        printed.contains("flag --port") && printed.contains("env SMSLITE_TWILIO_AUTH_TOKEN"),
+        "{printed}"
+    );
     assert!(!printed.contains("s3cr3t"), "{printed}");
     assert!(stderr(&output).contains("SMSLITE_PROT"), "{}", stderr(&output));
 }

@@ -11,7 +11,11 @@ fn a_data_directory_that_cannot_be_one_is_named() {
     let foreign = dir.path().join("foreign");
     fs::create_dir(&foreign).unwrap();
     fs::write(foreign.join("smslite.redb"), "not a database").unwrap();
-    for (data, says) in [(&file, "not a directory"), (&file.join("below"), "cannot be used"), (&foreign, "not an smslite database")] {
+    for (data, says) in [
+        (&file, "not a directory"),
+        (&file.join("below"), "cannot be used"),
+        (&foreign, "not an smslite database"),
+    ] {
         let output = smslite(data).args(["serve", "--port", "0"]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{says}");
         let error = stderr(&output);
@@ -46,13 +50,23 @@ fn a_typo_in_the_configuration_is_found() {
     let output = smslite(&dir.path().join("data")).arg("--config").arg(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let error = stderr(&output);
-    assert!(error.contains("smslite.toml:2") && error.contains("\"prot\"") && error.contains("\"port\""), "{error}");
+    assert!(
+        error.contains("smslite.toml:2") && error.contains("\"prot\"") && error.contains("\"port\""),
+        "{error}"
+    );
 }
 
 #[test]
 fn wrong_usage_has_an_exit_code_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
-    for args in [&["sevre"][..], &["--prot", "1"], &["key"], &["key", "revoke", "x"], &["number", "create", "+15551234567"], &["serve", "--port", "70000"]] {
+    for args in [
+        &["sevre"][..],
+        &["--prot", "1"],
+        &["key"],
+        &["key", "revoke", "x"],
+        &["number", "create", "+15551234567"],
+        &["serve", "--port", "70000"],
+    ] {
         let output = smslite(&dir.path().join("data")).args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
         assert!(!dir.path().join("data").exists(), "{args:?}");

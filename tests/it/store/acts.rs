@@ -10,8 +10,8 @@ use smslite::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId}
 use smslite::model::message_log::{Provider, RawPayload};
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    AssignNumber, Bootstrap, CreateApiKey, CreateAssistant, KeepAudit, NewApiKey, RecordInbound,
-    RecordInboundOutcome, RevokeApiKey, Route, SetPassword,
+    AssignNumber, Bootstrap, CreateApiKey, CreateAssistant, CreateOrganization, KeepAudit, NewApiKey,
+    RecordInbound, RecordInboundOutcome, RevokeApiKey, Route, SetPassword,
 };
 
 pub const ORG: OrganizationId = OrganizationId(1);
@@ -83,13 +83,17 @@ pub fn new_key(secret: &str) -> NewApiKey {
 }
 
 pub fn bootstrap() -> Act {
-    Act::Bootstrap(Bootstrap {
+    Act::Bootstrap(organization("acme"))
+}
+
+pub fn create_organization(slug: &str) -> Act {
+    Act::CreateOrganization(CreateOrganization(organization(slug)))
+}
+
+fn organization(slug: &str) -> Bootstrap {
+    Bootstrap {
         now: START,
-        organization: Organization {
-            slug: "acme".to_owned(),
-            name: "Acme".to_owned(),
-            created_at: START,
-        },
+        organization: Organization { slug: slug.to_owned(), name: slug.to_owned(), created_at: START },
         admin: User {
             email: "admin@example.com".to_owned(),
             first_name: None,
@@ -100,8 +104,8 @@ pub fn bootstrap() -> Act {
             created_at: START,
             updated_at: START,
         },
-        key: new_key("sl_live_first"),
-    })
+        key: new_key(&format!("sl_live_{slug}")),
+    }
 }
 
 pub fn set_password(user: u64, now: Timestamp) -> Act {

@@ -10,14 +10,16 @@ use smslite::model::message::{Message, MessageRange, Role};
 use smslite::model::page::Page;
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateApiKey, CreateAssistant, KeepAudit,
-    RecordInbound, RecordInboundOutcome, RevokeApiKey, SetPassword, Snapshot, Store, StoreError,
+    AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateApiKey, CreateAssistant,
+    CreateOrganization, KeepAudit, RecordInbound, RecordInboundOutcome, RevokeApiKey, SetPassword, Snapshot,
+    Store, StoreError,
 };
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
 #[derive(Clone, Debug)]
 pub enum Act {
     Bootstrap(Bootstrap),
+    CreateOrganization(CreateOrganization),
     SetPassword(SetPassword),
     CreateApiKey(CreateApiKey),
     RevokeApiKey(RevokeApiKey),
@@ -123,6 +125,7 @@ pub trait Door {
 pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
     Ok(match act.clone() {
         Act::Bootstrap(command) => Answer::Bootstrapped(store.execute_blocking(command)?),
+        Act::CreateOrganization(command) => Answer::Bootstrapped(store.execute_blocking(command)?),
         Act::SetPassword(command) => Answer::Done(store.execute_blocking(command)?),
         Act::CreateApiKey(command) => Answer::Key(store.execute_blocking(command)?),
         Act::RevokeApiKey(command) => Answer::Done(store.execute_blocking(command)?),
@@ -166,7 +169,9 @@ impl Reads<'_> {
 
     pub fn messages(&self, organization: OrganizationId, id: CallId, range: MessageRange) -> Vec<Line> {
         let mut lines = Vec::new();
-        self.0.messages(organization, id, range, |index, message| lines.push(Line::of(index, message))).unwrap();
+        self.0
+            .messages(organization, id, range, |index, message| lines.push(Line::of(index, message)))
+            .unwrap();
         lines
     }
 }

@@ -14,13 +14,15 @@ use smslite::model::page::Page;
 use smslite::model::session::{NextMessage, SessionKey, ThreadDecision, decide_thread};
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    AssignNumber, AssignNumberOutcome, Bootstrapped, NewApiKey, RecordInbound, RecordInboundOutcome, Route,
+    AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateOrganization, NewApiKey, RecordInbound,
+    RecordInboundOutcome, Route,
 };
 use std::collections::BTreeMap;
 
 #[derive(Clone, Default)]
 pub struct Model {
-    bootstrapped: bool,
+    /// In the order of their ids.
+    slugs: Vec<String>,
     tenants: BTreeMap<OrganizationId, Tenant>,
 }
 
@@ -118,26 +120,26 @@ impl Tenant {
 
     fn join_or_start(&mut self, command: &RecordInbound, session: SessionKey) -> Route {
         let bound = self.sessions.get(&session).map(|id| (*id, &self.calls[id]));
-        let (call_id, message, started) =
-            match decide_thread(bound, command.now, command.session_ttl_seconds) {
-                ThreadDecision::Join { call_id, message } => {
-                    let call = self.calls.get_mut(&call_id).unwrap();
-                    call.message_count = message.index;
-                    call.last_activity = message.at;
-                    call.expires_at = Some(message.expires_at);
-                    (call_id, message, false)
+        let (call_id, message, started) = match decide_thread(bound, command.now, command.session_ttl_seconds)
+        {
+            ThreadDecision::Join { call_id, message } => {
+                let call = self.calls.get_mut(&call_id).unwrap();
+                call.message_count = message.index;
+                call.last_activity = message.at;
+                call.expires_at = Some(message.expires_at);
+                (call_id, message, false)
+            }
+            ThreadDecision::Start { close, message } => {
+                if let Some(closed) = close {
+                    self.calls.get_mut(&closed.call_id).unwrap().ended_at = Some(closed.ended_at);
                 }
-                ThreadDecision::Start { close, message } => {
-                    if let Some(closed) = close {
-                        self.calls.get_mut(&closed.call_id).unwrap().ended_at = Some(closed.ended_at);
-                    }
-                    let call_id = CallId(self.calls.len() as u64 + 1);
-                    self.calls.insert(call_id, fresh_call(&session, message));
-                    self.sessions.insert(session.clone(), call_id);
-                    self.audit_steps += 1;
-                    (call_id, message, true)
-                }
-            };
+                let call_id = CallId(self.calls.len() as u64 + 1);
+                self.calls.insert(call_id, fresh_call(&session, message));
+                self.sessions.insert(session.clone(), call_id);
+                self.audit_steps += 1;
+                (call_id, message, true)
+            }
+        };
         let line = Line {
             index: message.index,
             id: self.lines.len() as u64 + 1,
@@ -171,6 +173,16 @@ fn fresh_call(session: &SessionKey, message: NextMessage) -> Call {
 }
 
 impl Model {
+    fn make_organization(&mut self, command: &Bootstrap) -> Answer {
+        self.slugs.push(command.organization.slug.clone());
+        let organization = OrganizationId(self.slugs.len() as u32);
+        let tenant = self.tenant(organization);
+        let admin = UserId(tenant.users.len() as u64 + 1);
+        tenant.users.insert(admin, command.admin.clone());
+        let key = tenant.insert_key(admin, &command.key, command.now);
+        Answer::Bootstrapped(Bootstrapped::Made { organization, admin, key })
+    }
+
     fn tenant(&mut self, organization: OrganizationId) -> &mut Tenant {
         self.tenants.entry(organization).or_default()
     }
@@ -184,8 +196,7 @@ impl Model {
     ) -> Option<(CallId, &Call)> {
         let tenant = self.tenants.get(&organization)?;
         let assistant_id = tenant.numbers.get(our_number)?.assistant_id?;
-        let session =
-            SessionKey { customer: customer.clone(), assistant_id, our_number: our_number.clone() };
+        let session = SessionKey { customer: customer.clone(), assistant_id, our_number: our_number.clone() };
         tenant.sessions.get(&session).map(|id| (*id, &tenant.calls[id]))
     }
 }
@@ -197,15 +208,13 @@ impl Door for Model {
 
     fn act(&mut self, act: &Act) -> Answer {
         match act {
-            Act::Bootstrap(_) if self.bootstrapped => Answer::Bootstrapped(Bootstrapped::AlreadyThere),
-            Act::Bootstrap(command) => {
-                self.bootstrapped = true;
-                let organization = OrganizationId(1);
-                let tenant = self.tenant(organization);
-                let admin = UserId(tenant.users.len() as u64 + 1);
-                tenant.users.insert(admin, command.admin.clone());
-                let key = tenant.insert_key(admin, &command.key, command.now);
-                Answer::Bootstrapped(Bootstrapped::Made { organization, admin, key })
+            Act::Bootstrap(command) if self.slugs.is_empty() => self.make_organization(command),
+            Act::Bootstrap(_) => Answer::Bootstrapped(Bootstrapped::AlreadyThere),
+            Act::CreateOrganization(CreateOrganization(command)) => {
+                if self.slugs.contains(&command.organization.slug) {
+                    return Answer::Bootstrapped(Bootstrapped::AlreadyThere);
+                }
+                self.make_organization(command)
             }
             Act::SetPassword(command) => {
                 let user = self.tenant(command.organization).users.get_mut(&command.user_id);
@@ -228,14 +237,12 @@ impl Door for Model {
                 tenant.assistants.insert(id, command.assistant.clone());
                 Answer::Assistant(id)
             }
-            Act::AssignNumber(command) => {
-                Answer::Number(self.tenant(command.organization).assign(command))
-            }
+            Act::AssignNumber(command) => Answer::Number(self.tenant(command.organization).assign(command)),
             Act::Inbound(command) => Answer::Inbound(self.tenant(command.organization).inbound(command)),
             Act::KeepAudit(command) => {
                 let tenant = self.tenant(command.organization);
                 let id = AuditId(tenant.audit_steps + 1);
-                tenant.audit_steps += command.steps.len() as u64;
+                tenant.audit_steps += command.steps.len().max(1) as u64;
                 Answer::Audit(id)
             }
         }

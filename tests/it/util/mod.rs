@@ -133,5 +133,11 @@ pub const DAY: i64 = 86_400 * SECOND;
 
 fn new_key(secret: &str, role: Role) -> NewApiKey {
     let name = secret.trim_start_matches("sl_live_").to_owned();
-    NewApiKey { name, key_prefix: secret.chars().take(12).collect(), hash: KeyHash::of(secret), role, expires_at: None }
+    NewApiKey {
+        name,
+        key_prefix: secret.chars().take(12).collect(),
+        hash: KeyHash::of(secret),
+        role,
+        expires_at: None,
+    }
 }

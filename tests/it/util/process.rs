@@ -38,7 +38,10 @@ impl Server {
                 break line;
             }
             let ended = child.try_wait().unwrap();
-            assert!(ended.is_none() && Instant::now() < patience, "the server did not become ready: {ended:?}");
+            assert!(
+                ended.is_none() && Instant::now() < patience,
+                "the server did not become ready: {ended:?}"
+            );
             std::thread::yield_now();
         };
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();

@@ -35,7 +35,10 @@ async fn a_retried_webhook_stores_nothing_new() {
         app.advance(SECOND);
     }
     let listed = app.viewer().get(LIST).await.json();
-    assert_eq!((listed[0]["message_count"].as_u64(), listed[0]["last_activity"].as_str()), (Some(1), Some("2026-04-30T10:00:00Z")));
+    assert_eq!(
+        (listed[0]["message_count"].as_u64(), listed[0]["last_activity"].as_str()),
+        (Some(1), Some("2026-04-30T10:00:00Z"))
+    );
 }
 
 #[tokio::test]
@@ -48,7 +51,10 @@ async fn a_session_ends_at_the_microsecond_and_the_next_message_starts_afresh() 
     assert_eq!(app.viewer().get("/api/v1/sms-conversations/1").await.json()["status"], "active");
     app.advance(1);
     let ended = app.viewer().get("/api/v1/sms-conversations/1").await.json();
-    assert_eq!((&ended["status"], &ended["ended_at"]), (&json!("completed"), &json!("2026-05-02T09:59:59.999999Z")));
+    assert_eq!(
+        (&ended["status"], &ended["ended_at"]),
+        (&json!("completed"), &json!("2026-05-02T09:59:59.999999Z"))
+    );
     app.twilio().delivers("SM3", CARLA, "three").await;
     let listed = app.viewer().get(LIST).await.json();
     assert_eq!((&listed[0]["id"], &listed[0]["message_count"]), (&json!(2), &json!(1)));
@@ -62,7 +68,16 @@ async fn each_customer_has_a_thread_of_their_own() {
     app.twilio().delivers("SM2", CARLOS, "from Carlos").await;
     app.advance(SECOND);
     app.twilio().delivers("SM3", CARLA, "Carla again").await;
-    let counts: Vec<_> = app.viewer().get(LIST).await.json().as_array().unwrap().iter().map(|c| c["message_count"].clone()).collect();
+    let counts: Vec<_> = app
+        .viewer()
+        .get(LIST)
+        .await
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["message_count"].clone())
+        .collect();
     assert_eq!(counts, [json!(2), json!(1)], "Carla's has the newest activity");
 }
 
@@ -71,7 +86,9 @@ async fn two_hundred_first_messages_sent_thrice_at_once_make_one_conversation() 
     let app = TestApp::start().await;
     let sends = (0..600).map(|n| {
         let twilio = app.twilio();
-        tokio::spawn(async move { twilio.delivers(&format!("SM{}", n % 200), CARLA, &format!("{}", n % 200)).await })
+        tokio::spawn(async move {
+            twilio.delivers(&format!("SM{}", n % 200), CARLA, &format!("{}", n % 200)).await
+        })
     });
     for send in sends.collect::<Vec<_>>() {
         send.await.unwrap();
@@ -79,9 +96,15 @@ async fn two_hundred_first_messages_sent_thrice_at_once_make_one_conversation() 
     let listed = app.viewer().get(LIST).await.json();
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["message_count"]), (1, &json!(200)));
     let messages = app.viewer().get("/api/v1/sms-conversations/1/messages").await.json();
-    let indexes: Vec<_> = messages.as_array().unwrap().iter().map(|m| m["message_index"].as_u64().unwrap()).collect();
+    let indexes: Vec<_> =
+        messages.as_array().unwrap().iter().map(|m| m["message_index"].as_u64().unwrap()).collect();
     assert_eq!(indexes, (1..=200).collect::<Vec<_>>());
-    let mut bodies: Vec<u32> = messages.as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap().parse().unwrap()).collect();
+    let mut bodies: Vec<u32> = messages
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["content"].as_str().unwrap().parse().unwrap())
+        .collect();
     bodies.sort_unstable();
     assert_eq!(bodies, (0..200).collect::<Vec<_>>());
 }
@@ -142,12 +165,22 @@ async fn a_body_that_is_not_utf8_is_stored_with_replacements() {
 #[tokio::test]
 async fn every_unicode_body_comes_back_as_it_was_sent() {
     let app = TestApp::start().await;
-    let bodies = ["", "\u{0}", "\"\\/\u{8}\u{c}\n\r\t", "🙏🏽 família 👨‍👩‍👧", "שלום", "<script>alert(1)</script>", "  padded  ", "a=b&c=%20+"];
+    let bodies = [
+        "",
+        "\u{0}",
+        "\"\\/\u{8}\u{c}\n\r\t",
+        "🙏🏽 família 👨‍👩‍👧",
+        "שלום",
+        "<script>alert(1)</script>",
+        "  padded  ",
+        "a=b&c=%20+",
+    ];
     for (n, body) in bodies.iter().enumerate() {
         app.twilio().delivers(&format!("SM{n}"), CARLA, body).await;
     }
     let messages = app.viewer().get("/api/v1/sms-conversations/1/messages").await.json();
-    let contents: Vec<_> = messages.as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap()).collect();
+    let contents: Vec<_> =
+        messages.as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap()).collect();
     assert_eq!(contents, bodies);
 }
 
@@ -161,7 +194,13 @@ async fn a_number_that_nobody_has_is_logged_and_makes_no_conversation() {
 #[tokio::test]
 async fn status_callbacks_are_answered_and_make_no_conversation() {
     let app = TestApp::start().await;
-    let receipt = [("MessageSid", "SM9"), ("MessageStatus", "delivered"), ("From", OUR_NUMBER), ("To", CARLA), ("AccountSid", "AC1")];
+    let receipt = [
+        ("MessageSid", "SM9"),
+        ("MessageStatus", "delivered"),
+        ("From", OUR_NUMBER),
+        ("To", CARLA),
+        ("AccountSid", "AC1"),
+    ];
     let answer = app.twilio().posts(&receipt).await.expect(200);
     assert_eq!(answer.header("content-type"), Some("text/xml"));
     assert_eq!(app.viewer().get(LIST).await.text(), "[]");
@@ -171,16 +210,28 @@ async fn status_callbacks_are_answered_and_make_no_conversation() {
 async fn get_requests_and_the_old_path_work_as_well() {
     let app = TestApp::start().await;
     let path = format!("{PATH}?{}", form(&sms("SM1", CARLA, OUR_NUMBER, "by GET")));
-    let signature = smslite::carriers::twilio::sign(crate::util::AUTH_TOKEN, &format!("http://{}{path}", app.address), b"");
+    let signature = smslite::carriers::twilio::sign(
+        crate::util::AUTH_TOKEN,
+        &format!("http://{}{path}", app.address),
+        b"",
+    );
     app.anonymous().ask("GET", &path, &[("x-twilio-signature", &signature)], "").await.expect(200);
-    app.twilio().posts_to("/twilio-sms-webhook", &form(&sms("SM2", CARLA, OUR_NUMBER, "by alias"))).await.expect(200);
-    app.twilio().posts_to("/webhooks/sms/twilio/", &form(&sms("SM3", CARLA, OUR_NUMBER, "with a slash"))).await.expect(200);
+    app.twilio()
+        .posts_to("/twilio-sms-webhook", &form(&sms("SM2", CARLA, OUR_NUMBER, "by alias")))
+        .await
+        .expect(200);
+    app.twilio()
+        .posts_to("/webhooks/sms/twilio/", &form(&sms("SM3", CARLA, OUR_NUMBER, "with a slash")))
+        .await
+        .expect(200);
     assert_eq!(app.viewer().get(LIST).await.json()[0]["message_count"], 3);
 }
 
 #[tokio::test]
 async fn report_keeps_what_enforce_refuses_and_off_asks_for_nothing() {
-    for (mode, status, count) in [(SignatureMode::Enforce, 403, 0), (SignatureMode::Report, 200, 1), (SignatureMode::Off, 200, 1)] {
+    for (mode, status, count) in
+        [(SignatureMode::Enforce, 403, 0), (SignatureMode::Report, 200, 1), (SignatureMode::Off, 200, 1)]
+    {
         let mut settings = settings();
         settings.twilio.signatures = mode;
         let app = TestApp::start_with(settings).await;

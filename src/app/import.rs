@@ -1,0 +1,132 @@
+//! Import: NDJSON in. The input is read twice. [`check`] reads all of it and refuses it at the
+//! first bad line, with nothing stored; [`run`] stores it in batches between which live traffic
+//! goes on. Run again after a crash, the same import completes what is missing.
+//!
+//! Time does not run backwards in a thread, and an input does not change between its two readings.
+
+mod check;
+mod lines;
+mod threads;
+
+pub use check::{Checked, check};
+pub use lines::MAX_LINE_BYTES;
+
+use self::lines::Lines;
+use crate::model::ids::OrganizationId;
+use crate::model::time::Timestamp;
+use crate::model::transfer::{Line, parse};
+use crate::store::{Command, ImportBatch, ImportRecord, ReadError, ReserveIds, Store, StoreError};
+use std::io::BufRead;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One batch is about as much as a commit takes a few milliseconds for.
+const BATCH_RECORDS: usize = 1000;
+const BATCH_BYTES: usize = 1024 * 1024;
+/// How long a batch waits for its turn while live traffic fills the queue: 600 times 50 ms.
+const TURNS: u32 = 600;
+const TURN: Duration = Duration::from_millis(50);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportSummary {
+    pub records: u64,
+    pub stored: u64,
+    /// There already, or in the input before.
+    pub skipped: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// A line cannot be taken. From [`check`]: nothing was stored. From [`run`]: the store has
+    /// changed since the check; what was stored before stays.
+    #[error("line {line}: {message}")]
+    Line { line: u64, message: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("the input cannot be read: {0}")]
+    Io(std::io::Error),
+}
+
+/// Reads the checked input again and stores it. `progress` is told how many records are done.
+/// Blocks; everything told as done is durable.
+pub fn run(
+    store: &Store,
+    organization: OrganizationId,
+    mut checked: Checked,
+    input: impl BufRead,
+    now: Timestamp,
+    ttl_seconds: u64,
+    mut progress: impl FnMut(u64),
+) -> Result<ImportSummary, ImportError> {
+    let reserve = ReserveIds { organization, highest: checked.highest };
+    let taken = checked.taken_since(execute(store, reserve)?);
+    let mut lines = Lines::new(input);
+    let mut summary = ImportSummary::default();
+    let mut batch = Batch::default();
+    while let Some((line_number, text)) = lines.next()? {
+        summary.records += 1;
+        if checked.is_left_out(line_number) {
+            summary.skipped += 1;
+            continue;
+        }
+        let line = parse(text).map_err(|error| ImportError::Line { line: line_number, message: error.0 })?;
+        if let Line::Message(message) = &line
+            && let Some(id) = message.id.filter(|id| taken.contains(id))
+        {
+            let message = format!("id: message {id} came in while the input was checked");
+            return Err(ImportError::Line { line: line_number, message });
+        }
+        let place = checked.place(&line);
+        batch.bytes += text.len();
+        batch.records.push(ImportRecord { line_number, line, place });
+        if batch.records.len() >= BATCH_RECORDS || batch.bytes >= BATCH_BYTES {
+            batch.store(store, organization, now, ttl_seconds, &mut summary)?;
+            progress(summary.stored + summary.skipped);
+        }
+    }
+    batch.store(store, organization, now, ttl_seconds, &mut summary)?;
+    progress(summary.records);
+    Ok(summary)
+}
+
+#[derive(Default)]
+struct Batch {
+    records: Vec<ImportRecord>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn store(
+        &mut self,
+        store: &Store,
+        organization: OrganizationId,
+        now: Timestamp,
+        session_ttl_seconds: u64,
+        summary: &mut ImportSummary,
+    ) -> Result<(), ImportError> {
+        if self.records.is_empty() {
+            return Ok(());
+        }
+        let records = Arc::new(std::mem::take(self).records);
+        let outcome = execute(store, ImportBatch { organization, now, session_ttl_seconds, records })?;
+        summary.stored += outcome.stored;
+        summary.skipped += outcome.skipped;
+        match outcome.refused {
+            Some((line, message)) => Err(ImportError::Line { line, message }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Live traffic goes first: a full queue is waited for.
+fn execute<C: Command + Clone>(store: &Store, command: C) -> Result<C::Outcome, StoreError> {
+    for _ in 0..TURNS {
+        match store.execute_blocking(command.clone()) {
+            Err(StoreError::Overloaded) => std::thread::sleep(TURN),
+            answered => return answered,
+        }
+    }
+    store.execute_blocking(command)
+}

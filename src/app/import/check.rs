@@ -1,0 +1,350 @@
+//! The check: reads the whole input against the store and against itself, stores nothing. What it
+//! learns of each thread goes to the second reading.
+//!
+//! Of two lines about one record the second is left out when it says the same, and refused when
+//! not. A conversation that was archived here since is left as it is, with all that the input has
+//! of it. A line whose fields are judged with its thread is in `threads`.
+
+use super::ImportError;
+use super::lines::Lines;
+use super::threads::{Said, Thread};
+use crate::model::ids::{CallId, MessageId, OrganizationId};
+use crate::model::time::Timestamp;
+use crate::model::transfer::{CallLine, Claim, Line, MessageLine, OrganizationLine, Parent, parse};
+use crate::store::{HighestIds, Place, ReadError, Snapshot, Standing, Store};
+use std::collections::{HashMap, HashSet};
+use std::io::BufRead;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+/// What the second reading needs to know of the whole.
+#[derive(Debug)]
+pub struct Checked {
+    records: u64,
+    now: Timestamp,
+    ttl_seconds: u64,
+    threads: HashMap<CallId, Thread>,
+    /// The lines that are not to be stored: said before, or of a conversation archived since.
+    left_out: Vec<u64>,
+    /// How many of them the second reading has passed.
+    passed: usize,
+    last_message_id: u64,
+    pub(super) highest: HighestIds,
+}
+
+impl Checked {
+    /// How many records the input has.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    pub(super) fn is_left_out(&mut self, line: u64) -> bool {
+        let left_out = self.left_out.get(self.passed) == Some(&line);
+        self.passed += usize::from(left_out);
+        left_out
+    }
+
+    /// Where the second reading's next line stands in its thread.
+    pub(super) fn place(&mut self, line: &Line) -> Place {
+        match line {
+            Line::Call(call) => match call.id.and_then(|id| self.threads.get(&id)) {
+                Some(thread) => thread.place_of_call(),
+                None => {
+                    let mut thread = Thread::new(call.started_at);
+                    thread.said = Some(Said::of(0, call));
+                    thread.settle(self.now, self.ttl_seconds);
+                    thread.place_of_call()
+                }
+            },
+            Line::Message(message) => {
+                let thread = self.threads.get_mut(&message.call_id);
+                thread.map_or(Place::None, Thread::place_next)
+            }
+            _ => Place::None,
+        }
+    }
+
+    /// The message ids that live traffic took between the check and `last`. Messages cannot be
+    /// found by their ids, so these are looked out for.
+    pub(super) fn taken_since(&self, last: u64) -> RangeInclusive<MessageId> {
+        MessageId(self.last_message_id + 1)..=MessageId(last)
+    }
+}
+
+/// Why a line is not taken.
+pub(super) enum Stop {
+    Bad(String),
+    Read(ReadError),
+}
+
+impl From<String> for Stop {
+    fn from(message: String) -> Stop {
+        Stop::Bad(message)
+    }
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Stop {
+        Stop::Read(error)
+    }
+}
+
+struct Check {
+    snapshot: Arc<Snapshot>,
+    organization: OrganizationId,
+    slug: String,
+    checked: Checked,
+    /// Who has what only one record may have, and a fingerprint of what its line says.
+    claims: HashMap<Claim, u64>,
+    /// Parents that were found in the store.
+    stored: HashSet<Parent>,
+    /// The ids of the stored messages, once they are asked for.
+    message_ids: Option<HashSet<u64>>,
+}
+
+/// Reads all of `input`. An error means that nothing of it will be stored. Blocks.
+pub fn check(
+    store: &Store,
+    organization: OrganizationId,
+    input: impl BufRead,
+    now: Timestamp,
+    ttl_seconds: u64,
+) -> Result<Checked, ImportError> {
+    let snapshot = store.snapshot()?;
+    let organizations = store.directory().organizations();
+    let here = organizations.into_iter().find(|(id, _)| *id == organization);
+    let checked = Checked {
+        records: 0,
+        now,
+        ttl_seconds,
+        threads: HashMap::new(),
+        left_out: Vec::new(),
+        passed: 0,
+        last_message_id: snapshot.last_message_id(organization)?,
+        highest: HighestIds::default(),
+    };
+    let mut check = Check {
+        snapshot,
+        organization,
+        slug: here.map(|(_, here)| here.slug.clone()).unwrap_or_default(),
+        checked,
+        claims: HashMap::new(),
+        stored: HashSet::new(),
+        message_ids: None,
+    };
+    let mut lines = Lines::new(input);
+    while let Some((number, text)) = lines.next()? {
+        check.checked.records += 1;
+        let judged = parse(text).map_err(|error| Stop::Bad(error.0));
+        match judged.and_then(|line| check.line(number, &line)) {
+            Ok(true) => {}
+            Ok(false) => check.checked.left_out.push(number),
+            Err(Stop::Bad(message)) => return Err(ImportError::Line { line: number, message }),
+            Err(Stop::Read(error)) => return Err(error.into()),
+        }
+    }
+    check.finish()
+}
+
+impl Check {
+    /// False: the line is left out.
+    fn line(&mut self, number: u64, line: &Line) -> Result<bool, Stop> {
+        if self.is_said_before(line)? {
+            return Ok(false);
+        }
+        for (field, parent) in line.parents().into_iter().flatten() {
+            self.parent(field, parent)?;
+            if let Parent::Call(id) = parent {
+                let thread = self.thread(id)?;
+                if thread.is_some_and(|thread| thread.archived_since) {
+                    return Ok(false);
+                }
+            }
+        }
+        self.note_ids(line);
+        match line {
+            Line::Organization(line) => self.organization(line)?,
+            Line::Message(line) => return self.message(line).map(|()| true),
+            Line::MessageLog(line) => {
+                if let Some(call) = line.call_id
+                    && self.thread(call)?.is_some_and(|thread| thread.archived)
+                {
+                    return Err(archived(call).into());
+                }
+            }
+            _ => {}
+        }
+        let standing = self.snapshot.import_standing(self.organization, line, self.checked.now)?;
+        if let Standing::Refused(message) = standing {
+            return Err(message.into());
+        }
+        match line {
+            Line::Call(line) => self.call(number, line),
+            _ => Ok(true),
+        }
+    }
+
+    fn is_said_before(&mut self, line: &Line) -> Result<bool, Stop> {
+        use std::collections::hash_map::Entry;
+        let claims = line.claims();
+        if claims == [None, None] {
+            return Ok(false);
+        }
+        let fingerprint = line.fingerprint();
+        let mut said = false;
+        for claim in claims.into_iter().flatten() {
+            match self.claims.entry(claim) {
+                Entry::Occupied(entry) if *entry.get() != fingerprint => {
+                    let (name, field) = (line.type_name(), claim.field());
+                    return Err(format!(
+                        "{field}: another {name} line has the same, and says something else"
+                    )
+                    .into());
+                }
+                Entry::Occupied(_) => said = true,
+                Entry::Vacant(entry) => {
+                    entry.insert(fingerprint);
+                }
+            }
+        }
+        Ok(said)
+    }
+
+    /// A parent is in the store or earlier in the input.
+    fn parent(&mut self, field: &str, parent: Parent) -> Result<(), Stop> {
+        let (claim, name, id) = match parent {
+            Parent::User(id) => (Claim::User(id.0), "user", id.0),
+            Parent::Assistant(id) => (Claim::Assistant(id.0), "assistant", id.0),
+            Parent::Call(id) => (Claim::Call(id.0), "call", id.0),
+            Parent::MessageLog(id) => (Claim::MessageLog(id.0), "message log", id.0),
+        };
+        let known = match parent {
+            Parent::Call(id) => self.thread(id)?.is_some(),
+            _ => self.claims.contains_key(&claim) || self.stored.contains(&parent),
+        };
+        if known {
+            return Ok(());
+        }
+        if !self.snapshot.import_parent(self.organization, parent)? {
+            return Err(format!("{field}: {name} {id} is neither here nor earlier in the input").into());
+        }
+        self.stored.insert(parent);
+        Ok(())
+    }
+
+    /// The call record with this id, of the input so far or of the store.
+    fn thread(&mut self, id: CallId) -> Result<Option<&mut Thread>, ReadError> {
+        use std::collections::hash_map::Entry;
+        match self.checked.threads.entry(id) {
+            Entry::Occupied(entry) => Ok(Some(entry.into_mut())),
+            Entry::Vacant(entry) => {
+                let stored = self.snapshot.call(self.organization, id)?;
+                Ok(stored.map(|call| entry.insert(Thread::stored(&call))))
+            }
+        }
+    }
+
+    fn organization(&self, line: &OrganizationLine) -> Result<(), Stop> {
+        if line.slug == self.slug {
+            return Ok(());
+        }
+        let (slug, here) = (&line.slug, &self.slug);
+        let advice = "import each organization by itself, with --organization";
+        Err(format!("slug: this is organization {slug:?}, imported into {here:?}; {advice}").into())
+    }
+
+    fn call(&mut self, number: u64, line: &CallLine) -> Result<bool, Stop> {
+        let said = Said::of(number, line);
+        let Some(id) = line.id else {
+            let mut thread = Thread::new(line.started_at);
+            thread.said = Some(said);
+            thread.settle(self.checked.now, self.checked.ttl_seconds);
+            return thread.verify("a call without an id").map(|()| true).map_err(Stop::Bad);
+        };
+        if self.thread(id)?.is_none() {
+            self.checked.threads.insert(id, Thread::new(line.started_at));
+        }
+        let archived = line.is_archived();
+        let Some(thread) = self.thread(id)? else { return Ok(true) };
+        thread.said = Some(said);
+        thread.archived = archived;
+        thread.archived_since &= !archived;
+        Ok(!thread.archived_since)
+    }
+
+    fn message(&mut self, line: &MessageLine) -> Result<(), Stop> {
+        let (organization, snapshot) = (self.organization, self.snapshot.clone());
+        let Some(thread) = self.thread(line.call_id)? else { return Ok(()) };
+        if thread.archived {
+            return Err(archived(line.call_id).into());
+        }
+        let index = thread.index_of(line)?;
+        if index <= thread.stored {
+            let stored = snapshot.message_at(organization, line.call_id, index)?;
+            if let Some(field) = stored.map_or(Some("place"), |stored| line.difference(&stored)) {
+                let call = line.call_id;
+                return Err(format!(
+                    "message {index} of call {call} is there already, and with another {field}"
+                )
+                .into());
+            }
+            thread.take(line, index);
+            return Ok(());
+        }
+        thread.follows(line)?;
+        thread.take(line, index);
+        match line.id {
+            Some(id) if id.0 <= self.checked.last_message_id => self.message_id(id),
+            _ => Ok(()),
+        }
+    }
+
+    /// A new message's id that may be another one's.
+    fn message_id(&mut self, id: MessageId) -> Result<(), Stop> {
+        if self.message_ids.is_none() {
+            self.message_ids = Some(self.snapshot.message_ids(self.organization)?);
+        }
+        match self.message_ids.as_ref().is_some_and(|ids| ids.contains(&id.0)) {
+            true => Err(format!("id: message {id} is there already, at another place").into()),
+            false => Ok(()),
+        }
+    }
+
+    fn note_ids(&mut self, line: &Line) {
+        let highest = &mut self.checked.highest;
+        let (highest, id) = match line {
+            Line::User(line) => (&mut highest.user, line.id.map(|id| id.0)),
+            Line::ApiKey(line) => (&mut highest.api_key, line.id.map(|id| id.0)),
+            Line::Assistant(line) => (&mut highest.assistant, line.id.map(|id| id.0)),
+            Line::PhoneNumber(line) => (&mut highest.phone_number, line.id.map(|id| id.0)),
+            Line::Call(line) => (&mut highest.call, line.id.map(|id| id.0)),
+            Line::Message(line) => (&mut highest.message, line.id.map(|id| id.0)),
+            Line::MessageLog(line) => (&mut highest.message_log, line.id.map(|id| id.0)),
+            Line::AuditEvent(line) => (&mut highest.audit, line.id.map(|id| id.0)),
+            Line::Organization(_) | Line::OptOut(_) | Line::OutboundJob(_) => return,
+        };
+        *highest = id.unwrap_or(0).max(*highest);
+    }
+
+    /// What only the whole input tells: each call line against all of its messages.
+    fn finish(mut self) -> Result<Checked, ImportError> {
+        let mut first_bad: Option<(u64, String)> = None;
+        for (id, thread) in &mut self.checked.threads {
+            thread.settle(self.checked.now, self.checked.ttl_seconds);
+            let line = thread.said.as_ref().map_or(0, |said| said.line);
+            if let Err(message) = thread.verify(&format!("call {id}"))
+                && first_bad.as_ref().is_none_or(|(first, _)| line < *first)
+            {
+                first_bad = Some((line, message));
+            }
+        }
+        match first_bad {
+            Some((line, message)) => Err(ImportError::Line { line, message }),
+            None => Ok(self.checked),
+        }
+    }
+}
+
+fn archived(call: CallId) -> String {
+    format!("call_id: call {call} is archived (call_meta.sms_deleted), it has no messages")
+}

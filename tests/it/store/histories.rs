@@ -1,0 +1,260 @@
+//! Random histories against the model: the same answers and the same reads, at several times,
+//! after every step. And beside the model's an oracle of its own for the thread rule.
+
+use super::acts::{
+    ANN, BOB, DESK, NOBODYS, ORG, SALES, START, TTL, Went, address, assign, furnish, message, went,
+};
+use super::contract::{EVERYTHING, on_a_file};
+use super::disk::Disk;
+use super::door::{Act, Answer, Door, StoreDoor};
+use super::model_store::Model;
+use super::script::{filters, state_of};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use smslite::model::ids::CallId;
+use smslite::model::page::Page;
+use smslite::model::time::Timestamp;
+use smslite::store::RecordInbound;
+use std::collections::BTreeMap;
+
+const CUSTOMERS: [&str; 4] = [ANN, BOB, "+15559876544", "ACME"];
+const NUMBERS: [&str; 4] = [DESK, SALES, DESK, NOBODYS];
+const TTLS: [u64; 5] = [0, 1, 60, 3_600, TTL];
+
+#[derive(Clone, Debug)]
+enum Clock {
+    /// Microseconds on, or back.
+    Step(i64),
+    /// So many microseconds beside one TTL from now.
+    Ttl(i64),
+    /// So many beside the expiry of a pair's conversation.
+    Expiry { customer: usize, number: usize, beside: i64 },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Hint {
+    None,
+    /// What a cache would hold.
+    Bound,
+    Any(u64),
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Clock(Clock),
+    Message {
+        customer: usize,
+        number: usize,
+        hint: Hint,
+    },
+    /// A message that was sent before, taken again now.
+    Retry(Index),
+    Ttl(usize),
+    /// The number goes to the other assistant.
+    Reassign {
+        number: usize,
+        assistant: u64,
+    },
+    Reopen,
+}
+
+fn clocks() -> impl Strategy<Value = Clock> {
+    let beside = prop_oneof![Just(-1i64), Just(0), Just(1)];
+    prop_oneof![
+        3 => prop_oneof![Just(0i64), Just(1), Just(-1), 0..100_000_000i64, -50_000_000..0i64].prop_map(Clock::Step),
+        2 => beside.clone().prop_map(Clock::Ttl),
+        4 => (0..CUSTOMERS.len(), 0..NUMBERS.len(), beside)
+            .prop_map(|(customer, number, beside)| Clock::Expiry { customer, number, beside }),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let hints = prop_oneof![
+        3 => Just(Hint::None),
+        3 => Just(Hint::Bound),
+        2 => (0..12u64).prop_map(Hint::Any),
+        1 => Just(Hint::Any(u64::MAX)),
+    ];
+    prop_oneof![
+        8 => (0..CUSTOMERS.len(), 0..NUMBERS.len(), hints)
+            .prop_map(|(customer, number, hint)| Step::Message { customer, number, hint }),
+        6 => clocks().prop_map(Step::Clock),
+        2 => any::<Index>().prop_map(Step::Retry),
+        1 => (0..TTLS.len()).prop_map(Step::Ttl),
+        1 => (0..2usize, 1..3u64).prop_map(|(number, assistant)| Step::Reassign { number, assistant }),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+struct Newest {
+    id: u64,
+    messages: u32,
+    last: i64,
+    expiry: i64,
+}
+
+/// The thread rule once more, told in another way: per pair the newest conversation only.
+#[derive(Default)]
+struct Oracle {
+    /// (customer, number, assistant) -> the newest conversation
+    newest: BTreeMap<(String, String, u64), Newest>,
+    hands: BTreeMap<String, u64>,
+    seen: Vec<String>,
+    conversations: u64,
+}
+
+impl Oracle {
+    fn wants(&mut self, message: &RecordInbound) -> Went {
+        let (sid, now) = (&message.provider_message_id, message.now.0);
+        if self.seen.contains(sid) {
+            return Went::Duplicate;
+        }
+        self.seen.push(sid.clone());
+        let Some(&assistant) = self.hands.get(message.to.as_str()) else { return Went::Unassigned };
+        let pair = (message.from.to_string(), message.to.to_string(), assistant);
+        let ttl = message.session_ttl_seconds as i64 * 1_000_000;
+        match self.newest.get_mut(&pair) {
+            Some(thread) if now < thread.expiry => {
+                thread.messages += 1;
+                thread.last = now.max(thread.last);
+                thread.expiry = thread.last + ttl;
+                Went::Joined(thread.id, thread.messages)
+            }
+            _ => {
+                self.conversations += 1;
+                let id = self.conversations;
+                self.newest.insert(pair, Newest { id, messages: 1, last: now, expiry: now + ttl });
+                Went::Started(id)
+            }
+        }
+    }
+}
+
+struct History {
+    door: StoreDoor,
+    model: Model,
+    oracle: Oracle,
+    sent: Vec<RecordInbound>,
+    now: i64,
+    ttl: u64,
+}
+
+impl History {
+    fn new(mut door: StoreDoor) -> History {
+        let mut model = Model::default();
+        furnish(&mut door);
+        furnish(&mut model);
+        let hands = BTreeMap::from([(DESK.to_owned(), 1), (SALES.to_owned(), 2)]);
+        let oracle = Oracle { hands, ..Oracle::default() };
+        History { door, model, oracle, sent: Vec::new(), now: START.0, ttl: TTL }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Clock(clock) => self.turn(clock),
+            Step::Ttl(choice) => self.ttl = TTLS[*choice],
+            Step::Reopen => self.door.reopen(),
+            Step::Reassign { number, assistant } => {
+                self.oracle.hands.insert(NUMBERS[*number].to_owned(), *assistant);
+                self.act(&assign(ORG, NUMBERS[*number], *assistant, Timestamp(self.now)));
+            }
+            Step::Retry(which) => {
+                if !self.sent.is_empty() {
+                    let before = which.get(&self.sent).clone();
+                    self.send(RecordInbound { now: Timestamp(self.now), ..before });
+                }
+            }
+            Step::Message { customer, number, hint } => {
+                let (customer, number) = (CUSTOMERS[*customer], NUMBERS[*number]);
+                let cached = match hint {
+                    Hint::None => None,
+                    Hint::Any(id) => Some(CallId(*id)),
+                    Hint::Bound => {
+                        self.model.bound(ORG, &address(customer), &address(number)).map(|(id, _)| id)
+                    }
+                };
+                let sid = format!("SM{}", self.sent.len());
+                let fresh = message(&sid, customer, number, Timestamp(self.now));
+                let fresh = RecordInbound { cached, session_ttl_seconds: self.ttl, ..fresh };
+                self.sent.push(fresh.clone());
+                self.send(fresh);
+            }
+        }
+        self.compare_lists();
+    }
+
+    fn turn(&mut self, clock: &Clock) {
+        match clock {
+            Clock::Step(micros) => self.now += micros,
+            Clock::Ttl(beside) => self.now += self.ttl as i64 * 1_000_000 + beside,
+            Clock::Expiry { customer, number, beside } => {
+                let (customer, number) = (address(CUSTOMERS[*customer]), address(NUMBERS[*number]));
+                if let Some((_, call)) = self.model.bound(ORG, &customer, &number) {
+                    self.now = call.expires_at.unwrap().0 + beside;
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, act: &Act) -> Answer {
+        let (answer, wanted) = (self.door.act(act), self.model.act(act));
+        assert_eq!(answer, wanted, "{act:?}");
+        answer
+    }
+
+    fn send(&mut self, message: RecordInbound) {
+        let wanted = self.oracle.wants(&message);
+        let Answer::Inbound(outcome) = self.act(&Act::Inbound(message)) else { unreachable!() };
+        assert_eq!(went(&outcome), wanted, "the oracle knows it otherwise");
+    }
+
+    fn compare_lists(&self) {
+        for now in [self.now - 1, self.now, self.now + 1] {
+            for filter in filters() {
+                for page in [EVERYTHING, Page { skip: 1, limit: 2 }] {
+                    let found = self.door.list(ORG, &filter, page, Timestamp(now));
+                    assert_eq!(found, self.model.list(ORG, &filter, page, Timestamp(now)), "{filter:?}");
+                }
+            }
+        }
+    }
+
+    fn compare_everything(&self) {
+        let day = TTL as i64 * 1_000_000;
+        let nows = [START.0, self.now - day, self.now - 1, self.now, self.now + 1, self.now + day];
+        let nows = nows.map(Timestamp);
+        assert_eq!(state_of(&self.door, &nows), state_of(&self.model, &nows));
+    }
+}
+
+fn live(door: StoreDoor, steps: &[Step]) {
+    let mut history = History::new(door);
+    for step in steps {
+        history.take(step);
+    }
+    history.compare_everything();
+    history.door.reopen();
+    history.compare_everything();
+}
+
+/// A store whose reopenings cost no real sync.
+fn on_a_disk() -> StoreDoor {
+    let disk = Disk::default();
+    StoreDoor::new("a disk", move || disk.open().unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn the_store_tells_every_history_as_the_model_does(steps in proptest::collection::vec(steps(), 1..60)) {
+        live(on_a_disk(), &steps);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn so_does_a_store_on_a_file(steps in proptest::collection::vec(steps(), 1..40)) {
+        live(on_a_file(), &steps);
+    }
+}

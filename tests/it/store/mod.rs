@@ -1,0 +1,17 @@
+//! The proof of the store: one contract for every door, histories against a model, many callers at
+//! once, and a disk that fails at every place it can.
+
+mod accounts;
+mod acts;
+mod checker;
+mod concurrent;
+mod contract;
+mod crash;
+mod disk;
+mod door;
+mod faults;
+mod filters;
+mod histories;
+mod model_store;
+mod opening;
+mod script;

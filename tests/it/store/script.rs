@@ -1,0 +1,164 @@
+//! A life of a store in acts, and everything that can be asked of one, for the tests that break
+//! disks under it.
+
+use super::acts::{
+    ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, assign, at, bootstrap, create_assistant,
+    create_key, create_organization, hinted, keep_audit, message, revoke_key, seconds, set_password,
+    with_ttl,
+};
+use super::contract::EVERYTHING;
+use super::door::{Accounts, Act, Door, Line, Reads, Row};
+use super::model_store::Model;
+use smslite::model::address::AddressQuery;
+use smslite::model::call::{ConversationFilter, ConversationStatus};
+use smslite::model::ids::{CallId, OrganizationId};
+use smslite::model::message::MessageRange;
+use smslite::model::time::Timestamp;
+use smslite::store::{RecordInbound, Snapshot};
+
+/// Every kind of command, each in every way it can end.
+pub fn script() -> Vec<Act> {
+    let inbound = |sid: &str, from: &str, to: &str, second: i64| {
+        Act::Inbound(with_ttl(message(sid, from, to, at(seconds(second))), 100))
+    };
+    let theirs = RecordInbound { organization: OTHER_ORG, ..message("SM1", BOB, SALES, at(seconds(9))) };
+    let long =
+        RecordInbound { body: "a long story ".repeat(800), ..message("SM9", BOB, DESK, at(seconds(40))) };
+    vec![
+        bootstrap(),
+        bootstrap(),
+        create_assistant(ORG, "Support Bot"),
+        assign(ORG, DESK, 1, START),
+        assign(ORG, DESK, 77, START),
+        inbound("SM1", ANN, DESK, 1),
+        inbound("SM2", ANN, DESK, 2),
+        inbound("SM1", ANN, DESK, 3),
+        inbound("SM3", ANN, NOBODYS, 4),
+        inbound("SM4", BOB, DESK, 5),
+        create_key("sl_live_second", at(seconds(6))),
+        set_password(1, at(seconds(7))),
+        keep_audit("no sender", at(seconds(8))),
+        create_organization("other"),
+        create_organization("acme"),
+        create_assistant(OTHER_ORG, "Their Bot"),
+        assign(OTHER_ORG, SALES, 1, START),
+        Act::Inbound(theirs),
+        // Ann's session has expired by now, and is asked for by a stale hint.
+        Act::Inbound(hinted(with_ttl(message("SM5", ANN, DESK, at(seconds(102))), 100), 1)),
+        inbound("SM6", ANN, DESK, 103),
+        // The clock is set back.
+        inbound("SM7", ANN, DESK, 50),
+        revoke_key(2, at(seconds(105))),
+        revoke_key(2, at(seconds(106))),
+        create_assistant(ORG, "Sales Bot"),
+        assign(ORG, DESK, 2, at(seconds(107))),
+        inbound("SM8", ANN, DESK, 108),
+        Act::Inbound(long),
+        inbound("SM8", ANN, DESK, 109),
+        // The place for an import's batch, once there is such a command.
+    ]
+}
+
+/// Everything that can be asked, asked at several times.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    accounts: Vec<Accounts>,
+    counts: Vec<u64>,
+    lists: Vec<Vec<Row>>,
+    threads: Vec<Vec<Line>>,
+}
+
+const ORGANIZATIONS: [OrganizationId; 2] = [ORG, OTHER_ORG];
+
+pub fn filters() -> Vec<ConversationFilter> {
+    let none = ConversationFilter::default;
+    vec![
+        none(),
+        ConversationFilter { status: Some(ConversationStatus::Active), ..none() },
+        ConversationFilter { status: Some(ConversationStatus::Completed), ..none() },
+        ConversationFilter { customer: AddressQuery::parse(ANN), ..none() },
+        ConversationFilter { customer: AddressQuery::parse("700"), ..none() },
+    ]
+}
+
+/// Of a door, at these times.
+pub fn state_of(door: &dyn Door, nows: &[Timestamp]) -> State {
+    let mut state = State::default();
+    for organization in ORGANIZATIONS {
+        state.accounts.push(door.accounts(organization));
+        state.counts.push(door.count(organization));
+        for now in nows {
+            for filter in filters() {
+                state.lists.push(door.list(organization, &filter, EVERYTHING, *now));
+            }
+        }
+        for id in 1..=door.count(organization) + 1 {
+            state.lists.push(door.get(organization, CallId(id), START).into_iter().collect());
+            state.threads.push(door.messages(organization, CallId(id), MessageRange::default()));
+        }
+    }
+    state
+}
+
+/// A snapshot as a door that is only read.
+pub struct Looking<'s>(pub &'s Snapshot);
+
+impl Door for Looking<'_> {
+    fn name(&self) -> &'static str {
+        "a snapshot"
+    }
+
+    fn act(&mut self, act: &Act) -> super::door::Answer {
+        panic!("a snapshot does not act: {act:?}")
+    }
+
+    fn reopen(&mut self) {}
+
+    fn accounts(&self, organization: OrganizationId) -> Accounts {
+        Reads(self.0).accounts(organization)
+    }
+
+    fn count(&self, organization: OrganizationId) -> u64 {
+        self.0.conversation_count(organization).unwrap()
+    }
+
+    fn list(
+        &self,
+        organization: OrganizationId,
+        filter: &ConversationFilter,
+        page: smslite::model::page::Page,
+        now: Timestamp,
+    ) -> Vec<Row> {
+        Reads(self.0).list(organization, filter, page, now)
+    }
+
+    fn get(&self, organization: OrganizationId, id: CallId, now: Timestamp) -> Option<Row> {
+        Reads(self.0).get(organization, id, now)
+    }
+
+    fn messages(&self, organization: OrganizationId, id: CallId, range: MessageRange) -> Vec<Line> {
+        Reads(self.0).messages(organization, id, range)
+    }
+}
+
+/// The times at which the script's states are asked for.
+pub fn nows() -> [Timestamp; 3] {
+    [at(seconds(60)), at(seconds(102)), at(seconds(110))]
+}
+
+/// A sound snapshot's state.
+pub fn sound_state(snapshot: &Snapshot) -> State {
+    assert_eq!(snapshot.check().unwrap(), Vec::<String>::new());
+    state_of(&Looking(snapshot), &nows())
+}
+
+/// The model's state before the first act, after the first, after the second ...
+pub fn model_states(acts: &[Act]) -> Vec<State> {
+    let mut model = Model::default();
+    let mut states = vec![state_of(&model, &nows())];
+    for act in acts {
+        model.act(act);
+        states.push(state_of(&model, &nows()));
+    }
+    states
+}
