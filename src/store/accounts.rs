@@ -178,6 +178,13 @@ fn insert_key(
     new: &NewApiKey,
     now: Timestamp,
 ) -> Result<ApiKeyId, TxError> {
+    if let Some((owner, id)) = known_key(tx, new) {
+        return if owner == organization {
+            Ok(id)
+        } else {
+            Err(TxError::Damaged("this API key is another organization's".to_owned()))
+        };
+    }
     let sequences = tx.sequences(organization)?;
     sequences.api_key += 1;
     let id = ApiKeyId(sequences.api_key);
@@ -194,6 +201,15 @@ fn insert_key(
     };
     put_key(tx, organization, id, &key, now)?;
     Ok(id)
+}
+
+/// A key is one secret: the same one is never kept twice, or revoking it would leave the other.
+fn known_key(tx: &Tx<'_>, new: &NewApiKey) -> Option<(OrganizationId, ApiKeyId)> {
+    let in_batch = tx.changes.iter().find_map(|change| match change {
+        DirectoryChange::ApiKey(organization, id, key) if key.hash == new.hash => Some((*organization, *id)),
+        _ => None,
+    });
+    in_batch.or_else(|| tx.directory.key(&new.hash).map(|owner| (owner.organization, owner.key_id)))
 }
 
 fn put_key(

@@ -11,7 +11,8 @@ pub enum StoreError {
     /// Nothing was stored: the storage refuses. Try again later.
     #[error("storage is unavailable: {0}")]
     Unavailable(String),
-    /// The storage failed while this was being stored. Safe to repeat: commands are recognised.
+    /// The storage failed while this was being stored. Messages and imports may be repeated: they are
+    /// recognised. What has no key to be known by (an assistant, a kept webhook) may be there twice then.
     #[error("storage failed, the outcome is unknown: {0}")]
     OutcomeUnknown(String),
     /// This command alone failed, from a defect or a damaged record. Nothing of it was stored.

@@ -1,7 +1,7 @@
 //! One command's view of the open write transaction: it sees what its predecessors in the batch
 //! did, decides, and only then writes. Rows that hang together are written by one function here.
 
-use super::directory::DirectoryChange;
+use super::directory::{Directory, DirectoryChange};
 use super::error::ReadError;
 use super::key::{self, ThreadPart};
 use super::record;
@@ -54,6 +54,8 @@ impl From<ReadError> for TxError {
 /// The open transaction of a batch.
 pub struct Tx<'t> {
     pub(super) tables: Tables<'t>,
+    /// As the last commit left it; what this batch did so far is in `changes`.
+    pub(super) directory: &'t Directory,
     /// Told to the directory once the commit is durable.
     pub(super) changes: Vec<DirectoryChange>,
     pub(super) scratch: Vec<u8>,
@@ -62,9 +64,10 @@ pub struct Tx<'t> {
 }
 
 impl<'t> Tx<'t> {
-    pub(super) fn new(txn: &'t WriteTransaction) -> Result<Tx<'t>, TableError> {
+    pub(super) fn new(txn: &'t WriteTransaction, directory: &'t Directory) -> Result<Tx<'t>, TableError> {
         Ok(Tx {
             tables: Tables::open(txn)?,
+            directory,
             changes: Vec::new(),
             scratch: Vec::new(),
             sequences: HashMap::new(),

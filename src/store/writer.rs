@@ -276,7 +276,7 @@ impl Writer {
                 answer_all(batch, &Err(StoreError::Unavailable(reason)));
                 return;
             };
-            match commit(database, &mut batch) {
+            match commit(database, &self.shared.directory, &mut batch) {
                 Ok(changes) => {
                     self.set_failing(None);
                     self.publish(changes);
@@ -385,13 +385,17 @@ impl Writer {
 }
 
 /// Runs the batch on one transaction and commits it.
-fn commit(database: &Database, batch: &mut [Box<dyn Job>]) -> Result<Vec<DirectoryChange>, BatchError> {
+fn commit(
+    database: &Database,
+    directory: &Directory,
+    batch: &mut [Box<dyn Job>],
+) -> Result<Vec<DirectoryChange>, BatchError> {
     let storage = |error: &dyn std::fmt::Display| BatchError::Storage(error.to_string());
     let mut txn = database.begin_write().map_err(|error| storage(&error))?;
     // Without it a killed server would walk the whole file when it starts again.
     txn.set_quick_repair(true);
     let changes = {
-        let mut tx = Tx::new(&txn).map_err(|error| storage(&error))?;
+        let mut tx = Tx::new(&txn, directory).map_err(|error| storage(&error))?;
         for (at, job) in batch.iter_mut().enumerate() {
             match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
                 Ok(Ok(())) => {}

@@ -4,4 +4,5 @@ mod api_keys;
 mod assistants;
 mod conventions;
 mod health;
+mod import;
 mod sms_conversations;

@@ -96,3 +96,34 @@ fn config_tells_every_value_and_its_source_but_no_secret() {
     assert!(!printed.contains("s3cr3t"), "{printed}");
     assert!(stderr(&output).contains("SMSLITE_PROT"), "{}", stderr(&output));
 }
+
+#[tokio::test]
+async fn an_import_works_alike_with_and_without_a_server() {
+    let lines = concat!(
+        r#"{"type":"assistant","id":7,"name":"Imported"}"#,
+        "\n",
+        r#"{"type":"call","id":101,"channel":"sms","direction":"inbound","assistant_id":7,"customer_phone_number":"+15559876543","assistant_phone_number":"+15550001111","status":"completed","started_at":"2026-04-01T10:00:00Z","ended_at":"2026-04-02T10:00:00Z"}"#,
+        "\n",
+    );
+    for with_server in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let file = dir.path().join("records.ndjson");
+        std::fs::write(&file, lines).unwrap();
+        let server = with_server.then(|| Server::start(smslite(&data), dir.path()));
+        let import = |file: &Path| smslite(&data).arg("import").arg(file).output().unwrap();
+        assert!(stderr(&import(&file)).ends_with("2 records: 2 stored, 0 were there already\n"));
+        let again = import(&file);
+        assert_eq!(
+            (again.status.code(), stderr(&again).as_str()),
+            (Some(0), "2 records: 0 stored, 2 were there already\n")
+        );
+
+        std::fs::write(&file, format!("{lines}{{}}\n")).unwrap();
+        let bad = import(&file);
+        assert_eq!(bad.status.code(), Some(1));
+        assert!(stderr(&bad).starts_with(&format!("error: {}:3: ", file.display())), "{}", stderr(&bad));
+        assert_eq!(import(&dir.path().join("nothing")).status.code(), Some(1));
+        drop(server);
+    }
+}
