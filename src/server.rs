@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::config::{Secret, Settings};
 use crate::sessions::Sessions;
 use crate::store::{Location, OpenError, Store};
-use crate::web::{AppState, routes};
+use crate::web::{AppState, Shared, routes};
 use axum::Router;
 pub use axum::body::Body;
 use axum::serve::ListenerExt;
@@ -44,13 +44,7 @@ pub fn build(
         clock,
         session_ttl_seconds: settings.session_ttl_seconds,
     };
-    Ok(AppState {
-        app,
-        settings: Arc::new(settings),
-        control_token: control_token.into(),
-        spool_dir,
-        twilio: Arc::new(twilio),
-    })
+    Ok(Arc::new(Shared { app, settings, control_token: control_token.to_owned(), spool_dir, twilio }))
 }
 
 /// The server without a network: for commands that find no server running.

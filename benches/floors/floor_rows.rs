@@ -29,9 +29,9 @@ const ORGANIZATION: [u8; 4] = 1_u32.to_be_bytes();
 const ASSISTANT: [u8; 8] = 1_u64.to_be_bytes();
 /// The parts of a thread, as its keys number them.
 const HEAD: u8 = 0;
-const LOG: u8 = 1;
-const AUDIT: u8 = 2;
-const MESSAGE: u8 = 3;
+const LOG: u8 = 2;
+const AUDIT: u8 = 3;
+const MESSAGE: u8 = 1;
 
 /// The tables that an inbound message writes, open for one commit.
 pub(crate) struct Tables<'t> {

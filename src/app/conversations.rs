@@ -7,7 +7,7 @@ use crate::model::call::{Call, Conversation, ConversationFilter};
 use crate::model::ids::CallId;
 use crate::model::message::{Message, MessageRange};
 use crate::model::page::Page;
-use crate::store::{AssistantNames, ReadError};
+use crate::store::{AssistantNames, ReadError, Thread};
 
 /// Above this many rows a read is no longer done where it is asked for.
 const QUICK_ROWS: u64 = 2_000;
@@ -44,18 +44,28 @@ pub fn get(
     Ok(call.map(|call| (call, snapshot.directory().assistant_names(actor.organization))))
 }
 
-/// Visits messages of a conversation in order. `false`: there is no such conversation.
+/// Threads up to this length are read where they are asked for.
+const QUICK_MESSAGES: u32 = 500;
+
+/// How long a thread the caller is ready to read at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    Quick,
+    Endless,
+}
+
+/// Visits messages of a conversation in order.
 pub fn messages(
     app: &App,
     actor: &Actor,
     id: CallId,
     range: MessageRange,
+    patience: Patience,
     visit: impl FnMut(u32, &Message<'_>),
-) -> Result<bool, ReadError> {
-    let snapshot = app.store.snapshot()?;
-    if !snapshot.call(actor.organization, id)?.is_some_and(|call| call.is_conversation()) {
-        return Ok(false);
-    }
-    snapshot.messages(actor.organization, id, range, visit)?;
-    Ok(true)
+) -> Result<Thread, ReadError> {
+    let at_most = match patience {
+        Patience::Quick => QUICK_MESSAGES,
+        Patience::Endless => u32::MAX,
+    };
+    app.store.snapshot()?.messages(actor.organization, id, range, at_most, visit)
 }

@@ -46,7 +46,7 @@ pub(super) fn with_client<T>(
     drop(runtime);
     if let Reach::Here { local, state } = client.reach {
         drop(local);
-        state.app.store.close();
+        state.app.store.clone().close();
     }
     result
 }

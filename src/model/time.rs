@@ -1,6 +1,6 @@
 //! Points in time: microseconds since 1970, UTC. Parsing and printing as the contract has them.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -48,29 +48,52 @@ impl Timestamp {
         parse_time(text).or_else(|| parse_date(text).map(|day| Timestamp(day.0 + MICROS_PER_DAY - 1)))
     }
 
-    /// Appends `2026-04-30T10:00:00Z`, or with six digits of fraction when there is one.
+    /// Appends `2026-04-30T10:00:00Z`, or with six digits of fraction when there is one. On the path
+    /// of every list row, so it counts by integers instead of building a calendar value.
     pub fn write(self, out: &mut Vec<u8>) {
-        let moment = DateTime::from_timestamp_micros(self.clamp(Self::MIN, Self::MAX).0)
-            .unwrap_or_default()
-            .naive_utc();
-        let year = u32::try_from(moment.year()).unwrap_or(0);
-        digits(out, year, 4);
-        for (mark, value) in [
-            (b'-', moment.month()),
-            (b'-', moment.day()),
-            (b'T', moment.hour()),
-            (b':', moment.minute()),
-            (b':', moment.second()),
-        ] {
-            out.push(mark);
-            digits(out, value, 2);
+        let micros = self.clamp(Self::MIN, Self::MAX).0;
+        let (days, rest) =
+            (micros.div_euclid(MICROS_PER_DAY), micros.rem_euclid(MICROS_PER_DAY).unsigned_abs());
+        let (year, month, day) = civil_from_days(days);
+        let (seconds, fraction) = (rest / 1_000_000, rest % 1_000_000);
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        place(&mut text[0..4], year);
+        place(&mut text[5..7], month);
+        place(&mut text[8..10], day);
+        place(&mut text[11..13], seconds / 3600);
+        place(&mut text[14..16], seconds / 60 % 60);
+        place(&mut text[17..19], seconds % 60);
+        if fraction == 0 {
+            text[19] = b'Z';
+            out.extend_from_slice(&text[..20]);
+        } else {
+            place(&mut text[20..26], fraction);
+            out.extend_from_slice(&text);
         }
-        let micros = moment.nanosecond() / 1_000;
-        if micros > 0 {
-            out.push(b'.');
-            digits(out, micros, 6);
-        }
-        out.push(b'Z');
+    }
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
+/// Counts from 1 March of year 0, so that the leap day is the last of its year: then a month's
+/// length follows from its place by `(153 * month + 2) / 5`.
+fn civil_from_days(days: i64) -> (u64, u64, u64) {
+    // No day before year 1 is printed.
+    let days = (days + 719_468).unsigned_abs();
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    (year, month, day)
+}
+
+/// Writes a number's last digits over all of `out`.
+fn place(out: &mut [u8], mut number: u64) {
+    for digit in out.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 
@@ -79,16 +102,6 @@ impl fmt::Display for Timestamp {
         let mut text = Vec::with_capacity(27);
         self.write(&mut text);
         f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
-    }
-}
-
-fn digits(out: &mut Vec<u8>, value: u32, width: usize) {
-    let start = out.len();
-    out.resize(start + width, b'0');
-    let mut rest = value;
-    for place in out[start..].iter_mut().rev() {
-        *place = b'0' + (rest % 10) as u8;
-        rest /= 10;
     }
 }
 

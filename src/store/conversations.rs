@@ -111,24 +111,51 @@ impl Snapshot {
         stored.map(|bytes| record::decode("threads", bytes.value())).transpose()
     }
 
-    /// Visits messages of a thread in the order of their index. The caller has made sure that the
-    /// conversation is there.
+    /// Visits messages of a conversation in the order of their index. From the first message on, the
+    /// conversation and its messages are one scan.
     pub fn messages(
         &self,
         organization: OrganizationId,
-        call: CallId,
+        id: CallId,
         range: MessageRange,
+        at_most: u32,
         mut visit: impl FnMut(u32, &Message<'_>),
-    ) -> Result<(), ReadError> {
-        let Some((first, last)) = range.indexes() else {
-            return Ok(());
+    ) -> Result<Thread, ReadError> {
+        let key = |index: u32| key::thread(organization, id, ThreadPart::Message, u64::from(index));
+        let (first, last) = range.indexes().unwrap_or((u32::MAX, 0));
+        let (start, end) = (key::head(organization, id), key(if first == 1 { last } else { 0 }));
+        let mut rows = self.tables.threads.range::<&ThreadKey>(&start..=&end)?;
+        let Some(call) = rows.next().transpose()? else {
+            return Ok(Thread::NotThere);
         };
-        let key = |index: u32| key::thread(organization, call, ThreadPart::Message, u64::from(index));
-        for row in self.tables.threads.range::<&ThreadKey>(&key(first)..=&key(last))? {
+        if *call.0.value() != start {
+            return Ok(Thread::NotThere);
+        }
+        let call: Call = record::decode("threads", call.1.value())?;
+        if !call.is_conversation() {
+            return Ok(Thread::NotThere);
+        }
+        if call.message_count > at_most {
+            return Ok(Thread::TooLong);
+        }
+        if first > 1 && first <= last {
+            rows = self.tables.threads.range::<&ThreadKey>(&key(first)..=&key(last))?;
+        }
+        for row in rows {
             let (key, bytes) = row?;
             let index = u32::try_from(key::thread_number(key.value())).unwrap_or(u32::MAX);
             visit(index, &record::decode("threads", bytes.value())?);
         }
-        Ok(())
+        Ok(Thread::Visited)
     }
+}
+
+/// What became of reading a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thread {
+    Visited,
+    /// No such conversation, or an archived one.
+    NotThere,
+    /// It has more messages than the caller wants to wait for here; none was visited.
+    TooLong,
 }

@@ -13,12 +13,12 @@ use std::ops::RangeInclusive;
 pub(super) enum ThreadPart {
     /// The call record itself; number 0.
     Head = 0,
+    /// A message; number = its index. Right after the head: both are read in one scan.
+    Message = 1,
     /// A link to a message log; number = its id.
-    Log = 1,
+    Log = 2,
     /// A link to an audit entry; number = its id.
-    Audit = 2,
-    /// A message; number = its index.
-    Message = 3,
+    Audit = 3,
 }
 
 pub(super) type ThreadKey = [u8; 21];
@@ -204,7 +204,7 @@ mod tests {
         fn threads_lie_together_head_first_messages_in_order(
             a in (any::<u32>(), any::<u64>(), 0u8..4, any::<u64>()), b in (any::<u32>(), any::<u64>(), 0u8..4, any::<u64>())
         ) {
-            let parts = [ThreadPart::Head, ThreadPart::Log, ThreadPart::Audit, ThreadPart::Message];
+            let parts = [ThreadPart::Head, ThreadPart::Message, ThreadPart::Log, ThreadPart::Audit];
             let key = |x: (u32, u64, u8, u64)| thread(OrganizationId(x.0), CallId(x.1), parts[usize::from(x.2)], x.3);
             prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
             prop_assert_eq!(thread_number(&key(a)), a.3);

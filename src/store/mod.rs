@@ -22,6 +22,7 @@ pub use accounts::{
     Bootstrap, Bootstrapped, CreateApiKey, CreateOrganization, NewApiKey, RevokeApiKey, SetPassword,
 };
 pub use assistants::{AssignNumber, AssignNumberOutcome, CreateAssistant};
+pub use conversations::Thread;
 pub use directory::{AssistantNames, Directory, KeyOwner};
 pub use error::{OpenError, ReadError, StoreError};
 

@@ -11,17 +11,18 @@ pub mod webhooks;
 
 use crate::app::App;
 use crate::config::Settings;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What every handler may use.
-#[derive(Clone)]
-pub struct AppState {
+/// What every handler may use; shared by all requests.
+pub type AppState = Arc<Shared>;
+
+pub struct Shared {
     pub app: App,
-    pub settings: Arc<Settings>,
+    pub settings: Settings,
     /// Proves that a caller may read files of the data directory: the operator's commands.
-    pub control_token: Arc<str>,
+    pub control_token: String,
     /// Where large inputs wait while they are checked: on the disk that they are meant for.
-    pub spool_dir: Arc<Path>,
-    pub twilio: Arc<crate::carriers::twilio::Twilio>,
+    pub spool_dir: PathBuf,
+    pub twilio: crate::carriers::twilio::Twilio,
 }

@@ -1,13 +1,14 @@
 //! `/api/v1/sms-conversations`: the list, one conversation, its messages.
 
 use super::json_bytes;
-use crate::app::conversations;
+use crate::app::conversations::{self, Patience};
 use crate::model::account::Actor;
 use crate::model::address::AddressQuery;
 use crate::model::call::{ConversationFilter, ConversationStatus};
 use crate::model::ids::{AssistantId, CallId};
 use crate::model::message::MessageRange;
 use crate::model::page::Page;
+use crate::store::Thread;
 use crate::web::AppState;
 use crate::web::auth::Authority;
 use crate::web::error::ApiError;
@@ -18,8 +19,6 @@ use axum::response::Response;
 
 /// A row is some 350 bytes long.
 const ROW_BYTES: usize = 384;
-/// Threads up to this length are read where they are asked for.
-const QUICK_MESSAGES: u32 = 500;
 
 pub async fn list_conversations(
     State(state): State<AppState>,
@@ -102,14 +101,12 @@ pub async fn list_messages(
         limit: number("limit", 1),
     };
     query.finish()?;
-    let (call, _) = conversations::get(&state.app, &actor, id)?.ok_or(ApiError::NotFound)?;
-    let write = move || write_messages(&state, &actor, id, range);
-    let body = if call.message_count <= QUICK_MESSAGES {
-        write()?
-    } else {
-        tokio::task::spawn_blocking(write).await??
-    };
-    Ok(json_bytes(body))
+    let (mut thread, mut body) = write_messages(&state, &actor, id, range, Patience::Quick)?;
+    if thread == Thread::TooLong {
+        let write = move || write_messages(&state, &actor, id, range, Patience::Endless);
+        (thread, body) = tokio::task::spawn_blocking(write).await??;
+    }
+    if thread == Thread::Visited { Ok(json_bytes(body)) } else { Err(ApiError::NotFound) }
 }
 
 fn write_messages(
@@ -117,13 +114,14 @@ fn write_messages(
     actor: &Actor,
     id: CallId,
     range: MessageRange,
-) -> Result<Vec<u8>, ApiError> {
+    patience: Patience,
+) -> Result<(Thread, Vec<u8>), ApiError> {
     let mut out = Vec::with_capacity(2048);
     out.push(b'[');
-    let found = conversations::messages(&state.app, actor, id, range, |index, message| {
+    let thread = conversations::messages(&state.app, actor, id, range, patience, |index, message| {
         json::separate(&mut out);
         json::message(&mut out, id, index, message, state.settings.id_format);
     })?;
     out.push(b']');
-    if found { Ok(out) } else { Err(ApiError::NotFound) }
+    Ok((thread, out))
 }

@@ -17,8 +17,7 @@ use serde_json::json;
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom, Write};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 /// How many records are stored between two lines of progress.
 const TELL_EVERY: u64 = 10_000;
@@ -53,7 +52,7 @@ pub async fn import_records(
 }
 
 /// Takes the whole input down to a nameless temporary file: it is read twice.
-async fn spool(dir: Arc<Path>, mut body: Body) -> Result<File, ApiError> {
+async fn spool(dir: PathBuf, mut body: Body) -> Result<File, ApiError> {
     let mut file =
         tokio::task::spawn_blocking(move || tempfile::tempfile_in(dir)).await?.map_err(internal)?;
     while let Some(frame) = body.frame().await {

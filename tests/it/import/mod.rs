@@ -110,7 +110,7 @@ fn messages(store: &Store, id: u64) -> Vec<String> {
     let visit = |index, message: &smslite::model::message::Message<'_>| {
         messages.push(format!("{index} {} {}", message.role.as_str(), message.content));
     };
-    snapshot.messages(ORGANIZATION, CallId(id), MessageRange::default(), visit).unwrap();
+    snapshot.messages(ORGANIZATION, CallId(id), MessageRange::default(), u32::MAX, visit).unwrap();
     messages
 }
 

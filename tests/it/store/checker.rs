@@ -27,9 +27,9 @@ const DEDUPE: TableDefinition<'static, &[u8; 22], u64> = TableDefinition::new("d
 const COUNTS: TableDefinition<'static, &[u8; 13], u64> = TableDefinition::new("counts");
 
 const HEAD: u8 = 0;
-const LOG: u8 = 1;
-const AUDITED: u8 = 2;
-const MESSAGE: u8 = 3;
+const LOG: u8 = 2;
+const AUDITED: u8 = 3;
+const MESSAGE: u8 = 1;
 
 /// Keys of the first organization, written down by hand from the catalogue.
 fn thread(call: u64, part: u8, number: u64) -> [u8; 21] {
