@@ -48,27 +48,51 @@ impl Timestamp {
         parse_time(text).or_else(|| parse_date(text).map(|day| Timestamp(day.0 + MICROS_PER_DAY - 1)))
     }
 
-    /// Appends `2026-04-30T10:00:00Z`, or with six digits of fraction when there is one. On the path
-    /// of every list row, so it counts by integers instead of building a calendar value.
+    /// Appends `2026-04-30T10:00:00Z`, or with six digits of fraction when there is one.
     pub fn write(self, out: &mut Vec<u8>) {
-        let micros = self.clamp(Self::MIN, Self::MAX).0;
-        let (days, rest) =
+        TimeWriter::default().write(self, out);
+    }
+}
+
+/// Writes times one after the other. On the path of every list row, so it counts by integers, and
+/// keeps the text of the last day: the times of a page are mostly of few days.
+pub struct TimeWriter {
+    day: i64,
+    text: [u8; 27],
+}
+
+impl Default for TimeWriter {
+    fn default() -> TimeWriter {
+        TimeWriter { day: 0, text: *b"1970-01-01T00:00:00.000000Z" }
+    }
+}
+
+impl TimeWriter {
+    pub fn write(&mut self, time: Timestamp, out: &mut Vec<u8>) {
+        let micros = time.clamp(Timestamp::MIN, Timestamp::MAX).0;
+        let (day, rest) =
             (micros.div_euclid(MICROS_PER_DAY), micros.rem_euclid(MICROS_PER_DAY).unsigned_abs());
-        let (year, month, day) = civil_from_days(days);
-        let (seconds, fraction) = (rest / 1_000_000, rest % 1_000_000);
-        let mut text = *b"0000-00-00T00:00:00.000000Z";
-        place(&mut text[0..4], year);
-        place(&mut text[5..7], month);
-        place(&mut text[8..10], day);
-        place(&mut text[11..13], seconds / 3600);
-        place(&mut text[14..16], seconds / 60 % 60);
-        place(&mut text[17..19], seconds % 60);
+        if day != self.day {
+            self.day = day;
+            let (year, month, day) = civil_from_days(day);
+            self.place([(0, year / 100), (2, year % 100), (5, month), (8, day)]);
+        }
+        // Less than a day's seconds and a second's microseconds.
+        let (seconds, fraction) = ((rest / 1_000_000) as u32, (rest % 1_000_000) as u32);
+        self.place([(11, seconds / 3600), (14, seconds / 60 % 60), (17, seconds % 60)]);
         if fraction == 0 {
-            text[19] = b'Z';
-            out.extend_from_slice(&text[..20]);
+            out.extend_from_slice(&self.text[..19]);
+            out.push(b'Z');
         } else {
-            place(&mut text[20..26], fraction);
-            out.extend_from_slice(&text);
+            self.place([(20, fraction / 10_000), (22, fraction / 100 % 100), (24, fraction % 100)]);
+            out.extend_from_slice(&self.text);
+        }
+    }
+
+    fn place<const N: usize>(&mut self, pairs: [(usize, u32); N]) {
+        for (at, number) in pairs {
+            self.text[at] = b'0' + (number / 10) as u8;
+            self.text[at + 1] = b'0' + (number % 10) as u8;
         }
     }
 }
@@ -76,25 +100,17 @@ impl Timestamp {
 /// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
 /// Counts from 1 March of year 0, so that the leap day is the last of its year: then a month's
 /// length follows from its place by `(153 * month + 2) / 5`.
-fn civil_from_days(days: i64) -> (u64, u64, u64) {
-    // No day before year 1 is printed.
-    let days = (days + 719_468).unsigned_abs();
+fn civil_from_days(days: i64) -> (u32, u32, u32) {
+    // No day before year 1 and none after year 9999 is printed.
+    let days = (days + 719_468).unsigned_abs() as u32;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let year = era * 400 + year_of_era + u32::from(month <= 2);
     (year, month, day)
-}
-
-/// Writes a number's last digits over all of `out`.
-fn place(out: &mut [u8], mut number: u64) {
-    for digit in out.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
 }
 
 impl fmt::Display for Timestamp {
@@ -184,6 +200,16 @@ mod tests {
         fn what_is_printed_is_read_back(micros in Timestamp::MIN.0..=Timestamp::MAX.0) {
             let time = Timestamp(micros);
             prop_assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
+        }
+
+        #[test]
+        fn times_written_one_after_the_other_are_each_as_if_alone(times in proptest::collection::vec(0i64..400_000_000_000, 0..6)) {
+            let (mut writer, mut together, mut alone) = (TimeWriter::default(), Vec::new(), Vec::new());
+            for micros in times {
+                writer.write(Timestamp(micros), &mut together);
+                Timestamp(micros).write(&mut alone);
+            }
+            prop_assert_eq!(together, alone);
         }
 
         #[test]

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The names of one organization's assistants.
-pub type AssistantNames = HashMap<AssistantId, Arc<str>>;
+pub type AssistantNames = BTreeMap<AssistantId, Arc<str>>;
 
 /// A key and whose it is.
 #[derive(Clone, Debug)]

@@ -5,12 +5,10 @@ use super::request_id::Cause;
 use crate::model::account::Forbidden;
 use crate::store::{ReadError, StoreError};
 use axum::Json;
-use axum::body::Body;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use serde_json::json;
-use std::any::Any;
 
 /// One parameter or field that does not validate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -105,11 +103,6 @@ impl IntoResponse for ApiError {
         }
         response
     }
-}
-
-/// The answer to a request whose handler panicked.
-pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
-    ApiError::Internal("a handler panicked".to_owned()).into_response()
 }
 
 impl From<ReadError> for ApiError {

@@ -6,104 +6,118 @@ use crate::config::IdFormat;
 use crate::model::call::Conversation;
 use crate::model::ids::CallId;
 use crate::model::message::Message;
-use crate::model::time::Timestamp;
+use crate::model::time::{TimeWriter, Timestamp};
 use crate::store::AssistantNames;
 
-/// Appends the seed's twelve fields in its order.
-pub fn conversation(
-    out: &mut Vec<u8>,
-    row: &Conversation<'_>,
-    names: &AssistantNames,
-    now: Timestamp,
+/// Writes the items of one answer.
+pub struct JsonWriter {
+    pub out: Vec<u8>,
     ids: IdFormat,
-) {
-    out.extend_from_slice(b"{\"id\":");
-    call_id(out, row.id, ids);
-    // Addresses hold no character that JSON escapes.
-    for part in [",\"session_id\":\"sms:", row.customer, ":", row.our_number, "\",\"assistant_id\":"] {
-        out.extend_from_slice(part.as_bytes());
-    }
-    number(out, row.assistant_id.0);
-    out.extend_from_slice(b",\"assistant_name\":");
-    string(out, names.get(&row.assistant_id).map_or("", |name| name));
-    for part in
-        [",\"customer_phone_number\":\"", row.customer, "\",\"assistant_phone_number\":\"", row.our_number]
-    {
-        out.extend_from_slice(part.as_bytes());
-    }
-    let ended_at = row.ended_at(now);
-    out.extend_from_slice(b"\",\"status\":\"");
-    out.extend_from_slice(row.status(now).as_str().as_bytes());
-    out.extend_from_slice(b"\",\"message_count\":");
-    number(out, u64::from(row.message_count));
-    out.extend_from_slice(b",\"started_at\":");
-    time(out, row.started_at);
-    out.extend_from_slice(b",\"last_activity\":");
-    time(out, row.last_activity);
-    out.extend_from_slice(b",\"ended_at\":");
-    match ended_at {
-        Some(ended_at) => time(out, ended_at),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.extend_from_slice(b",\"channel\":\"sms\"}");
+    times: TimeWriter,
 }
 
-/// Appends the seed's eight fields in its order.
-pub fn message(out: &mut Vec<u8>, conversation: CallId, index: u32, message: &Message<'_>, ids: IdFormat) {
-    out.extend_from_slice(b"{\"id\":");
-    number(out, message.id.0);
-    out.extend_from_slice(b",\"conversation_id\":");
-    call_id(out, conversation, ids);
-    out.extend_from_slice(b",\"role\":\"");
-    out.extend_from_slice(message.role.as_str().as_bytes());
-    out.extend_from_slice(b"\",\"content\":");
-    string(out, &message.content);
-    out.extend_from_slice(b",\"timestamp\":");
-    time(out, message.timestamp);
-    out.extend_from_slice(b",\"message_index\":");
-    number(out, u64::from(index));
-    for (name, value) in
-        [(",\"llm_provider\":", &message.llm_provider), (",\"llm_model\":", &message.llm_model)]
-    {
-        out.extend_from_slice(name.as_bytes());
-        match value {
-            Some(value) => string(out, value),
-            None => out.extend_from_slice(b"null"),
+impl JsonWriter {
+    pub fn new(ids: IdFormat, capacity: usize) -> JsonWriter {
+        JsonWriter { out: Vec::with_capacity(capacity), ids, times: TimeWriter::default() }
+    }
+
+    /// Appends the seed's twelve fields in its order.
+    pub fn conversation(&mut self, row: &Conversation<'_>, names: &AssistantNames, now: Timestamp) {
+        self.raw("{\"id\":");
+        self.call_id(row.id);
+        // Addresses hold no character that JSON escapes.
+        for part in [",\"session_id\":\"sms:", row.customer, ":", row.our_number, "\",\"assistant_id\":"] {
+            self.raw(part);
+        }
+        self.number(row.assistant_id.0);
+        self.raw(",\"assistant_name\":");
+        self.string(names.get(&row.assistant_id).map_or("", |name| name));
+        for part in [
+            ",\"customer_phone_number\":\"",
+            row.customer,
+            "\",\"assistant_phone_number\":\"",
+            row.our_number,
+        ] {
+            self.raw(part);
+        }
+        let ended_at = row.ended_at(now);
+        self.raw("\",\"status\":\"");
+        self.raw(row.status(now).as_str());
+        self.raw("\",\"message_count\":");
+        self.number(u64::from(row.message_count));
+        self.raw(",\"started_at\":");
+        self.time(row.started_at);
+        self.raw(",\"last_activity\":");
+        self.time(row.last_activity);
+        self.raw(",\"ended_at\":");
+        match ended_at {
+            Some(ended_at) => self.time(ended_at),
+            None => self.raw("null"),
+        }
+        self.raw(",\"channel\":\"sms\"}");
+    }
+
+    /// Appends the seed's eight fields in its order.
+    pub fn message(&mut self, conversation: CallId, index: u32, message: &Message<'_>) {
+        self.raw("{\"id\":");
+        self.number(message.id.0);
+        self.raw(",\"conversation_id\":");
+        self.call_id(conversation);
+        self.raw(",\"role\":\"");
+        self.raw(message.role.as_str());
+        self.raw("\",\"content\":");
+        self.string(&message.content);
+        self.raw(",\"timestamp\":");
+        self.time(message.timestamp);
+        self.raw(",\"message_index\":");
+        self.number(u64::from(index));
+        for (name, value) in
+            [(",\"llm_provider\":", &message.llm_provider), (",\"llm_model\":", &message.llm_model)]
+        {
+            self.raw(name);
+            match value {
+                Some(value) => self.string(value),
+                None => self.raw("null"),
+            }
+        }
+        self.raw("}");
+    }
+
+    /// Appends the `,` between the items of an array that was begun with `[`.
+    pub fn separate(&mut self) {
+        if self.out.last() != Some(&b'[') {
+            self.raw(",");
         }
     }
-    out.push(b'}');
-}
 
-/// Appends the `,` between the items of an array that was begun with `[`.
-pub fn separate(out: &mut Vec<u8>) {
-    if out.last() != Some(&b'[') {
-        out.push(b',');
+    pub fn raw(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
     }
-}
 
-fn call_id(out: &mut Vec<u8>, id: CallId, ids: IdFormat) {
-    match ids {
-        IdFormat::Integer => number(out, id.0),
-        IdFormat::String => {
-            out.push(b'"');
-            number(out, id.0);
-            out.push(b'"');
+    fn call_id(&mut self, id: CallId) {
+        match self.ids {
+            IdFormat::Integer => self.number(id.0),
+            IdFormat::String => {
+                self.raw("\"");
+                self.number(id.0);
+                self.raw("\"");
+            }
         }
     }
-}
 
-fn number(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-}
+    fn number(&mut self, value: u64) {
+        self.raw(itoa::Buffer::new().format(value));
+    }
 
-fn time(out: &mut Vec<u8>, value: Timestamp) {
-    out.push(b'"');
-    value.write(out);
-    out.push(b'"');
-}
+    fn time(&mut self, value: Timestamp) {
+        self.raw("\"");
+        self.times.write(value, &mut self.out);
+        self.raw("\"");
+    }
 
-fn string(out: &mut Vec<u8>, value: &str) {
-    serde_json::to_writer(out, value).expect("a string is JSON, and memory grows");
+    fn string(&mut self, value: &str) {
+        serde_json::to_writer(&mut self.out, value).expect("a string is JSON, and memory grows");
+    }
 }
 
 #[cfg(test)]
@@ -113,7 +127,6 @@ mod tests {
     use crate::model::message::Role;
     use proptest::prelude::*;
     use serde_json::{Value, json};
-    use std::collections::HashMap;
 
     #[test]
     fn a_conversation_has_the_seeds_fields_in_its_order() {
@@ -128,11 +141,11 @@ mod tests {
             expires_at: Timestamp::parse("2026-05-01T10:14:00Z").unwrap(),
             ended_at: None,
         };
-        let names: AssistantNames = HashMap::from([(AssistantId(123), "Support \"Bot\"".into())]);
+        let names: AssistantNames = AssistantNames::from([(AssistantId(123), "Support \"Bot\"".into())]);
         let text = |now: &str, ids| {
-            let mut out = Vec::new();
-            conversation(&mut out, &row, &names, Timestamp::parse(now).unwrap(), ids);
-            String::from_utf8(out).unwrap()
+            let mut json = JsonWriter::new(ids, 0);
+            json.conversation(&row, &names, Timestamp::parse(now).unwrap());
+            String::from_utf8(json.out).unwrap()
         };
         let golden = r#"{"id":101,"session_id":"sms:+15559876543:+15551234567","assistant_id":123,"assistant_name":"Support \"Bot\"","customer_phone_number":"+15559876543","assistant_phone_number":"+15551234567","status":"active","message_count":8,"started_at":"2026-04-30T10:00:00Z","last_activity":"2026-04-30T10:14:00Z","ended_at":null,"channel":"sms"}"#;
         assert_eq!(text("2026-05-01T10:13:59.999999Z", IdFormat::Integer), golden);
@@ -156,13 +169,13 @@ mod tests {
                 llm_provider: None,
                 llm_model: model.as_deref().map(Into::into),
             };
-            let mut out = Vec::new();
-            message(&mut out, CallId(7), index, &stored, IdFormat::Integer);
+            let mut json = JsonWriter::new(IdFormat::Integer, 0);
+            json.message(CallId(7), index, &stored);
             let wanted = json!({
                 "id": id, "conversation_id": 7, "role": "assistant", "content": content,
                 "timestamp": "2026-04-30T10:05:00.000001Z", "message_index": index, "llm_provider": null, "llm_model": model,
             });
-            prop_assert_eq!(serde_json::from_slice::<Value>(&out).unwrap(), wanted);
+            prop_assert_eq!(serde_json::from_slice::<Value>(&json.out).unwrap(), wanted);
         }
     }
 }

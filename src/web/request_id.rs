@@ -1,9 +1,14 @@
-//! `X-Request-Id` on every response, errors too: the caller's own if it is fit to print, else ours.
+//! The edge: `X-Request-Id` on every response, errors and panics too (the caller's own if it is fit
+//! to print, else ours), and the log of what went wrong.
 
+use super::error::ApiError;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -19,7 +24,7 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
     let id =
         request.headers().get(X_REQUEST_ID).filter(|id| is_printable(id)).cloned().unwrap_or_else(new_id);
     let line = tracing::enabled!(tracing::Level::DEBUG).then(|| Line::begin(&request));
-    let mut response = next.run(request).await;
+    let mut response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(panicked);
     let shown = id.to_str().unwrap_or_default();
     if let Some(line) = line {
         line.end(shown, &response);
@@ -32,6 +37,11 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
     }
     response.headers_mut().insert(X_REQUEST_ID, id);
     response
+}
+
+/// A handler that panicked has left nothing half done: what it changes, it changes by one command.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::Internal("a handler panicked".to_owned()).into_response()
 }
 
 /// One line a request, for those who ask for `debug`.

@@ -8,7 +8,6 @@ use super::webhooks::twilio;
 use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, delete, get, post};
-use tower_http::catch_panic::CatchPanicLayer;
 
 /// Other spellings of webhook URLs that carriers may still be set to.
 const WEBHOOK_ALIASES: [(&str, fn() -> MethodRouter<AppState>); 1] =
@@ -39,7 +38,6 @@ pub fn router(state: AppState) -> Router {
         .0
         .fallback(|| async { ApiError::NotFound })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .layer(CatchPanicLayer::custom(super::error::panicked))
         .layer(from_fn(request_id::with_request_id))
         .with_state(state)
 }

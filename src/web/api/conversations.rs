@@ -13,7 +13,7 @@ use crate::web::AppState;
 use crate::web::auth::Authority;
 use crate::web::error::ApiError;
 use crate::web::extract::{PathId, QueryParams};
-use crate::web::json;
+use crate::web::json::JsonWriter;
 use axum::extract::State;
 use axum::response::Response;
 
@@ -65,14 +65,14 @@ fn write_list(
     filter: &ConversationFilter,
     page: Page,
 ) -> Result<Vec<u8>, ApiError> {
-    let mut out = Vec::with_capacity(page.limit.min(64) * ROW_BYTES);
-    out.push(b'[');
+    let mut json = JsonWriter::new(state.settings.id_format, page.limit.min(64) * ROW_BYTES);
+    json.raw("[");
     conversations::list(&state.app, actor, filter, page, |row, names| {
-        json::separate(&mut out);
-        json::conversation(&mut out, row, names, actor.now, state.settings.id_format);
+        json.separate();
+        json.conversation(row, names, actor.now);
     })?;
-    out.push(b']');
-    Ok(out)
+    json.raw("]");
+    Ok(json.out)
 }
 
 pub async fn get_conversation(
@@ -82,9 +82,9 @@ pub async fn get_conversation(
 ) -> Result<Response, ApiError> {
     let id = CallId(id);
     let (call, names) = conversations::get(&state.app, &actor, id)?.ok_or(ApiError::NotFound)?;
-    let mut out = Vec::with_capacity(ROW_BYTES);
-    json::conversation(&mut out, &call.conversation(id), &names, actor.now, state.settings.id_format);
-    Ok(json_bytes(out))
+    let mut json = JsonWriter::new(state.settings.id_format, ROW_BYTES);
+    json.conversation(&call.conversation(id), &names, actor.now);
+    Ok(json_bytes(json.out))
 }
 
 pub async fn list_messages(
@@ -116,12 +116,12 @@ fn write_messages(
     range: MessageRange,
     patience: Patience,
 ) -> Result<(Thread, Vec<u8>), ApiError> {
-    let mut out = Vec::with_capacity(2048);
-    out.push(b'[');
+    let mut json = JsonWriter::new(state.settings.id_format, 2048);
+    json.raw("[");
     let thread = conversations::messages(&state.app, actor, id, range, patience, |index, message| {
-        json::separate(&mut out);
-        json::message(&mut out, id, index, message, state.settings.id_format);
+        json.separate();
+        json.message(id, index, message);
     })?;
-    out.push(b']');
-    Ok((thread, out))
+    json.raw("]");
+    Ok((thread, json.out))
 }

@@ -170,7 +170,9 @@ impl Reads<'_> {
     pub fn messages(&self, organization: OrganizationId, id: CallId, range: MessageRange) -> Vec<Line> {
         let mut lines = Vec::new();
         self.0
-            .messages(organization, id, range, u32::MAX, |index, message| lines.push(Line::of(index, message)))
+            .messages(organization, id, range, u32::MAX, |index, message| {
+                lines.push(Line::of(index, message))
+            })
             .unwrap();
         lines
     }
