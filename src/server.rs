@@ -11,6 +11,7 @@ use crate::web::{AppState, Shared, routes};
 use axum::Router;
 pub use axum::body::Body;
 use axum::serve::ListenerExt;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,10 +77,16 @@ pub async fn serve(
     };
     // Small answers should not wait for more to send.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let service = routes::router(state).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(shutdown);
+    let router = routes::router(state.clone());
+    // Who is at the other end matters only where somebody is trusted to speak for others.
+    let serving = if state.settings.trusted_proxies.is_empty() {
+        axum::serve(listener, router).with_graceful_shutdown(shutdown).into_future().left_future()
+    } else {
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service).with_graceful_shutdown(shutdown).into_future().right_future()
+    };
     tokio::select! {
-        served = async { serving.await } => served,
+        served = serving => served,
         () = async {
             match stopping.await {
                 Ok(()) => tokio::time::sleep(GRACE).await,

@@ -30,6 +30,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+/// As in the program; the floors get it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const FILE: &str = "smslite.redb";
 /// What a client may ask for; so many different ones are asked for in turn.
 const PATHS: usize = 10_000;
