@@ -7,20 +7,29 @@ use crate::clock::Clock;
 use crate::config::{Secret, Settings};
 use crate::sessions::Sessions;
 use crate::store::{Location, OpenError, Store};
-use crate::web::{AppState, Shared, routes};
+use crate::web::{AppState, Peer, Shared, routes};
 use axum::Router;
 pub use axum::body::Body;
-use axum::serve::ListenerExt;
-use futures_util::FutureExt;
 use http::{Request, Response};
-use std::net::SocketAddr;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 /// How long requests that are under way may take once the server was told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
+/// How long a connection may take until the next request's head is there.
+const HEADER_PATIENCE: Duration = Duration::from_secs(75);
+/// The most connections at a time; more wait to be accepted.
+const CONNECTIONS: usize = 10_000;
+const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 
 /// Opens the store and puts the parts together.
 pub fn build(
@@ -69,32 +78,61 @@ pub async fn serve(
     state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let (told, stopping) = tokio::sync::oneshot::channel();
-    let shutdown = async move {
-        shutdown.await;
-        // Nobody listens any more when serving ended by itself.
-        let _ = told.send(());
-    };
-    // Small answers should not wait for more to send.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let router = routes::router(state.clone());
     // Who is at the other end matters only where somebody is trusted to speak for others.
-    let serving = if state.settings.trusted_proxies.is_empty() {
-        axum::serve(listener, router).with_graceful_shutdown(shutdown).into_future().left_future()
-    } else {
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).with_graceful_shutdown(shutdown).into_future().right_future()
-    };
-    tokio::select! {
-        served = serving => served,
-        () = async {
-            match stopping.await {
-                Ok(()) => tokio::time::sleep(GRACE).await,
-                Err(_) => std::future::pending().await,
+    let tell_peer = !state.settings.trusted_proxies.is_empty();
+    let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(CONNECTIONS)));
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepting = async {
+            let place = places.clone().acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            accepted = accepting => accepted,
+            () = &mut shutdown => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Most likely too many open files: they get fewer when connections end.
+                tracing::error!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(AFTER_REFUSAL).await;
+                continue;
             }
-        } => {
+        };
+        let serving = graceful.watch(connection(stream, router.clone(), tell_peer.then_some(peer.ip())));
+        tokio::spawn(async move {
+            // A connection that breaks is the other end's business.
+            let _ = serving.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = tokio::time::sleep(GRACE) => {
             tracing::warn!("some requests were cut off: they took longer than {} s", GRACE.as_secs());
-            Ok(())
         }
     }
+    Ok(())
+}
+
+fn connection(
+    stream: TcpStream,
+    router: Router,
+    peer: Option<IpAddr>,
+) -> impl GracefulConnection<Error = hyper::Error> {
+    // Small answers should not wait for more to send; it is only slower if that cannot be had.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(Peer(peer));
+        }
+        router.clone().oneshot(request)
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_PATIENCE)
+        .serve_connection(TokioIo::new(stream), service)
 }

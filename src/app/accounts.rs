@@ -11,7 +11,6 @@ use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::sync::Arc;
 
 /// How many characters of a key are kept for its owner to tell it by: the prefix and four more.
 const SHOWN: usize = API_KEY_PREFIX.len() + 4;
@@ -40,6 +39,11 @@ pub fn random_secret() -> String {
     // Without randomness no secret can be made, and nothing else would be safe either.
     getrandom::fill(&mut bits).expect("the operating system has randomness");
     URL_SAFE_NO_PAD.encode(bits)
+}
+
+/// What a process may tell of its control token to everyone: whoever has the token knows it again.
+pub fn instance(control_token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(&KeyHash::of(control_token).0[..12])
 }
 
 /// Makes the first organization with an admin and an API key. `None`: there was one already.
@@ -145,8 +149,22 @@ pub async fn create_key(
     Ok((app.store.execute(command).await?, secret))
 }
 
-pub fn keys(app: &App, actor: &Actor) -> Result<Vec<(ApiKeyId, ApiKey)>, ReadError> {
-    app.store.snapshot()?.api_keys(actor.organization)
+/// A key with how often it was used since the start of the process, and when last.
+pub struct UsedKey {
+    pub id: ApiKeyId,
+    pub key: ApiKey,
+    pub usage_count: u64,
+    pub last_used_at: Option<Timestamp>,
+}
+
+pub fn keys(app: &App, actor: &Actor) -> Result<Vec<UsedKey>, ReadError> {
+    let keys = app.store.snapshot()?.api_keys(actor.organization)?;
+    let used = |(id, key): (ApiKeyId, ApiKey)| {
+        let known = app.store.directory().key(&key.hash);
+        let (usage_count, last_used_at) = known.map(|known| known.usage.read()).unwrap_or_default();
+        UsedKey { id, key, usage_count, last_used_at }
+    };
+    Ok(keys.into_iter().map(used).collect())
 }
 
 /// Ends a key; `false` when there is no such key that still works.
@@ -157,17 +175,28 @@ pub async fn revoke_key(app: &App, actor: &Actor, key_id: ApiKeyId) -> Result<bo
 /// Who a presented API key speaks for at `now`.
 pub fn actor_of_key(store: &Store, presented: &str, now: Timestamp) -> Option<Actor> {
     let owner = store.directory().key(&KeyHash::of(presented)).filter(|owner| owner.key.is_valid(now))?;
+    owner.usage.note(now);
     Some(Actor { organization: owner.organization, user_id: owner.key.user_id, role: owner.key.role, now })
 }
 
-/// The admin of an organization by its slug; without a slug, of the only or oldest one. For the
-/// operator at the machine, who has the control token.
-pub fn operator(store: &Store, slug: Option<&str>, now: Timestamp) -> Option<Actor> {
+/// The first admin of an organization by its slug; without a slug, of the only one. For the operator
+/// at the machine, who has the control token. The error is a sentence for them.
+pub fn operator(store: &Store, slug: Option<&str>, now: Timestamp) -> Result<Actor, String> {
     let organizations = store.directory().organizations();
-    let mut wanted =
-        organizations.iter().filter(|(_, organization): &&(OrganizationId, Arc<Organization>)| {
-            slug.is_none_or(|slug| organization.slug == slug)
-        });
-    let (organization, _) = wanted.next()?;
-    Some(Actor { organization: *organization, user_id: UserId(1), role: Role::Admin, now })
+    let organization = match (slug, &organizations[..]) {
+        (None, [(only, _)]) => *only,
+        (None, []) => return Err("There is no organization yet".to_owned()),
+        (None, _) => return Err("There are several organizations; name one with --organization".to_owned()),
+        (Some(slug), all) => {
+            let known = all.iter().find(|(_, organization)| organization.slug == slug);
+            known.map(|(id, _)| *id).ok_or_else(|| format!("There is no organization \"{slug}\""))?
+        }
+    };
+    let users = store
+        .snapshot()
+        .and_then(|snapshot| snapshot.users(organization))
+        .map_err(|error| error.to_string())?;
+    let admin = users.iter().find(|(_, user)| user.role == Role::Admin).map(|(id, _)| *id);
+    let user_id = admin.ok_or_else(|| "The organization has no admin".to_owned())?;
+    Ok(Actor { organization, user_id, role: Role::Admin, now })
 }

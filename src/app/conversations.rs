@@ -2,7 +2,6 @@
 
 use super::App;
 use crate::model::account::Actor;
-use crate::model::address::AddressQuery;
 use crate::model::call::{Call, Conversation, ConversationFilter};
 use crate::model::ids::CallId;
 use crate::model::message::{Message, MessageRange};
@@ -15,9 +14,7 @@ const QUICK_ROWS: u64 = 2_000;
 /// Whether a page is found within a bounded number of rows, so that reading it cannot hold up
 /// other requests. The rest walks the index for as long as it takes.
 pub fn is_quick(filter: &ConversationFilter, page: Page) -> bool {
-    let bounded = ConversationFilter { customer: None, ..filter.clone() }.is_empty()
-        && matches!(filter.customer, None | Some(AddressQuery::Exactly(_)));
-    bounded && page.skip.saturating_add(page.limit as u64) <= QUICK_ROWS
+    filter.is_empty() && page.skip.saturating_add(page.limit as u64) <= QUICK_ROWS
 }
 
 /// Visits a page of conversations with the names of the assistants, newest activity first.

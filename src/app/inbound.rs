@@ -46,17 +46,21 @@ pub async fn receive(app: &App, webhook: Webhook) -> Result<Received, StoreError
                     provider,
                     reason: format!("{which} is no address we know"),
                 });
-                keep(app, now, &sms.to, steps, payload).await
+                let told_by = ["message", &sms.provider_message_id];
+                keep(app, provider, now, &sms.to, &told_by, steps, payload).await
             }
         },
         WebhookEvent::Status(receipt) => {
             let our_number = receipt.from.clone().unwrap_or_default();
+            let (id, status) = (receipt.provider_message_id.clone(), receipt.provider_status.clone());
             steps.push(receipt_step(provider, receipt));
-            keep(app, now, &our_number, steps, payload).await
+            keep(app, provider, now, &our_number, &["receipt", &id, &status], steps, payload).await
         }
         WebhookEvent::Unusable { reason, .. } => {
             steps.push(Step::WebhookUnusable { provider, reason });
-            keep(app, now, "", steps, payload).await
+            let body = String::from_utf8_lossy(&payload.body).into_owned();
+            let path = payload.path_and_query.clone();
+            keep(app, provider, now, "", &["unusable", &path, &body], steps, payload).await
         }
     }
 }
@@ -136,14 +140,17 @@ fn cached_conversation(
 
 async fn keep(
     app: &App,
+    provider: Provider,
     now: Timestamp,
     our_number: &str,
+    told_by: &[&str],
     steps: Vec<Step>,
     payload: RawPayload,
 ) -> Result<Received, StoreError> {
     let organization = organization_of(app, Address::parse(our_number).ok().as_ref())?;
     tracing::info!(%organization, number = mask(our_number), "webhook kept as an audit event");
-    app.store.execute(KeepAudit { organization, now, steps, payload }).await?;
+    let told_by = std::iter::once(&provider.as_str()).chain(told_by).map(|part| (*part).to_owned()).collect();
+    app.store.execute(KeepAudit { organization, now, told_by, steps, payload }).await?;
     Ok(Received::Kept)
 }
 

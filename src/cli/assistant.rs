@@ -1,6 +1,7 @@
 //! `smslite assistant`: who answers.
 
 use super::client::{Asked, cell, print_table, with_client};
+use super::out;
 use clap::{Arg, ArgMatches, Command};
 use http::Method;
 use serde_json::json;
@@ -33,11 +34,11 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
             let text = |name: &str| matches.get_one::<String>(name);
             let body = json!({"name": text("name"), "sms_webhook_url": text("sms-webhook-url")});
             let made = client.json(Method::POST, PATH, Some(body)).await?;
-            eprintln!(
+            out::tell(&format!(
                 "Assistant {} made. Give it a number: smslite number create NUMBER --assistant {}",
                 made["name"], made["id"]
-            );
-            println!("{}", made["id"]);
+            ));
+            out::print(&format!("{}\n", made["id"]))?;
             return Ok(ExitCode::SUCCESS);
         }
         let assistants = client.json(Method::GET, &format!("{PATH}?limit=1000"), None).await?;
@@ -46,7 +47,7 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
                 .map(cell)
         };
         let rows: Vec<_> = assistants.as_array().into_iter().flatten().map(row).collect();
-        print_table(["ID", "NAME", "ACTIVE", "SMS WEBHOOK"], &rows);
+        print_table(["ID", "NAME", "ACTIVE", "SMS WEBHOOK"], &rows)?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -1,8 +1,8 @@
 //! How a command reaches the data: through the server that holds the data directory, or, when none
 //! does, through the same HTTP API within this process. Either way it is the same code that answers.
 
-use super::serve;
 use super::server_file::ServerFile;
+use super::{out, serve};
 use crate::clock::Clock;
 use crate::config::Resolved;
 use crate::server::{Body, Local};
@@ -56,6 +56,8 @@ impl Client {
         let Asked { resolved, organization } = asked;
         match DataDir::take(&resolved.settings.data_dir) {
             Ok(dir) => {
+                // What a killed server left behind.
+                ServerFile::remove(dir.path());
                 let control_token = crate::app::accounts::random_secret();
                 let location = Location::Directory(Arc::new(dir));
                 let state = crate::server::build(resolved.settings, location, Clock::System, &control_token)?;
@@ -68,7 +70,7 @@ impl Client {
                     )?;
                 }
                 if let Some(made) = made {
-                    eprint!("{}", serve::introduction(&made));
+                    out::tell(&serve::introduction(&made));
                 }
                 let reach = Reach::Here { local: Local::new(state.clone()), state };
                 Ok(Client { reach, control_token, organization })
@@ -167,19 +169,23 @@ fn sentence(status: StatusCode, body: &Value) -> String {
 }
 
 /// Prints rows under a heading, each column as wide as its widest cell.
-pub(super) fn print_table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) {
+pub(super) fn print_table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> anyhow::Result<()> {
     let heading = heading.map(str::to_owned);
+    let lines = || std::iter::once(&heading).chain(rows);
     let mut widths = [0; N];
-    for row in std::iter::once(&heading).chain(rows) {
+    for row in lines() {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    for row in std::iter::once(&heading).chain(rows) {
+    let mut table = String::new();
+    for row in lines() {
         let cells: Vec<String> =
             row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        println!("{}", cells.join("  ").trim_end());
+        table += cells.join("  ").trim_end();
+        table.push('\n');
     }
+    out::print(&table)
 }
 
 /// A JSON value as a person would write it in a table.

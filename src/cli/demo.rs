@@ -4,7 +4,6 @@ use crate::app::accounts;
 use crate::app::import;
 use crate::model::time::Timestamp;
 use crate::web::AppState;
-use anyhow::Context;
 
 /// What a customer sends, for curl.
 pub(super) const FORM: &str = "-d MessageSid=SM$(date +%s) -d AccountSid=ACdemo -d From=%2B15559876543 \
@@ -17,8 +16,7 @@ pub(super) fn fill(state: &AppState) -> anyhow::Result<()> {
     let now = state.app.clock.now();
     let text = at(SAMPLE, now);
     let app = &state.app;
-    let organization =
-        accounts::operator(&app.store, None, now).context("the demo has an organization")?.organization;
+    let organization = accounts::operator(&app.store, None, now).map_err(anyhow::Error::msg)?.organization;
     let ttl = app.session_ttl_seconds;
     let checked = import::check(&app.store, organization, text.as_bytes(), now, ttl)?;
     import::run(&app.store, organization, checked, text.as_bytes(), now, ttl, |_| {})?;

@@ -1,13 +1,18 @@
 //! `smslite healthcheck`: for containers and scripts. Exit code 0 when the server takes writes.
 
 use super::client::exchange;
+use super::out;
 use super::server_file::ServerFile;
+use crate::app::accounts;
 use crate::config::Resolved;
 use crate::server::Body;
 use anyhow::{Context, bail};
 use clap::{Arg, ArgMatches, Command};
 use http::header::HOST;
 use http::{Request, Uri};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -45,7 +50,7 @@ pub(super) fn run(matches: &ArgMatches, resolved: &Resolved) -> anyhow::Result<E
             let problem =
                 match asked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {PATIENCE:?}"))) {
                     Ok(()) => {
-                        println!("ready");
+                        out::print("ready\n")?;
                         return Ok(ExitCode::SUCCESS);
                     }
                     Err(problem) => problem,
@@ -59,11 +64,14 @@ pub(super) fn run(matches: &ArgMatches, resolved: &Resolved) -> anyhow::Result<E
 }
 
 async fn ask(matches: &ArgMatches, resolved: &Resolved) -> anyhow::Result<()> {
-    let base = match matches.get_one::<String>("url") {
-        Some(url) => url.clone(),
-        None => ServerFile::read(&resolved.settings.data_dir).map(|server| server.url).unwrap_or_else(|_| {
-            format!("http://{}", std::net::SocketAddr::new(resolved.settings.host, resolved.settings.port))
-        }),
+    // A server that was killed leaves its file behind; another may listen on its port by now.
+    let known = ServerFile::read(&resolved.settings.data_dir).ok();
+    let (base, instance) = match (matches.get_one::<String>("url"), known) {
+        (Some(url), _) => (url.clone(), None),
+        (None, Some(server)) => (server.url, Some(accounts::instance(&server.control_token))),
+        (None, None) => {
+            (format!("http://{}", SocketAddr::new(resolved.settings.host, resolved.settings.port)), None)
+        }
     };
     let uri: Uri = base.parse().with_context(|| format!("{base} is no URL"))?;
     if uri.scheme_str() != Some("http") {
@@ -72,6 +80,15 @@ async fn ask(matches: &ArgMatches, resolved: &Resolved) -> anyhow::Result<()> {
     let host = uri.host().with_context(|| format!("{base} has no host"))?;
     let authority = format!("{host}:{}", uri.port_u16().unwrap_or(80));
     let request = Request::builder().uri("/readyz").header(HOST, &authority).body(Body::empty())?;
-    let status = exchange(&authority, request).await?.status();
-    if status.is_success() { Ok(()) } else { bail!("{base} answers {status}") }
+    let response = exchange(&authority, request).await?;
+    let status = response.status();
+    let answer: Value =
+        serde_json::from_slice(&response.into_body().collect().await?.to_bytes()).unwrap_or_default();
+    if instance.is_some_and(|instance| answer["instance"] != instance) {
+        bail!("{base} is another server's; the one of {} has ended", resolved.settings.data_dir.display());
+    }
+    match (status.is_success(), answer["detail"].as_str()) {
+        (true, _) => Ok(()),
+        (false, detail) => bail!("{base} answers {status} {}", detail.unwrap_or_default()),
+    }
 }

@@ -1,6 +1,7 @@
 //! `smslite import`: NDJSON in.
 
 use super::client::{Asked, accepted, with_client};
+use super::out;
 use crate::server::Body;
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -10,9 +11,12 @@ use http_body_util::BodyExt;
 use http_body_util::channel::Channel;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
+use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+const CUT: &str = "the connection was cut; run the same import again to complete it";
 const PIECE_BYTES: usize = 256 * 1024;
 
 pub(super) fn command() -> Command {
@@ -23,6 +27,9 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode> {
     let name = matches.get_one::<String>("file").cloned().unwrap_or_default();
+    if Path::new(&name).is_dir() {
+        bail!("{name} is a directory; give the NDJSON file in it");
+    }
     with_client(asked, async |client| {
         let (input, bytes): (Box<dyn AsyncRead + Send + Unpin>, _) = match name.as_str() {
             "-" => (Box::new(tokio::io::stdin()), None),
@@ -35,20 +42,33 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
         };
         let bar = progress("checking", "{bytes}", bytes);
         let body = upload(input, bar.clone());
-        let response = client.send(Method::POST, "/api/v1/import", "application/x-ndjson", body).await?;
+        let sent = client.send(Method::POST, "/api/v1/import", "application/x-ndjson", body).await;
         bar.finish_and_clear();
+        let response = accepted(sent.map_err(|error| broken(error, &name))?).await;
         let response =
-            accepted(response).await.map_err(|error| anyhow::anyhow!(in_file(&name, &error.to_string())))?;
+            response.map_err(|error| match error.chain().any(<dyn Error>::is::<hyper::Error>) {
+                true => broken(error, &name),
+                false => anyhow::anyhow!(in_file(&name, &error.to_string())),
+            })?;
         let summary = follow(response.into_body()).await?;
         let number = |field: &str| summary[field].as_u64().unwrap_or_default();
-        eprintln!(
+        out::tell(&format!(
             "{} records: {} stored, {} were there already",
             number("records"),
             number("stored"),
             number("skipped")
-        );
+        ));
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// What an exchange that did not end as it should is called: the file failed, or the server went.
+fn broken(error: anyhow::Error, name: &str) -> anyhow::Error {
+    match error.chain().find_map(|cause| cause.downcast_ref::<hyper::Error>()) {
+        Some(of_file) if of_file.is_user() => error.context(format!("{name} cannot be read")),
+        Some(_) => anyhow::anyhow!(CUT),
+        None => error,
+    }
 }
 
 /// "line 7: what is wrong" becomes "FILE:7: what is wrong".
@@ -98,7 +118,9 @@ async fn follow(mut body: Body) -> anyhow::Result<Value> {
     let mut text = Vec::new();
     let mut last = Value::Null;
     while let Some(frame) = body.frame().await {
-        text.extend_from_slice(frame?.data_ref().map_or(&[][..], |data| data));
+        // Progress may have been told, but without the summary the end is not known.
+        let Ok(frame) = frame else { bail!(CUT) };
+        text.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
         while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = text.drain(..=end).collect();
             last = serde_json::from_slice(&line)?;
@@ -114,6 +136,6 @@ async fn follow(mut body: Body) -> anyhow::Result<Value> {
             bail!("{error}; what was stored stays; run the same import again to complete it")
         }
         (_, Value::Number(_)) => Ok(last),
-        _ => bail!("the connection was cut; run the same import again to complete it"),
+        _ => bail!(CUT),
     }
 }

@@ -1,6 +1,7 @@
 //! `smslite key`: API keys for scripts and apps.
 
 use super::client::{Asked, cell, print_table, with_client};
+use super::out;
 use clap::{Arg, ArgMatches, Command};
 use http::Method;
 use serde_json::json;
@@ -41,13 +42,13 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
                 let body =
                     json!({"name": text("name"), "role": text("role"), "expires_at": text("expires-at")});
                 let made = client.json(Method::POST, PATH, Some(body)).await?;
-                eprintln!("Key {} made; it is shown this once:", made["api_key"]["id"]);
-                println!("{}", cell(&made["key"]));
+                out::tell(&format!("Key {} made; it is shown this once:", made["api_key"]["id"]));
+                out::print_once(&format!("{}\n", cell(&made["key"])))?;
             }
             Some(("revoke", matches)) => {
                 let id = matches.get_one::<u64>("id").copied().unwrap_or_default();
                 client.json(Method::DELETE, &format!("{PATH}/{id}"), None).await?;
-                eprintln!("Key {id} is revoked.");
+                out::tell(&format!("Key {id} is revoked."));
             }
             _ => {
                 let keys = client.json(Method::GET, PATH, None).await?;
@@ -64,7 +65,7 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
                     .map(cell)
                 };
                 let rows: Vec<_> = keys.as_array().into_iter().flatten().map(row).collect();
-                print_table(["ID", "NAME", "KEY", "ROLE", "ACTIVE", "CREATED"], &rows);
+                print_table(["ID", "NAME", "KEY", "ROLE", "ACTIVE", "CREATED"], &rows)?;
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -9,6 +9,7 @@ mod healthcheck;
 mod import;
 mod key;
 mod number;
+mod out;
 mod serve;
 mod server_file;
 
@@ -61,17 +62,17 @@ pub fn main() -> ExitCode {
     let resolved = match resolved {
         Ok(resolved) => resolved,
         Err(errors) => {
-            eprintln!("{errors}");
+            out::tell(&format!("{errors}"));
             return ExitCode::from(WRONG_USAGE);
         }
     };
     for warning in &resolved.warnings {
-        eprintln!("warning: {warning}");
+        out::tell(&format!("warning: {warning}"));
     }
     match run(&matches, resolved) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            out::tell(&format!("error: {error:#}"));
             ExitCode::from(FAILED)
         }
     }
@@ -83,7 +84,9 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
         None => serve::run(&[matches], resolved),
         Some(("serve", after)) => serve::run(&[after, matches], resolved),
         Some(("config", _)) => {
-            config::print(&resolved, &mut std::io::stdout().lock())?;
+            let mut text = Vec::new();
+            config::print(&resolved, &mut text)?;
+            out::print(&String::from_utf8_lossy(&text))?;
             Ok(ExitCode::SUCCESS)
         }
         Some(("healthcheck", matches)) => healthcheck::run(matches, &resolved),

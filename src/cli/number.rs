@@ -1,6 +1,7 @@
 //! `smslite number`: our phone numbers, and which assistant answers each.
 
 use super::client::{Asked, cell, print_table, with_client};
+use super::out;
 use clap::{Arg, ArgMatches, Command};
 use http::Method;
 use serde_json::json;
@@ -41,7 +42,7 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
             let body = json!({"phone_number": text("number"), "provider": text("provider"), "friendly_name": text("name")});
             let path = format!("/api/v1/assistants/{id}/phone-numbers/assign-by-number");
             let made = client.json(Method::POST, &path, Some(body)).await?;
-            println!("{}", cell(&made["data"]["phone_number"]));
+            out::print(&format!("{}\n", cell(&made["data"]["phone_number"])))?;
             return Ok(ExitCode::SUCCESS);
         }
         let numbers = client.json(Method::GET, "/api/v1/assistants/organization/phone-numbers", None).await?;
@@ -57,7 +58,7 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
             .map(cell)
         };
         let rows: Vec<_> = numbers.as_array().into_iter().flatten().map(row).collect();
-        print_table(["NUMBER", "PROVIDER", "ASSISTANT", "NAME", "FRIENDLY NAME"], &rows);
+        print_table(["NUMBER", "PROVIDER", "ASSISTANT", "NAME", "FRIENDLY NAME"], &rows)?;
         Ok(ExitCode::SUCCESS)
     })
 }

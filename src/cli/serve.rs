@@ -1,7 +1,7 @@
 //! `smslite serve`: the first start, the listener, the signals.
 
-use super::demo;
 use super::server_file::{ServerFile, write_whole};
+use super::{demo, out};
 use crate::app::accounts::{self, FirstStart, MadeUp};
 use crate::clock::Clock;
 use crate::config::{Bootstrap, Resolved, Settings, SignatureMode};
@@ -11,7 +11,7 @@ use crate::{logging, server};
 use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -39,8 +39,9 @@ pub(super) fn run(said: &[&ArgMatches], resolved: Resolved) -> anyhow::Result<Ex
     let ready_file = said.iter().find_map(|matches| matches.get_one::<PathBuf>("ready-file")).cloned();
     let demo = said.iter().any(|matches| matches.get_flag("demo"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(resolved, ready_file, demo))?;
-    Ok(ExitCode::SUCCESS)
+    let served = runtime.block_on(serve(resolved, ready_file, demo));
+    logging::finish();
+    served.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> anyhow::Result<()> {
@@ -62,6 +63,8 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
         (Location::Memory, None)
     } else {
         let dir = Arc::new(DataDir::take(&settings.data_dir)?);
+        // What a killed server left behind.
+        ServerFile::remove(dir.path());
         (Location::Directory(dir.clone()), Some(dir))
     };
     let opening = {
@@ -70,28 +73,39 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
     };
     let (state, made) = tokio::task::spawn_blocking(opening).await??;
     if let Some(made) = made {
-        print!("{}{}", introduction(&made), first_commands(&url, &made, demo));
+        out::print_once(&format!("{}{}", introduction(&made), first_commands(&url, &made, demo)))?;
     }
+    let served = announce_and_serve(listener, &state, &url, data_dir.as_deref(), ready_file.as_deref()).await;
+    if let Some(dir) = data_dir {
+        ServerFile::remove(dir.path());
+    }
+    let store = state.app.store.clone();
+    drop(state);
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    served
+}
+
+async fn announce_and_serve(
+    listener: TcpListener,
+    state: &AppState,
+    url: &str,
+    data_dir: Option<&DataDir>,
+    ready_file: Option<&Path>,
+) -> anyhow::Result<()> {
     let stop = told_to_stop().context("signals cannot be received")?;
-    let pid = std::process::id();
-    if let Some(dir) = &data_dir {
-        let file = ServerFile { url: url.clone(), pid, control_token };
+    let (pid, port) = (std::process::id(), listener.local_addr()?.port());
+    if let Some(dir) = data_dir {
+        let file = ServerFile { url: url.to_owned(), pid, control_token: state.control_token.clone() };
         file.write(dir.path()).context("server.json cannot be written")?;
     }
-    if let Some(path) = &ready_file {
-        let line = format!("{}\n", serde_json::json!({"url": url, "port": bound.port(), "pid": pid}));
+    if let Some(path) = ready_file {
+        let line = format!("{}\n", serde_json::json!({"url": url, "port": port, "pid": pid}));
         write_whole(path, line.as_bytes())
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     tracing::info!(url, "listening");
     let served = server::serve(listener, state.clone(), stop).await;
     tracing::info!("stopping");
-    let store = state.app.store.clone();
-    drop(state);
-    tokio::task::spawn_blocking(move || store.close()).await?;
-    if let Some(dir) = data_dir {
-        ServerFile::remove(dir.path());
-    }
     served.context("the listener failed")
 }
 

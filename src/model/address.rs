@@ -56,8 +56,9 @@ pub fn mask(text: &str) -> String {
 }
 
 fn alphanumeric(text: &str) -> Result<Address, NotAnAddress> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '&' | '.');
-    let fits = (1..=11).contains(&text.len()) && text.chars().all(allowed);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '&' | '.' | '+');
+    // What starts like a number is one that is written wrongly.
+    let fits = (1..=11).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with('+');
     if fits { Ok(Address(text.to_owned())) } else { Err(NotAnAddress) }
 }
 
@@ -125,6 +126,8 @@ mod tests {
             ("723-45", Some("72345")),
             ("ACME", Some("ACME")),
             ("Acme Bank", Some("Acme Bank")),
+            ("Shop+Co", Some("Shop+Co")),
+            ("+155x", None),
             ("15551234567", None),
             ("+05551234567", None),
             ("+123456", None),

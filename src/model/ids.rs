@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The largest id that is accepted from outside: 2^53 - 1, what every JSON reader keeps exactly.
-pub const MAX_GIVEN_ID: u64 = (1 << 53) - 1;
+/// The largest id that is accepted from outside: 2^52. Every JSON reader keeps whole numbers below
+/// 2^53 exactly; as many ids as this are left for what comes after.
+pub const MAX_GIVEN_ID: u64 = 1 << 52;
 
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident($int:ty);)*) => {$(

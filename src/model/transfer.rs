@@ -10,6 +10,7 @@ mod errors;
 mod extra;
 mod lines;
 mod records;
+mod times;
 mod wire;
 
 pub use errors::LineError;

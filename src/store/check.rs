@@ -40,6 +40,7 @@ impl Snapshot {
         check.sessions()?;
         check.logs()?;
         check.dedupe()?;
+        check.kept_webhooks()?;
         check.audit()?;
         check.feed()?;
         check.outbound()?;

@@ -10,7 +10,9 @@ use crate::model::account::{ApiKey, KeyHash, Organization};
 use crate::model::address::Address;
 use crate::model::assistant::{Assistant, PhoneNumber};
 use crate::model::ids::{ApiKeyId, AssistantId, OrganizationId};
+use crate::model::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The names of one organization's assistants.
@@ -22,6 +24,28 @@ pub struct KeyOwner {
     pub organization: OrganizationId,
     pub key_id: ApiKeyId,
     pub key: Arc<ApiKey>,
+    /// Shared by all that hold this key; kept in memory, since the start of the process.
+    pub usage: Arc<KeyUsage>,
+}
+
+/// How a key was used. Not a write per request: it is not stored.
+#[derive(Debug, Default)]
+pub struct KeyUsage {
+    last_used_at: AtomicI64,
+    count: AtomicU64,
+}
+
+impl KeyUsage {
+    pub fn note(&self, now: Timestamp) {
+        self.last_used_at.store(now.0, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often, and when last.
+    pub fn read(&self) -> (u64, Option<Timestamp>) {
+        let count = self.count.load(Ordering::Relaxed);
+        (count, (count > 0).then(|| Timestamp(self.last_used_at.load(Ordering::Relaxed))))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -98,9 +122,12 @@ impl Directory {
         self.read().names.get(&organization).cloned().unwrap_or_default()
     }
 
-    /// The oldest organization that has this number.
+    /// The oldest organization whose assistant has this number, else the oldest that has it at all.
     pub fn number_owner(&self, number: &Address) -> Option<OrganizationId> {
-        self.read().numbers.get(number)?.keys().next().copied()
+        let entries = self.read();
+        let owners = entries.numbers.get(number)?;
+        let answered = owners.iter().find(|(_, assistant)| assistant.is_some()).map(|(owner, _)| *owner);
+        answered.or_else(|| owners.keys().next().copied())
     }
 
     /// The assistant that has this number in the organization.
@@ -131,7 +158,8 @@ impl Entries {
                 self.organizations.insert(id, Arc::new(organization));
             }
             DirectoryChange::ApiKey(organization, key_id, key) => {
-                let owner = KeyOwner { organization, key_id, key: Arc::new(key) };
+                let usage = self.keys.get(&key.hash).map(|known| known.usage.clone()).unwrap_or_default();
+                let owner = KeyOwner { organization, key_id, key: Arc::new(key), usage };
                 self.keys.insert(owner.key.hash, owner);
             }
             DirectoryChange::AssistantName(organization, id, name) => {

@@ -17,6 +17,7 @@ use crate::model::time::Timestamp;
 use redb::ReadableTable;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 /// One inbound message as the carrier delivered it.
 #[derive(Clone, Debug)]
@@ -257,24 +258,32 @@ pub(super) fn bucket(now: Timestamp) -> u16 {
 }
 
 pub(super) fn digest(provider: Provider, provider_message_id: &str) -> [u8; 16] {
+    digest_of(&[provider.as_str().as_bytes(), provider_message_id.as_bytes()])
+}
+
+fn digest_of(parts: &[&[u8]]) -> [u8; 16] {
     let mut hasher = Sha256::new();
-    hasher.update(provider.as_str());
-    hasher.update([0]);
-    hasher.update(provider_message_id);
+    for (at, part) in parts.iter().enumerate() {
+        hasher.update(&b"\0"[..usize::from(at > 0)]);
+        hasher.update(part);
+    }
     let mut digest = [0; 16];
     digest.copy_from_slice(&hasher.finalize()[..16]);
     digest
 }
 
-/// Looks where the message would be if it came up to two weeks ago, or if a clock was set back.
+/// The buckets where something is that came up to two weeks ago, or before a clock was set back.
+fn buckets(now: Timestamp) -> RangeInclusive<u16> {
+    bucket(now).saturating_sub(1)..=bucket(now).saturating_add(1)
+}
+
 pub(super) fn seen_before(
     tx: &Tx<'_>,
     organization: OrganizationId,
     now: Timestamp,
     digest: &[u8; 16],
 ) -> Result<Option<MessageLogId>, TxError> {
-    let bucket = bucket(now);
-    for bucket in bucket.saturating_sub(1)..=bucket.saturating_add(1) {
+    for bucket in buckets(now) {
         let found = tx.tables.dedupe.get(&key::dedupe(organization, bucket, digest))?;
         if let Some(log_id) = found {
             return Ok(Some(MessageLogId(log_id.value())));
@@ -326,20 +335,35 @@ fn bound_conversation(
 pub struct KeepAudit {
     pub organization: OrganizationId,
     pub now: Timestamp,
+    /// What tells the webhook from others: when it comes again nothing new is kept. Empty: nothing.
+    pub told_by: Vec<String>,
     pub steps: Vec<Step>,
     pub payload: RawPayload,
 }
 
 impl Command for KeepAudit {
+    /// The entry, also when it was kept before.
     type Outcome = AuditId;
     const NAME: &'static str = "keep_audit";
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<AuditId, TxError> {
+        let parts: Vec<&[u8]> = self.told_by.iter().map(String::as_bytes).collect();
+        let digest = (!parts.is_empty()).then(|| digest_of(&parts));
+        for bucket in digest.iter().flat_map(|_| buckets(self.now)) {
+            let key = key::dedupe(self.organization, bucket, &digest.unwrap_or_default());
+            if let Some(known) = tx.tables.kept_webhooks.get(&key)? {
+                return Ok(AuditId(known.value()));
+            }
+        }
         let entry = AuditEntry { call_id: None, log_id: None, at: self.now, steps: self.steps.clone() };
         let audit_id = tx.append_audit(self.organization, &entry)?;
         let key = key::serial(self.organization, audit_id.0);
         let (tables, bytes) = tx.encoded(&self.payload);
         tables.audit_payloads.insert(&key, bytes)?;
+        if let Some(digest) = digest {
+            let key = key::dedupe(self.organization, bucket(self.now), &digest);
+            tx.tables.kept_webhooks.insert(&key, audit_id.0)?;
+        }
         tx.append_feed(self.organization, self.now, FeedEvent::AuditKept { audit_id })?;
         Ok(audit_id)
     }

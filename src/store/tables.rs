@@ -74,6 +74,9 @@ tables! {
     /// (organization, two weeks, digest of the carrier's message id) -> log id. Bucketed by time,
     /// so that new entries lie together. Read when a message or receipt arrives.
     dedupe, DEDUPE: Ids<&'static DedupeKey> = u64;
+    /// (organization, two weeks, digest of what tells it) -> audit entry: webhooks that made no log,
+    /// such as receipts. Read when one arrives.
+    kept_webhooks, KEPT_WEBHOOKS: Ids<&'static DedupeKey> = u64;
     /// (organization, our number, customer) -> `OptOut`.
     opt_outs, OPT_OUTS: Def<Bytes> = Bytes;
     /// (organization, UUID) -> `OutboundJob`.

@@ -78,7 +78,14 @@ impl Store {
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || writer.work(&jobs))
+            .spawn(move || {
+                let shared = writer.shared.clone();
+                if catch_unwind(AssertUnwindSafe(|| writer.work(&jobs))).is_err() {
+                    let reason = || "the writer stopped unexpectedly; restart smslite".to_owned();
+                    *shared.failing.write().unwrap_or_else(PoisonError::into_inner) = Some(reason());
+                    *shared.newest.write().unwrap_or_else(PoisonError::into_inner) = Err(reason());
+                }
+            })
             .map_err(|source| OpenError::Directory { path: "the writer thread".into(), source })?;
         Ok(Store { shared, queue, writer: Arc::new(Mutex::new(Some(thread))) })
     }

@@ -52,8 +52,12 @@ impl FromRequestParts<AppState> for Admin {
 }
 
 fn authenticate(headers: &HeaderMap, state: &AppState) -> Result<Actor, ApiError> {
-    let header =
-        headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or(ApiError::Unauthorized)?;
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    // Of two it would not be clear which counts.
+    let (Some(header), None) = (given.next(), given.next()) else {
+        return Err(ApiError::Unauthorized);
+    };
+    let header = header.to_str().map_err(|_| ApiError::Unauthorized)?;
     let (scheme, token) = header.split_once(' ').ok_or(ApiError::Unauthorized)?;
     if !scheme.eq_ignore_ascii_case("Bearer") {
         return Err(ApiError::Unauthorized);
@@ -61,7 +65,7 @@ fn authenticate(headers: &HeaderMap, state: &AppState) -> Result<Actor, ApiError
     let (token, now) = (token.trim(), state.app.clock.now());
     if bool::from(token.as_bytes().ct_eq(state.control_token.as_bytes())) {
         let slug = headers.get(X_ORGANIZATION).and_then(|value| value.to_str().ok());
-        return accounts::operator(&state.app.store, slug, now).ok_or(ApiError::NotFound);
+        return accounts::operator(&state.app.store, slug, now).map_err(ApiError::Unprocessable);
     }
     accounts::actor_of_key(&state.app.store, token, now).ok_or(ApiError::Unauthorized)
 }

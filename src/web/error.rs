@@ -28,7 +28,7 @@ pub enum ApiError {
     Unauthorized,
     /// 403: the role is too weak.
     Forbidden,
-    /// 403: a webhook's signature was refused.
+    /// 403: a webhook's signature was refused; why is for the log, not for a forger.
     SignatureRefused(String),
     /// 404: unknown, archived or another organization's; nothing tells which.
     NotFound,
@@ -61,7 +61,9 @@ impl ApiError {
             ApiError::Malformed(what) => (StatusCode::BAD_REQUEST, what.clone()),
             ApiError::Unauthorized => plain(StatusCode::UNAUTHORIZED, "Not authenticated"),
             ApiError::Forbidden => plain(StatusCode::FORBIDDEN, "Your role does not allow this"),
-            ApiError::SignatureRefused(why) => (StatusCode::FORBIDDEN, why.clone()),
+            ApiError::SignatureRefused(_) => {
+                plain(StatusCode::FORBIDDEN, "The webhook's signature was refused")
+            }
             ApiError::NotFound => plain(StatusCode::NOT_FOUND, "Not found"),
             ApiError::MethodNotAllowed => plain(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
             ApiError::TooLarge { limit_bytes } => {

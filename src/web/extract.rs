@@ -6,6 +6,7 @@ use crate::model::ids::parse_id;
 use crate::model::time::Timestamp;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, Limited};
@@ -129,6 +130,12 @@ pub async fn read_body(request: Request, limit_bytes: usize) -> Result<Bytes, Ap
     Ok(collected.to_bytes())
 }
 
+/// What the body says it is, without parameters.
+pub fn media_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().split(';').next().unwrap_or_default().trim()
+}
+
 const JSON_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// A JSON body: `415` when it does not say so, `400` when it is no JSON, `422` when it does not fit.
@@ -138,9 +145,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<JsonBody<T>, ApiError> {
-        let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/json") {
+        if !media_type(request.headers()).eq_ignore_ascii_case("application/json") {
             return Err(ApiError::UnsupportedMediaType { expected: "application/json" });
         }
         let bytes = read_body(request, JSON_LIMIT_BYTES).await?;

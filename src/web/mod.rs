@@ -14,6 +14,10 @@ use crate::config::Settings;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Who is at the other end of the connection; known where proxies are trusted.
+#[derive(Clone, Copy)]
+pub struct Peer(pub std::net::IpAddr);
+
 /// What every handler may use; shared by all requests.
 pub type AppState = Arc<Shared>;
 

@@ -17,6 +17,9 @@ use std::io::BufRead;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+/// How far the clock that wrote the input may be ahead of ours.
+const LATEST_SECONDS: u64 = 86_400;
+
 /// What the second reading needs to know of the whole.
 #[derive(Debug)]
 pub struct Checked {
@@ -149,6 +152,12 @@ pub fn check(
 impl Check {
     /// False: the line is left out.
     fn line(&mut self, number: u64, line: &Line) -> Result<bool, Stop> {
+        let latest = self.checked.now.plus_seconds(LATEST_SECONDS);
+        for (field, time) in line.past_times().into_iter().flatten() {
+            if time > latest {
+                return Err(format!("{field}: {time} is in the future").into());
+            }
+        }
         if self.is_said_before(line)? {
             return Ok(false);
         }

@@ -9,6 +9,9 @@ use crate::model::time::Timestamp;
 use crate::model::transfer::{CallLine, MessageLine};
 use crate::store::{Place, Settled};
 
+/// The longest that a session may be configured to live.
+const LONGEST_SESSION_SECONDS: u64 = 315_360_000;
+
 /// A call record that the input has, or has something of.
 #[derive(Debug)]
 pub(super) struct Thread {
@@ -142,6 +145,11 @@ impl Thread {
         let last = self.last_activity();
         if said.expires_at.is_some_and(|end| end < last) {
             return Err(format!("expires_at: it is before the last message of {name}, {last}"));
+        }
+        if said.expires_at.is_some_and(|end| end > last.plus_seconds(LONGEST_SESSION_SECONDS)) {
+            return Err(format!(
+                "expires_at: it is more than {LONGEST_SESSION_SECONDS} seconds after the last activity of {name}, {last}"
+            ));
         }
         let (count, reached) = match (self.lines, self.stored_last) {
             (0, None) if said.archived => return Ok(()),

@@ -44,6 +44,20 @@ impl Check<'_> {
         Ok(())
     }
 
+    pub(super) fn kept_webhooks(&mut self) -> Result<(), ReadError> {
+        for row in self.tables.kept_webhooks.range::<&DedupeKey>(..)? {
+            let (key, id) = row?;
+            let (org, id) = (key::organization_of(key.value()), id.value());
+            let entry: Option<AuditEntry> = Self::find(&self.tables.audit_entries, org, id)?;
+            self.expect(
+                entry.is_some(),
+                org,
+                format_args!("a kept webhook is told by audit entry {id}, which is not there"),
+            );
+        }
+        Ok(())
+    }
+
     pub(super) fn audit(&mut self) -> Result<(), ReadError> {
         let tables = self.tables;
         // Until which id the entry before this one has steps.

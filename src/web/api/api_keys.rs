@@ -1,7 +1,7 @@
 //! `/api/v1/users/me/api-keys`: listing, making and ending API keys.
 
-use crate::app::accounts;
-use crate::model::account::{ApiKey, Role};
+use crate::app::accounts::{self, UsedKey};
+use crate::model::account::Role;
 use crate::model::ids::ApiKeyId;
 use crate::model::time::Timestamp;
 use crate::web::AppState;
@@ -26,7 +26,7 @@ pub async fn list_api_keys(
     Admin(actor): Admin,
 ) -> Result<Json<Value>, ApiError> {
     let keys = accounts::keys(&state.app, &actor)?;
-    Ok(Json(keys.iter().map(|(id, key)| api_key_out(*id, key, actor.now)).collect()))
+    Ok(Json(keys.iter().map(|used| api_key_out(used, actor.now)).collect()))
 }
 
 pub async fn create_api_key(
@@ -41,14 +41,17 @@ pub async fn create_api_key(
                 .ok_or_else(|| ApiError::field("expires_at", "Input should be an RFC 3339 time"))?,
         ),
     };
-    if body.name.trim().is_empty() {
-        return Err(ApiError::field("name", "Input should not be empty"));
+    if expires_at.is_some_and(|end| end <= actor.now) {
+        return Err(ApiError::field("expires_at", "Input should be in the future"));
+    }
+    if !(1..=100).contains(&body.name.trim().chars().count()) {
+        return Err(ApiError::field("name", "Input should have 1 to 100 characters"));
     }
     let role = body.role.unwrap_or(Role::User);
     let (id, secret) = accounts::create_key(&state.app, &actor, body.name.trim(), role, expires_at).await?;
-    let key = accounts::keys(&state.app, &actor)?.into_iter().find(|(key_id, _)| *key_id == id);
-    let key = key.ok_or_else(|| ApiError::Internal("a key that was made is not there".to_owned()))?.1;
-    Ok(Json(json!({"api_key": api_key_out(id, &key, actor.now), "key": secret})))
+    let made = accounts::keys(&state.app, &actor)?.into_iter().find(|used| used.id == id);
+    let made = made.ok_or_else(|| ApiError::Internal("a key that was made is not there".to_owned()))?;
+    Ok(Json(json!({"api_key": api_key_out(&made, actor.now), "key": secret})))
 }
 
 pub async fn revoke_api_key(
@@ -64,11 +67,12 @@ pub async fn revoke_api_key(
     }
 }
 
-fn api_key_out(id: ApiKeyId, key: &ApiKey, now: Timestamp) -> Value {
+fn api_key_out(used: &UsedKey, now: Timestamp) -> Value {
+    let key = &used.key;
     json!({
-        "id": id, "user_id": key.user_id, "name": key.name, "key_prefix": key.key_prefix,
-        "last_used_at": null, "usage_count": 0, "is_active": key.is_valid(now),
-        "permissions": {"role": key.role}, "rate_limit": {},
+        "id": used.id, "user_id": key.user_id, "name": key.name, "key_prefix": key.key_prefix,
+        "last_used_at": used.last_used_at.map(|time| time.to_string()), "usage_count": used.usage_count,
+        "is_active": key.is_valid(now), "permissions": {"role": key.role}, "rate_limit": {},
         "created_at": key.created_at.to_string(), "updated_at": key.updated_at.to_string(),
         "expires_at": key.expires_at.map(|time| time.to_string()),
     })

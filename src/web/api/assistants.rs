@@ -15,6 +15,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 pub struct CreateAssistantBody {
@@ -63,10 +64,18 @@ pub async fn create_assistant(
         messaging_service_sid: body.messaging_service_sid,
         custom_settings: body.custom_settings.map(|settings| JsonText(Value::Object(settings).to_string())),
         is_active: body.is_active.unwrap_or(true),
-        extra: JsonText(Value::Object(body.extra).to_string()),
+        extra: JsonText(Value::Object(kept(body.extra)).to_string()),
     };
     let (id, assistant) = assistants::create(&state.app, &actor, new).await?;
     Ok((StatusCode::CREATED, Json(assistant_out(id, &assistant, actor.organization.0))))
+}
+
+/// What we say of an assistant is not its caller's to say, nor is the word that import tells lines by.
+fn kept(mut extra: Map<String, Value>) -> Map<String, Value> {
+    for ours in ["id", "organization_id", "user_id", "created_at", "updated_at", "type"] {
+        extra.remove(ours);
+    }
+    extra
 }
 
 #[derive(Deserialize)]
@@ -100,12 +109,13 @@ pub async fn list_phone_numbers(
     State(state): State<AppState>,
     Authority(actor): Authority,
 ) -> Result<Json<Value>, ApiError> {
-    let names = state.app.store.directory().assistant_names(actor.organization);
+    let assistants: BTreeMap<_, _> = assistants::list(&state.app, &actor)?.into_iter().collect();
     let numbers = assistants::phone_numbers(&state.app, &actor)?;
     let out = |(address, number): &(Address, PhoneNumber)| {
-        let assistant = number
-            .assistant_id
-            .map(|id| json!({"id": id, "name": names.get(&id).map_or("", |name| name), "is_active": true}));
+        let assistant = number.assistant_id.and_then(|id| {
+            let assistant = assistants.get(&id)?;
+            Some(json!({"id": id, "name": assistant.name, "is_active": assistant.is_active}))
+        });
         json!({
             "id": number.id, "phone_number": address, "friendly_name": number.friendly_name,
             "provider": number.provider, "twilio_sid": "", "is_active": number.is_active,

@@ -1,5 +1,6 @@
 //! `/health`, `/livez`, `/readyz`: open to all, for probes.
 
+use crate::app::accounts;
 use crate::store::Health;
 use crate::web::AppState;
 use axum::Json;
@@ -22,11 +23,14 @@ pub async fn get_livez() -> Response {
     Json(json!({"status": "alive"})).into_response()
 }
 
-/// The storage takes writes; else `503` and why.
+/// The storage takes writes; else `503` and why. `instance` tells this process from any other.
 pub async fn get_readyz(State(state): State<AppState>) -> Response {
+    let instance = accounts::instance(&state.control_token);
     match state.app.store.health() {
-        Health::Ready => Json(json!({"status": "ready"})).into_response(),
-        Health::Failing(reason) => unready(json!({"status": "not ready", "detail": reason})),
+        Health::Ready => Json(json!({"status": "ready", "instance": instance})).into_response(),
+        Health::Failing(reason) => {
+            unready(json!({"status": "not ready", "detail": reason, "instance": instance}))
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::model::account::Actor;
 use crate::web::AppState;
 use crate::web::auth::Admin;
 use crate::web::error::ApiError;
+use crate::web::extract::media_type;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
@@ -18,21 +19,23 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How many records are stored between two lines of progress.
 const TELL_EVERY: u64 = 10_000;
+/// How long the next piece of an upload may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn import_records(
     State(state): State<AppState>,
     Admin(actor): Admin,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let media_type =
-        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !matches!(media_type, "application/x-ndjson" | "application/jsonl") {
+    let said = media_type(request.headers());
+    if !["application/x-ndjson", "application/jsonl"].iter().any(|known| said.eq_ignore_ascii_case(known)) {
         return Err(ApiError::UnsupportedMediaType { expected: "application/x-ndjson" });
     }
-    let input = spool(state.spool_dir.clone(), request.into_body()).await?;
+    let input = spool(state.spool_dir.clone(), request.into_body(), PATIENCE).await?;
     let checking = {
         let (state, input) = (state.clone(), input.try_clone().map_err(internal)?);
         move || {
@@ -52,10 +55,11 @@ pub async fn import_records(
 }
 
 /// Takes the whole input down to a nameless temporary file: it is read twice.
-async fn spool(dir: PathBuf, mut body: Body) -> Result<File, ApiError> {
+async fn spool(dir: PathBuf, mut body: Body, patience: Duration) -> Result<File, ApiError> {
     let mut file =
         tokio::task::spawn_blocking(move || tempfile::tempfile_in(dir)).await?.map_err(internal)?;
-    while let Some(frame) = body.frame().await {
+    let late = |_| ApiError::Malformed("The body did not arrive in time".to_owned());
+    while let Some(frame) = tokio::time::timeout(patience, body.frame()).await.map_err(late)? {
         let frame = frame.map_err(|_| ApiError::Malformed("The body was cut short".to_owned()))?;
         if let Ok(data) = frame.into_data() {
             file = tokio::task::spawn_blocking(move || file.write_all(&data).map(|()| file))
@@ -121,4 +125,20 @@ fn store(
     // The summary must not be left out.
     let sent = tokio::runtime::Handle::current().block_on(sender.send_data(Bytes::from(format!("{last}\n"))));
     drop(sent);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_upload_that_stalls_is_refused() {
+        let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
+        sender.send_data(Bytes::from_static(b"{\"type\":")).await.unwrap();
+        // What has arrived is taken even without patience; the sender lives and says no more.
+        let error = spool(std::env::temp_dir(), Body::new(body), Duration::ZERO).await.unwrap_err();
+        let ApiError::Malformed(detail) = error else { panic!("{error:?}") };
+        assert_eq!(detail, "The body did not arrive in time");
+        drop(sender);
+    }
 }

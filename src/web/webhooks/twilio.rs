@@ -6,13 +6,12 @@ use crate::carriers::{Carrier, WebhookRequest};
 use crate::config::SignatureMode;
 use crate::model::audit::SignatureVerdict;
 use crate::model::message_log::{Provider, RawPayload};
-use crate::web::AppState;
 use crate::web::error::ApiError;
 use crate::web::extract::read_body;
-use axum::extract::{ConnectInfo, Request, State};
+use crate::web::{AppState, Peer};
+use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use std::net::SocketAddr;
 
 /// A message has 1600 characters at most; with every parameter ever seen it stays below this.
 const LIMIT_BYTES: usize = 64 * 1024;
@@ -27,7 +26,7 @@ pub async fn receive_twilio_sms(
         return Err(ApiError::Unavailable("too many writes are waiting".to_owned()));
     }
     let now = state.app.clock.now();
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     let url = called_url(&state.settings, request.headers(), request.uri(), peer);
     let (method, headers) = (request.method().clone(), request.headers().clone());
     let path_and_query = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();

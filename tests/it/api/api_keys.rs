@@ -63,15 +63,43 @@ async fn what_does_not_fit_makes_no_key() {
 #[tokio::test]
 async fn the_operators_token_is_an_admin_of_the_organization_it_names() {
     let app = TestApp::start().await;
-    app.organization("other", "sl_live_other").await;
     let count = |answer: crate::util::client::Answer| answer.json().as_array().unwrap().len();
-    let ours = app.operator().get("/api/v1/assistants").await.expect(200);
-    let theirs =
-        app.operator().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "other")], "").await;
-    let nobodys =
-        app.operator().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "nobody")], "").await;
-    assert_eq!((count(ours), count(theirs.expect(200)), nobodys.status), (1, 0, 404));
+    assert_eq!(
+        count(app.operator().get("/api/v1/assistants").await.expect(200)),
+        1,
+        "the only one need not be named"
+    );
+    app.organization("other", "sl_live_other").await;
+    for (named, status, assistants) in
+        [(Some("default"), 200, 1), (Some("other"), 200, 0), (Some("nobody"), 422, 0), (None, 422, 0)]
+    {
+        let headers: Vec<_> = named.map(|slug| ("x-smslite-organization", slug)).into_iter().collect();
+        let answer = app.operator().ask("GET", "/api/v1/assistants", &headers, "").await.expect(status);
+        assert!(status != 200 || count(answer) == assistants, "{named:?}");
+    }
     let ignored =
         app.admin().ask("GET", "/api/v1/assistants", &[("x-smslite-organization", "other")], "").await;
     assert_eq!(count(ignored), 1, "a key is of its own organization, whatever it names");
+}
+
+#[tokio::test]
+async fn a_key_tells_how_it_was_used() {
+    let app = TestApp::start().await;
+    let used = |keys: serde_json::Value| {
+        let viewer =
+            keys.as_array().unwrap().iter().find(|key| key["name"] == "viewer_of_default").unwrap().clone();
+        (viewer["usage_count"].clone(), viewer["last_used_at"].clone())
+    };
+    assert_eq!(used(app.admin().get(KEYS).await.json()), (json!(0), json!(null)));
+    app.viewer().get(LIST).await.expect(200);
+    app.advance(SECOND);
+    app.viewer().get(LIST).await.expect(200);
+    assert_eq!(used(app.admin().get(KEYS).await.json()), (json!(2), json!("2026-04-30T10:00:01Z")));
+}
+
+#[tokio::test]
+async fn of_two_authorization_headers_neither_counts() {
+    let app = TestApp::start().await;
+    let second = [("authorization", "Bearer sl_live_unknown")];
+    app.admin().ask("GET", LIST, &second, "").await.expect(401);
 }

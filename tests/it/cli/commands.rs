@@ -74,7 +74,8 @@ fn what_the_api_refuses_the_command_says() {
         (&["number", "create", "+15551234567", "--assistant", "9"], "Not found"),
         (&["key", "revoke", "99"], "Not found"),
         (&["key", "create", "x", "--expires-at", "soon"], "expires_at: "),
-        (&["assistant", "list", "--organization", "nobody"], "Not found"),
+        (&["assistant", "list", "--organization", "nobody"], "There is no organization \"nobody\""),
+        (&["key", "create", "x", "--expires-at", "2001-01-01"], "expires_at: Input should be in the future"),
     ] {
         let output = smslite(&data).args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{args:?}");

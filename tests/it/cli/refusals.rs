@@ -74,6 +74,24 @@ fn wrong_usage_has_an_exit_code_of_its_own() {
 }
 
 #[test]
+fn an_output_that_cannot_be_written_is_no_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    smslite(&dir.path().join("data")).args(["key", "list"]).output().unwrap();
+    for args in [&["key", "list"][..], &["config"], &["number", "list"]] {
+        let output = smslite(&dir.path().join("data")).args(args).stdout(full()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {}", stderr(&output));
+    }
+    let output =
+        smslite(&dir.path().join("data")).args(["key", "create", "x"]).stdout(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "a secret goes where it can be seen");
+    assert!(stderr(&output).contains("sl_live_"), "{}", stderr(&output));
+    let output =
+        smslite(&dir.path().join("data")).args(["key", "revoke", "99"]).stderr(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn a_server_that_is_not_there_is_not_healthy() {
     let dir = tempfile::tempdir().unwrap();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -86,3 +86,36 @@ async fn the_demo_is_alive_and_leaves_nothing() {
     let beyond = smslite(&data).args(["--demo", "--host", "0.0.0.0"]).output().unwrap();
     assert_eq!(beyond.status.code(), Some(1));
 }
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_nothing_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = smslite(&dir.path().join("data"));
+    command.env("RUST_LOG", "debug");
+    // Its stderr is a pipe that is read only after the server has stopped.
+    let server = Server::start(command, dir.path());
+    let anyone = Person::new(server.address(), None);
+    for _ in 0..1000 {
+        anyone.get("/livez").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_killed_servers_file_is_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+    let killed = Server::start(smslite(&old), dir.path());
+    let left_behind = std::fs::read_to_string(old.join("server.json")).unwrap();
+    drop(killed);
+    let running = Server::start(smslite(&new), dir.path());
+    let url = |text: &str| {
+        serde_json::from_str::<serde_json::Value>(text).unwrap()["url"].as_str().unwrap().to_owned()
+    };
+    let moved = left_behind.replace(&url(&left_behind), &running.url);
+    std::fs::write(old.join("server.json"), moved).unwrap();
+    let output = smslite(&old).arg("healthcheck").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "the port is another server's now");
+    assert!(smslite(&new).arg("healthcheck").output().unwrap().status.success());
+    let output = smslite(&old).args(["key", "list"]).output().unwrap();
+    assert!(output.status.success() && !old.join("server.json").exists(), "{}", stderr(&output));
+}

@@ -1,8 +1,10 @@
 //! Import: what comes in is what is read, what is bad is refused whole, what broke off completes.
 
 mod again;
+mod command;
 mod refused;
 mod sessions;
+mod times;
 mod types;
 
 use smslite::app::import::{ImportError, ImportSummary, check, run};

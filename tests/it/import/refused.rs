@@ -44,23 +44,23 @@ fn a_line_that_is_bad_by_itself_is_refused_in_words() {
         ),
         (
             bad(&call, "\"id\":101", "\"id\":18446744073709551616"),
-            "id: 18446744073709552000 is not a whole number from 1 to 9007199254740991".into(),
+            "id: 18446744073709552000 is not a whole number from 1 to 4503599627370496".into(),
         ),
         (
-            bad(&call, "\"id\":101", "\"id\":9007199254740992"),
-            "id: 9007199254740992 is not a whole number from 1 to 9007199254740991".into(),
+            bad(&call, "\"id\":101", "\"id\":4503599627370497"),
+            "id: 4503599627370497 is not a whole number from 1 to 4503599627370496".into(),
         ),
         (
             bad(&call, "\"id\":101", "\"id\":0"),
-            "id: 0 is not a whole number from 1 to 9007199254740991".into(),
+            "id: 0 is not a whole number from 1 to 4503599627370496".into(),
         ),
         (
             bad(&call, "\"id\":101", "\"id\":-1"),
-            "id: invalid type: integer `-1`, expected a whole number from 1 to 9007199254740991".into(),
+            "id: invalid type: integer `-1`, expected a whole number from 1 to 4503599627370496".into(),
         ),
         (
             bad(&call, "\"id\":101", "\"id\":\"101\""),
-            "id: invalid type: string \"101\", expected a whole number from 1 to 9007199254740991".into(),
+            "id: invalid type: string \"101\", expected a whole number from 1 to 4503599627370496".into(),
         ),
         (
             bad(&call, not_a_number, "\"customer_phone_number\":\"555\\u00e9\""),

@@ -73,6 +73,17 @@ fn ids_that_are_left_out_are_assigned_after_those_given() {
     sound(&store);
 }
 
+#[test]
+fn after_the_largest_id_that_is_taken_live_ids_go_on_in_what_json_readers_keep() {
+    let store = store();
+    let largest = 1 << 52;
+    let call = call_line(largest, 6543, "completed", "2026-04-30T10:00:00Z", "");
+    imported(&store, &format!("{PARENTS}{call}"));
+    let live = inbound(&store, "SM1", "+15550001111", now());
+    assert_eq!(joined(&live), (4_503_599_627_370_497, 1));
+    sound(&store);
+}
+
 /// Changes a field to something else of its kind.
 fn changed(field: &str, value: &Value) -> Option<Value> {
     let other = match (field, value) {

@@ -8,6 +8,7 @@ use super::contract::{on_a_file, on_every_door};
 use super::door::{Act, Answer, Door, StoreDoor};
 use smslite::model::account::KeyHash;
 use smslite::model::ids::{ApiKeyId, AuditId};
+use smslite::model::time::Timestamp;
 use smslite::store::{Bootstrapped, KeepAudit};
 
 #[test]
@@ -43,6 +44,26 @@ fn kept_webhooks_have_ids_of_their_own_whatever_their_steps() {
         assert_eq!(door.act(&silent), Answer::Audit(AuditId(9)));
         assert_eq!(door.act(&keep_audit("no body", START)), Answer::Audit(AuditId(10)));
     });
+}
+
+#[test]
+fn a_kept_webhook_that_comes_again_keeps_nothing_new() {
+    let mut door = on_a_file();
+    furnish(&mut door);
+    let keep = |status: &str, now| {
+        let Act::KeepAudit(kept) = keep_audit("a receipt", now) else { unreachable!() };
+        let told_by = ["twilio", "receipt", "SM1", status].map(str::to_owned).to_vec();
+        Act::KeepAudit(KeepAudit { told_by, ..kept })
+    };
+    let fortnight = Timestamp(14 * 86_400_000_000);
+    let first = door.act(&keep("sent", START));
+    assert_eq!(door.act(&keep("sent", Timestamp(START.0 + fortnight.0))), first);
+    assert_eq!(
+        door.act(&keep("sent", Timestamp(START.0 - fortnight.0))),
+        first,
+        "also when a clock was set back"
+    );
+    assert_ne!(door.act(&keep("delivered", START)), first);
 }
 
 #[test]

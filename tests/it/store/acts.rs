@@ -153,6 +153,7 @@ pub fn assign(organization: OrganizationId, number: &str, assistant: u64, now: T
 pub fn keep_audit(reason: &str, now: Timestamp) -> Act {
     let unusable = Step::WebhookUnusable { provider: Provider::Twilio, reason: reason.to_owned() };
     Act::KeepAudit(KeepAudit {
+        told_by: Vec::new(),
         organization: ORG,
         now,
         steps: vec![received(), unusable],
