@@ -6,6 +6,7 @@ mod refused;
 mod sessions;
 mod times;
 mod types;
+mod upload;
 
 use smslite::app::import::{ImportError, ImportSummary, check, run};
 use smslite::model::account::{KeyHash, Organization, Role, User};

@@ -10,7 +10,7 @@ const LATER: &str = "2026-05-01T12:00:00.000001Z";
 fn a_time_in_the_future_is_refused_whichever_field_has_it() {
     let record = |fields: &str| format!("{{{fields}}}\n");
     let log = r#""type":"message_log","id":1,"provider":"twilio","provider_message_id":"SM1","direction":"inbound","from_number":"+15559876543","to_number":"+15551234567","body":"a","status":"received""#;
-    let job = r#""type":"outbound_job","uuid":"7b0e0c5e-3f0a-4f0e-9b1a-0c2d4e6f8a01","provider":"twilio","from_number":"1","to_number":"2","body":"a","status":"sent""#;
+    let job = r#""type":"outbound_job","uuid":"7b0e0c5e-3f0a-4f0e-9b1a-0c2d4e6f8a01","provider":"twilio","from_number":"+15551234567","to_number":"+15550001111","body":"a","status":"sent""#;
     let key = r#""type":"api_key","user_id":1,"name":"a","key_prefix":"sl_live_b","key_hash":"0101010101010101010101010101010101010101010101010101010101010101","role":"user""#;
     let opt_out =
         r#""type":"opt_out","assistant_phone_number":"+15551234567","customer_phone_number":"+15550001111""#;
@@ -64,7 +64,7 @@ fn a_time_in_the_future_is_refused_whichever_field_has_it() {
 
 #[test]
 fn what_lies_ahead_by_its_nature_is_taken() {
-    let job = r#"{"type":"outbound_job","uuid":"7b0e0c5e-3f0a-4f0e-9b1a-0c2d4e6f8a01","provider":"twilio","from_number":"1","to_number":"2","body":"a","status":"queued","created_at":"2026-04-30","due_at":"2030-01-01"}"#;
+    let job = r#"{"type":"outbound_job","uuid":"7b0e0c5e-3f0a-4f0e-9b1a-0c2d4e6f8a01","provider":"twilio","from_number":"+15551234567","to_number":"+15550001111","body":"a","status":"queued","created_at":"2026-04-30","due_at":"2030-01-01"}"#;
     let key = r#"{"type":"api_key","user_id":1,"name":"a","key_prefix":"sl_live_b","key_hash":"0101010101010101010101010101010101010101010101010101010101010101","role":"user","expires_at":"9999-12-31"}"#;
     let session = call_line(101, 6543, "active", "2026-04-30T10:00:00Z", ",\"expires_at\":\"2027-01-01\"");
     assert_eq!(imported(&store(), &format!("{PARENTS}{job}\n{key}\n{session}")), (5, 0));

@@ -10,6 +10,7 @@ mod crash;
 mod disk;
 mod door;
 mod faults;
+mod fixture;
 mod filters;
 mod histories;
 mod model_store;
