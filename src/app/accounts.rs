@@ -174,7 +174,8 @@ pub async fn revoke_key(app: &App, actor: &Actor, key_id: ApiKeyId) -> Result<bo
 
 /// Who a presented API key speaks for at `now`.
 pub fn actor_of_key(store: &Store, presented: &str, now: Timestamp) -> Option<Actor> {
-    let owner = store.directory().key(&KeyHash::of(presented)).filter(|owner| owner.key.is_valid(now))?;
+    let directory = store.directory().view();
+    let owner = directory.key(&KeyHash::of(presented)).filter(|owner| owner.key.is_valid(now))?;
     owner.usage.note(now);
     Some(Actor { organization: owner.organization, user_id: owner.key.user_id, role: owner.key.role, now })
 }

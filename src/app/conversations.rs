@@ -26,19 +26,25 @@ pub fn list(
     mut visit: impl FnMut(&Conversation<'_>, &AssistantNames),
 ) -> Result<(), ReadError> {
     let snapshot = app.store.snapshot()?;
-    let names = snapshot.directory().assistant_names(actor.organization);
-    snapshot.list_conversations(actor.organization, filter, page, actor.now, |row| visit(row, &names))
+    let directory = snapshot.directory().view();
+    let names = directory.assistant_names(actor.organization);
+    snapshot.list_conversations(actor.organization, filter, page, actor.now, |row| visit(row, names))
 }
 
-/// One conversation, unless it is unknown, archived, a voice call or another organization's.
+/// Visits one conversation. `false`: it is unknown, archived, a voice call or another organization's.
 pub fn get(
     app: &App,
     actor: &Actor,
     id: CallId,
-) -> Result<Option<(Call, std::sync::Arc<AssistantNames>)>, ReadError> {
+    visit: impl FnOnce(&Conversation<'_>, &AssistantNames),
+) -> Result<bool, ReadError> {
     let snapshot = app.store.snapshot()?;
-    let call = snapshot.call(actor.organization, id)?.filter(Call::is_conversation);
-    Ok(call.map(|call| (call, snapshot.directory().assistant_names(actor.organization))))
+    let Some(call) = snapshot.call(actor.organization, id)?.filter(Call::is_conversation) else {
+        return Ok(false);
+    };
+    let directory = snapshot.directory().view();
+    visit(&call.conversation(id), directory.assistant_names(actor.organization));
+    Ok(true)
 }
 
 /// Threads up to this length are read where they are asked for.

@@ -11,9 +11,10 @@ use crate::model::address::Address;
 use crate::model::assistant::{Assistant, PhoneNumber};
 use crate::model::ids::{ApiKeyId, AssistantId, OrganizationId};
 use crate::model::time::Timestamp;
+use arc_swap::{ArcSwap, Guard};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The names of one organization's assistants.
 pub type AssistantNames = BTreeMap<AssistantId, Arc<str>>;
@@ -56,18 +57,25 @@ pub(super) enum DirectoryChange {
     PhoneNumber(OrganizationId, Address, PhoneNumber),
 }
 
+/// Every request reads it, from every thread: reading takes no lock and counts no reference, for
+/// threads that share a counter wait for each other. A change copies the part that it changes.
 #[derive(Default)]
 pub struct Directory {
-    entries: RwLock<Entries>,
+    entries: ArcSwap<Entries>,
 }
 
-#[derive(Default)]
-struct Entries {
-    organizations: BTreeMap<OrganizationId, Arc<Organization>>,
-    keys: HashMap<KeyHash, KeyOwner>,
-    names: HashMap<OrganizationId, Arc<AssistantNames>>,
-    numbers: HashMap<Address, BTreeMap<OrganizationId, Option<AssistantId>>>,
+/// The directory at one moment.
+pub type DirectoryView = Guard<Arc<Entries>>;
+
+#[derive(Clone, Default)]
+pub struct Entries {
+    organizations: Arc<BTreeMap<OrganizationId, Arc<Organization>>>,
+    keys: Arc<HashMap<KeyHash, KeyOwner>>,
+    names: Arc<HashMap<OrganizationId, AssistantNames>>,
+    numbers: Arc<HashMap<Address, BTreeMap<OrganizationId, Option<AssistantId>>>>,
 }
+
+static NO_NAMES: AssistantNames = AssistantNames::new();
 
 impl Directory {
     pub(super) fn load(&self, tables: &ReadTables) -> Result<(), ReadError> {
@@ -99,7 +107,7 @@ impl Directory {
                 entries.apply(DirectoryChange::PhoneNumber(organization, address, number));
             }
         }
-        *self.write() = entries;
+        self.entries.store(Arc::new(entries));
         Ok(())
     }
 
@@ -107,24 +115,25 @@ impl Directory {
         if changes.is_empty() {
             return;
         }
-        let mut entries = self.write();
+        let mut entries = Entries::clone(&self.entries.load());
         for change in changes {
             entries.apply(change);
         }
+        self.entries.store(Arc::new(entries));
+    }
+
+    pub fn view(&self) -> DirectoryView {
+        self.entries.load()
     }
 
     /// The key with this hash, revoked and expired ones too: the caller knows the time.
     pub fn key(&self, hash: &KeyHash) -> Option<KeyOwner> {
-        self.read().keys.get(hash).cloned()
-    }
-
-    pub fn assistant_names(&self, organization: OrganizationId) -> Arc<AssistantNames> {
-        self.read().names.get(&organization).cloned().unwrap_or_default()
+        self.view().key(hash).cloned()
     }
 
     /// The oldest organization whose assistant has this number, else the oldest that has it at all.
     pub fn number_owner(&self, number: &Address) -> Option<OrganizationId> {
-        let entries = self.read();
+        let entries = self.view();
         let owners = entries.numbers.get(number)?;
         let answered = owners.iter().find(|(_, assistant)| assistant.is_some()).map(|(owner, _)| *owner);
         answered.or_else(|| owners.keys().next().copied())
@@ -132,43 +141,42 @@ impl Directory {
 
     /// The assistant that has this number in the organization.
     pub fn assistant_of(&self, organization: OrganizationId, number: &Address) -> Option<AssistantId> {
-        *self.read().numbers.get(number)?.get(&organization)?
+        *self.view().numbers.get(number)?.get(&organization)?
     }
 
     /// Every organization, the oldest first.
     pub fn organizations(&self) -> Vec<(OrganizationId, Arc<Organization>)> {
-        let entries = self.read();
+        let entries = self.view();
         entries.organizations.iter().map(|(id, organization)| (*id, organization.clone())).collect()
-    }
-
-    // A panic while the lock is held leaves each entry whole: they are inserted one by one.
-    fn read(&self) -> RwLockReadGuard<'_, Entries> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Entries {
+    pub fn key(&self, hash: &KeyHash) -> Option<&KeyOwner> {
+        self.keys.get(hash)
+    }
+
+    pub fn assistant_names(&self, organization: OrganizationId) -> &AssistantNames {
+        self.names.get(&organization).unwrap_or(&NO_NAMES)
+    }
+
     fn apply(&mut self, change: DirectoryChange) {
         match change {
             DirectoryChange::Organization(id, organization) => {
-                self.organizations.insert(id, Arc::new(organization));
+                Arc::make_mut(&mut self.organizations).insert(id, Arc::new(organization));
             }
             DirectoryChange::ApiKey(organization, key_id, key) => {
                 let usage = self.keys.get(&key.hash).map(|known| known.usage.clone()).unwrap_or_default();
                 let owner = KeyOwner { organization, key_id, key: Arc::new(key), usage };
-                self.keys.insert(owner.key.hash, owner);
+                Arc::make_mut(&mut self.keys).insert(owner.key.hash, owner);
             }
             DirectoryChange::AssistantName(organization, id, name) => {
-                let names = self.names.entry(organization).or_default();
-                Arc::make_mut(names).insert(id, name);
+                let names = Arc::make_mut(&mut self.names).entry(organization).or_default();
+                names.insert(id, name);
             }
             DirectoryChange::PhoneNumber(organization, address, number) => {
                 let assistant = number.assistant_id.filter(|_| number.is_active);
-                self.numbers.entry(address).or_default().insert(organization, assistant);
+                Arc::make_mut(&mut self.numbers).entry(address).or_default().insert(organization, assistant);
             }
         }
     }

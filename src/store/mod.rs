@@ -23,7 +23,7 @@ pub use accounts::{
 };
 pub use assistants::{AssignNumber, AssignNumberOutcome, CreateAssistant};
 pub use conversations::Thread;
-pub use directory::{AssistantNames, Directory, KeyOwner};
+pub use directory::{AssistantNames, Directory, DirectoryView, Entries, KeyOwner};
 pub use error::{OpenError, ReadError, StoreError};
 
 pub use import::{
@@ -31,6 +31,6 @@ pub use import::{
 };
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{DataDir, Location, OpenBackend};
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, SnapshotView};
 pub use transaction::{Command, Tx, TxError};
 pub use writer::{Health, Store};

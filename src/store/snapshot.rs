@@ -7,8 +7,10 @@ use super::key;
 use super::record;
 use super::tables::ReadTables;
 use crate::model::ids::OrganizationId;
+use arc_swap::Guard;
 use redb::{ReadOnlyTable, ReadTransaction};
 use serde::de::DeserializeOwned;
+use std::ops::Deref;
 use std::sync::Arc;
 
 pub struct Snapshot {
@@ -24,6 +26,27 @@ impl Snapshot {
     /// Names, numbers and keys, as they are now.
     pub fn directory(&self) -> &Directory {
         &self.directory
+    }
+}
+
+/// The newest snapshot, held without counting references: threads that share a counter wait for
+/// each other.
+pub struct SnapshotView(Guard<Arc<Result<Snapshot, String>>>);
+
+impl SnapshotView {
+    pub(super) fn of(newest: Guard<Arc<Result<Snapshot, String>>>) -> Result<SnapshotView, ReadError> {
+        match &**newest {
+            Ok(_) => Ok(SnapshotView(newest)),
+            Err(reason) => Err(ReadError::Unavailable(reason.clone())),
+        }
+    }
+}
+
+impl Deref for SnapshotView {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        self.0.as_ref().as_ref().expect("a view is made of a snapshot that is there")
     }
 }
 

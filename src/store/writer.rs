@@ -9,8 +9,9 @@
 use super::directory::{Directory, DirectoryChange};
 use super::error::{OpenError, ReadError, StoreError};
 use super::open::{self, Location};
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, SnapshotView};
 use super::transaction::{Command, Tx, TxError};
+use arc_swap::ArcSwap;
 use redb::{Database, ReadableDatabase};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,7 +44,7 @@ pub struct Store {
 
 struct Shared {
     directory: Arc<Directory>,
-    newest: RwLock<Result<Arc<Snapshot>, String>>,
+    newest: ArcSwap<Result<Snapshot, String>>,
     /// Why the last write failed, until one succeeds.
     failing: RwLock<Option<String>>,
     waiting: AtomicUsize,
@@ -64,7 +65,7 @@ impl Store {
         })?;
         let shared = Arc::new(Shared {
             directory,
-            newest: RwLock::new(Ok(Arc::new(snapshot))),
+            newest: ArcSwap::from_pointee(Ok(snapshot)),
             failing: RwLock::new(None),
             waiting: AtomicUsize::new(0),
         });
@@ -83,7 +84,7 @@ impl Store {
                 if catch_unwind(AssertUnwindSafe(|| writer.work(&jobs))).is_err() {
                     let reason = || "the writer stopped unexpectedly; restart smslite".to_owned();
                     *shared.failing.write().unwrap_or_else(PoisonError::into_inner) = Some(reason());
-                    *shared.newest.write().unwrap_or_else(PoisonError::into_inner) = Err(reason());
+                    shared.newest.store(Arc::new(Err(reason())));
                 }
             })
             .map_err(|source| OpenError::Directory { path: "the writer thread".into(), source })?;
@@ -91,9 +92,8 @@ impl Store {
     }
 
     /// The data as the newest commit left it.
-    pub fn snapshot(&self) -> Result<Arc<Snapshot>, ReadError> {
-        let newest = self.shared.newest.read().unwrap_or_else(PoisonError::into_inner);
-        newest.clone().map_err(ReadError::Unavailable)
+    pub fn snapshot(&self) -> Result<SnapshotView, ReadError> {
+        SnapshotView::of(self.shared.newest.load())
     }
 
     pub fn directory(&self) -> &Directory {
@@ -270,7 +270,7 @@ impl Writer {
                 break;
             }
         }
-        *self.newest() = Err("the store is closed".to_owned());
+        self.show(Err("the store is closed".to_owned()));
         // Dropping the database marks the file as closed cleanly.
     }
 
@@ -315,7 +315,7 @@ impl Writer {
         self.shared.directory.apply(changes);
         let Some(database) = &self.database else { return };
         match snapshot(database, &self.shared.directory) {
-            Ok(snapshot) => *self.newest() = Ok(Arc::new(snapshot)),
+            Ok(snapshot) => self.show(Ok(snapshot)),
             Err(error) => self.fail(&error.to_string()),
         }
     }
@@ -323,7 +323,7 @@ impl Writer {
     /// An engine that saw an I/O error is of no more use: it is closed and opened anew.
     fn fail(&mut self, reason: &str) {
         self.set_failing(Some(reason.to_owned()));
-        *self.newest() = Err(reason.to_owned());
+        self.show(Err(reason.to_owned()));
         self.database = None;
         self.reopen();
     }
@@ -373,21 +373,21 @@ impl Writer {
         match opened {
             Ok((database, snapshot)) => {
                 self.database = Some(database);
-                *self.newest() = Ok(Arc::new(snapshot));
+                self.show(Ok(snapshot));
             }
-            Err(reason) => *self.newest() = Err(reason),
+            Err(reason) => self.show(Err(reason)),
         }
     }
 
     fn reason(&self) -> String {
-        match &*self.newest() {
+        match &**self.shared.newest.load() {
             Ok(_) => "it is being opened".to_owned(),
             Err(reason) => reason.clone(),
         }
     }
 
-    fn newest(&self) -> std::sync::RwLockWriteGuard<'_, Result<Arc<Snapshot>, String>> {
-        self.shared.newest.write().unwrap_or_else(PoisonError::into_inner)
+    fn show(&self, newest: Result<Snapshot, String>) {
+        self.shared.newest.store(Arc::new(newest));
     }
 }
 

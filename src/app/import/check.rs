@@ -11,11 +11,11 @@ use super::threads::{Said, Thread};
 use crate::model::ids::{CallId, MessageId, OrganizationId};
 use crate::model::time::Timestamp;
 use crate::model::transfer::{CallLine, Claim, Line, MessageLine, OrganizationLine, Parent, parse};
-use crate::store::{HighestIds, Place, ReadError, Snapshot, Standing, Store};
+use crate::store::{HighestIds, Place, ReadError, SnapshotView, Standing, Store};
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// How far the clock that wrote the input may be ahead of ours.
 const LATEST_SECONDS: u64 = 86_400;
@@ -93,7 +93,7 @@ impl From<ReadError> for Stop {
 }
 
 struct Check {
-    snapshot: Arc<Snapshot>,
+    snapshot: Rc<SnapshotView>,
     organization: OrganizationId,
     slug: String,
     checked: Checked,
@@ -113,7 +113,7 @@ pub fn check(
     now: Timestamp,
     ttl_seconds: u64,
 ) -> Result<Checked, ImportError> {
-    let snapshot = store.snapshot()?;
+    let snapshot = Rc::new(store.snapshot()?);
     let organizations = store.directory().organizations();
     let here = organizations.into_iter().find(|(id, _)| *id == organization);
     let checked = Checked {

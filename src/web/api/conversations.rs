@@ -81,10 +81,10 @@ pub async fn get_conversation(
     PathId(id): PathId,
 ) -> Result<Response, ApiError> {
     let id = CallId(id);
-    let (call, names) = conversations::get(&state.app, &actor, id)?.ok_or(ApiError::NotFound)?;
     let mut json = JsonWriter::new(state.settings.id_format, ROW_BYTES);
-    json.conversation(&call.conversation(id), &names, actor.now);
-    Ok(json_bytes(json.out))
+    let found =
+        conversations::get(&state.app, &actor, id, |row, names| json.conversation(row, names, actor.now))?;
+    if found { Ok(json_bytes(json.out)) } else { Err(ApiError::NotFound) }
 }
 
 pub async fn list_messages(

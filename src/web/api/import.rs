@@ -134,9 +134,10 @@ mod tests {
     #[tokio::test]
     async fn an_upload_that_stalls_is_refused() {
         let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
-        sender.send_data(Bytes::from_static(b"{\"type\":")).await.unwrap();
+        sender.send_data(Bytes::from_static(b"{\"type\":")).await.expect("the channel has room");
         // What has arrived is taken even without patience; the sender lives and says no more.
-        let error = spool(std::env::temp_dir(), Body::new(body), Duration::ZERO).await.unwrap_err();
+        let spooled = spool(std::env::temp_dir(), Body::new(body), Duration::ZERO).await;
+        let error = spooled.expect_err("nothing more comes");
         let ApiError::Malformed(detail) = error else { panic!("{error:?}") };
         assert_eq!(detail, "The body did not arrive in time");
         drop(sender);

@@ -34,7 +34,10 @@ fn what_was_imported_is_what_is_read() {
     let assistant = snapshot.assistant(ORGANIZATION, AssistantId(123)).unwrap().unwrap();
     assert_eq!(assistant.extra, JsonText(r#"{"mood":"kind","prompts":[1, 2]}"#.to_owned()));
     assert_eq!(assistant.custom_settings, Some(JsonText(r#"{"auto_reply":"echo"}"#.to_owned())));
-    assert_eq!(store.directory().assistant_names(ORGANIZATION)[&AssistantId(123)].as_ref(), "Support Bot");
+    assert_eq!(
+        store.directory().view().assistant_names(ORGANIZATION)[&AssistantId(123)].as_ref(),
+        "Support Bot"
+    );
     let number = Address::parse("+15551234567").unwrap();
     assert_eq!(store.directory().assistant_of(ORGANIZATION, &number), Some(AssistantId(123)));
 
@@ -65,7 +68,8 @@ fn ids_that_are_left_out_are_assigned_after_those_given() {
         + &message_line(7, "a", "2026-04-30T10:00:00Z", "")
         + &message_line(7, "b", "2026-04-30T10:00:00Z", r#","id":1"#);
     imported(&store, &text);
-    let names = store.directory().assistant_names(ORGANIZATION);
+    let directory = store.directory().view();
+    let names = directory.assistant_names(ORGANIZATION);
     assert_eq!(names[&AssistantId(124)].as_ref(), "Another");
     assert_eq!(listed(&store), [8, 7]);
     let live = inbound(&store, "SM1", "+15550001111", now());
