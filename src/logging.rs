@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Lines that may wait to be written: about a second's worth of a busy server.
 const WAITING_LINES: usize = 8192;
+const TOGETHER: Duration = Duration::from_millis(10);
 /// How long the end of the process waits for lines to be written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -56,12 +57,23 @@ pub fn finish() {
     }
 }
 
-fn write(lines: &Receiver<Item>) {
-    for item in lines {
-        match item {
-            // There is nobody to tell that a line cannot be written.
-            Item::Line(line) => drop(io::stderr().write_all(&line)),
-            Item::Flush(done) => drop(done.send(())),
+fn write(items: &Receiver<Item>) {
+    let mut text = Vec::new();
+    while let Ok(first) = items.recv() {
+        // Lines that come together are written together: waking up for each would cost more than it.
+        std::thread::sleep(TOGETHER);
+        let mut written = Vec::new();
+        for item in std::iter::once(first).chain(items.try_iter().take(WAITING_LINES)) {
+            match item {
+                Item::Line(line) => text.extend_from_slice(&line),
+                Item::Flush(done) => written.push(done),
+            }
+        }
+        // There is nobody to tell that a line cannot be written, or who waited has gone.
+        let _ = io::stderr().write_all(&text);
+        text.clear();
+        for done in written {
+            let _ = done.send(());
         }
     }
 }

@@ -40,7 +40,7 @@ pub fn build(
 ) -> Result<AppState, OpenError> {
     let spool_dir = match &location {
         Location::Directory(dir) => dir.path().into(),
-        Location::Memory | Location::Backend(_) => std::env::temp_dir().into(),
+        Location::Memory | Location::Backend(_) => std::env::temp_dir(),
     };
     let store = Store::open(location, settings.cache_bytes)?;
     let exposed = |secrets: &[Secret]| secrets.iter().map(|secret| secret.expose().to_owned()).collect();

@@ -9,9 +9,8 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, delete, get, post};
 
-/// Other spellings of webhook URLs that carriers may still be set to.
-const WEBHOOK_ALIASES: [(&str, fn() -> MethodRouter<AppState>); 1] =
-    [("/twilio-sms-webhook", || get(twilio::receive_twilio_sms).post(twilio::receive_twilio_sms))];
+/// A carrier's webhook and the other spellings that its numbers may still be set to.
+const TWILIO_PATHS: [&str; 2] = ["/webhooks/sms/twilio", "/twilio-sms-webhook"];
 
 pub fn router(state: AppState) -> Router {
     let mut router = Table(Router::new())
@@ -29,10 +28,9 @@ pub fn router(state: AppState) -> Router {
         )
         .at("/api/v1/users/me/api-keys", get(api_keys::list_api_keys).post(api_keys::create_api_key))
         .at("/api/v1/users/me/api-keys/{key_id}", delete(api_keys::revoke_api_key))
-        .at("/api/v1/import", post(import::import_records))
-        .at("/webhooks/sms/twilio", get(twilio::receive_twilio_sms).post(twilio::receive_twilio_sms));
-    for (path, method_router) in WEBHOOK_ALIASES {
-        router = router.at(path, method_router());
+        .at("/api/v1/import", post(import::import_records));
+    for path in TWILIO_PATHS {
+        router = router.at(path, get(twilio::receive_twilio_sms).post(twilio::receive_twilio_sms));
     }
     router
         .0
