@@ -150,3 +150,16 @@ async fn bodies_that_do_not_fit_are_told_what_is_wrong() {
         assert!(status < 400 || !answer.json()["detail"].is_null());
     }
 }
+
+#[tokio::test]
+async fn a_connection_that_sends_half_a_request_is_closed_in_the_end() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let app = TestApp::start().await;
+    let mut stream = tokio::net::TcpStream::connect(app.address).await.unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+    // From here on, waiting takes no time.
+    tokio::time::pause();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer), "");
+}
