@@ -7,21 +7,22 @@ use crate::clock::Clock;
 use crate::config::{Secret, Settings};
 use crate::sessions::Sessions;
 use crate::store::{Location, OpenError, Store};
-use crate::web::{AppState, Peer, Shared, routes};
+use crate::web::{AppState, Peer, Shared, request_id, routes};
 use axum::Router;
 pub use axum::body::Body;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tower::ServiceExt;
 
 /// How long requests that are under way may take once the server was told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -66,8 +67,7 @@ impl Local {
     }
 
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let Ok(response) = self.0.clone().oneshot(request).await;
-        response
+        request_id::answer(self.0.clone(), request).await
     }
 }
 
@@ -129,7 +129,7 @@ fn connection(
         if let Some(peer) = peer {
             request.extensions_mut().insert(Peer(peer));
         }
-        router.clone().oneshot(request)
+        request_id::answer(router.clone(), request).map(Ok::<_, Infallible>)
     });
     http1::Builder::new()
         .timer(TokioTimer::new())

@@ -2,14 +2,16 @@
 //! to print, else ours), and the log of what went wrong.
 
 use super::error::ApiError;
-use axum::extract::Request;
+use axum::body::{Bytes, HttpBody};
+use axum::http::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{BoxError, Router};
 use futures_util::FutureExt;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
+use tower::ServiceExt;
 use uuid::Uuid;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -20,11 +22,18 @@ const LONGEST: usize = 128;
 #[derive(Clone, Debug)]
 pub(super) struct Cause(pub String);
 
-pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
+/// Answers one request. It stands around the router instead of in it: a layer would be called by way
+/// of two more boxes for each request.
+pub async fn answer<B>(router: Router, request: Request<B>) -> Response
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
     let id =
         request.headers().get(X_REQUEST_ID).filter(|id| is_printable(id)).cloned().unwrap_or_else(new_id);
     let line = tracing::enabled!(tracing::Level::DEBUG).then(|| Line::begin(&request));
-    let mut response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(panicked);
+    let response = AssertUnwindSafe(router.oneshot(request)).catch_unwind().await;
+    let mut response = response.map_or_else(panicked, |Ok(response)| response);
     let shown = id.to_str().unwrap_or_default();
     if let Some(line) = line {
         line.end(shown, &response);
@@ -52,7 +61,7 @@ struct Line {
 }
 
 impl Line {
-    fn begin(request: &Request) -> Line {
+    fn begin<B>(request: &Request<B>) -> Line {
         Line {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),

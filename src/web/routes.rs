@@ -3,15 +3,14 @@
 use super::AppState;
 use super::api::{api_keys, assistants, conversations, health, import};
 use super::error::ApiError;
-use super::request_id;
 use super::webhooks::twilio;
 use axum::Router;
-use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, delete, get, post};
 
 /// A carrier's webhook and the other spellings that its numbers may still be set to.
 const TWILIO_PATHS: [&str; 2] = ["/webhooks/sms/twilio", "/twilio-sms-webhook"];
 
+/// To be called by way of `request_id::answer`.
 pub fn router(state: AppState) -> Router {
     let mut router = Table(Router::new())
         .at("/health", get(health::get_health))
@@ -36,7 +35,6 @@ pub fn router(state: AppState) -> Router {
         .0
         .fallback(|| async { ApiError::NotFound })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .layer(from_fn(request_id::with_request_id))
         .with_state(state)
 }
 
