@@ -73,7 +73,8 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
     };
     let (state, made) = tokio::task::spawn_blocking(opening).await??;
     if let Some(made) = made {
-        out::print_once(&format!("{}{}", introduction(&made), first_commands(&url, &made, demo)))?;
+        let what = if demo { "\nA demo: its data are in memory and end with it.\n" } else { "" };
+        out::print_once(&format!("{what}{}{}", introduction(&made), first_commands(&url, &made, demo)))?;
     }
     let served = announce_and_serve(listener, &state, &url, data_dir.as_deref(), ready_file.as_deref()).await;
     if let Some(dir) = data_dir {

@@ -16,7 +16,7 @@ START_SECONDS = 60
 
 class Server:
     def __init__(self, binary, home):
-        self.binary, self.home = binary, home
+        self.binary, self.home = binary.resolve(), home
         self.data = home / "data"
         self.ready_file = home / "ready.json"
         self.process, self.host, self.port = None, None, None
