@@ -4,7 +4,7 @@
 use super::error::{ApiError, Invalid};
 use crate::model::ids::parse_id;
 use crate::model::time::Timestamp;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
@@ -117,8 +117,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads a body of at most `limit_bytes`.
-pub async fn read_body(request: Request, limit_bytes: usize) -> Result<Bytes, ApiError> {
-    let body = Limited::new(request.into_body(), limit_bytes);
+pub async fn read_body(body: Body, limit_bytes: usize) -> Result<Bytes, ApiError> {
+    let body = Limited::new(body, limit_bytes);
     let late = |_| ApiError::Malformed("The body did not arrive in time".to_owned());
     let collected = tokio::time::timeout(PATIENCE, body.collect()).await.map_err(late)?.map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
@@ -148,7 +148,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         if !media_type(request.headers()).eq_ignore_ascii_case("application/json") {
             return Err(ApiError::UnsupportedMediaType { expected: "application/json" });
         }
-        let bytes = read_body(request, JSON_LIMIT_BYTES).await?;
+        let bytes = read_body(request.into_body(), JSON_LIMIT_BYTES).await?;
         serde_json::from_slice(&bytes).map(JsonBody).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => {
                 let invalid =

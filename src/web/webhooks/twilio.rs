@@ -26,20 +26,21 @@ pub async fn receive_twilio_sms(
         return Err(ApiError::Unavailable("too many writes are waiting".to_owned()));
     }
     let now = state.app.clock.now();
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let url = called_url(&state.settings, request.headers(), request.uri(), peer);
-    let (method, headers) = (request.method().clone(), request.headers().clone());
-    let path_and_query = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-    let body = read_body(request, LIMIT_BYTES).await?;
-    let webhook = WebhookRequest::new(&method, &url, &headers, &body, now.unix_seconds());
+    let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+    let url = called_url(&state.settings, &parts.headers, &parts.uri, peer);
+    let path_and_query = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let body = read_body(body, LIMIT_BYTES).await?;
+    let webhook = WebhookRequest::new(&parts.method, &url, &parts.headers, &body, now.unix_seconds());
     let signature = judge(&state, &webhook)?;
     if signature == SignatureVerdict::NotChecked && webhook.form().is_none() {
         return Err(ApiError::UnsupportedMediaType { expected: "application/x-www-form-urlencoded" });
     }
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let payload = RawPayload {
         received_at: now,
-        method: method.to_string(),
+        method: parts.method.to_string(),
         path_and_query,
         content_type: content_type.to_owned(),
         body: body.to_vec(),
