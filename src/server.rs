@@ -132,6 +132,8 @@ fn connection(
         request_id::answer(router.clone(), request).map(Ok::<_, Infallible>)
     });
     http1::Builder::new()
+        // One piece, also for a long answer: copying is cheaper than the call that gathers two.
+        .writev(false)
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_PATIENCE)
         .serve_connection(TokioIo::new(stream), service)

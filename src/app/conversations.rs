@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::model::account::Actor;
-use crate::model::call::{Call, Conversation, ConversationFilter};
+use crate::model::call::{Conversation, ConversationFilter};
 use crate::model::ids::CallId;
 use crate::model::message::{Message, MessageRange};
 use crate::model::page::Page;
@@ -39,12 +39,9 @@ pub fn get(
     visit: impl FnOnce(&Conversation<'_>, &AssistantNames),
 ) -> Result<bool, ReadError> {
     let snapshot = app.store.snapshot()?;
-    let Some(call) = snapshot.call(actor.organization, id)?.filter(Call::is_conversation) else {
-        return Ok(false);
-    };
     let directory = snapshot.directory().view();
-    visit(&call.conversation(id), directory.assistant_names(actor.organization));
-    Ok(true)
+    let names = directory.assistant_names(actor.organization);
+    snapshot.conversation(actor.organization, id, |conversation| visit(conversation, names))
 }
 
 /// Threads up to this length are read where they are asked for.

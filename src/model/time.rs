@@ -54,46 +54,71 @@ impl Timestamp {
     }
 }
 
-/// Writes times one after the other. On the path of every list row, so it counts by integers, and
-/// keeps the text of the last day: the times of a page are mostly of few days.
+/// Writes times one after the other. On the path of every list row, so it counts by integers and keeps
+/// texts: the times of a page are of few days, and a conversation's end is a whole number of days after
+/// its last activity more often than not.
 pub struct TimeWriter {
-    day: i64,
-    text: [u8; 27],
+    days: [Day; 4],
+    /// Microseconds of the day that `time` shows.
+    rest: u64,
+    time: [u8; 17],
+}
+
+#[derive(Clone, Copy)]
+struct Day {
+    number: i64,
+    text: [u8; 10],
 }
 
 impl Default for TimeWriter {
     fn default() -> TimeWriter {
-        TimeWriter { day: 0, text: *b"1970-01-01T00:00:00.000000Z" }
+        TimeWriter { days: [Day::of(0); 4], rest: 0, time: *b"T00:00:00.000000Z" }
     }
 }
 
 impl TimeWriter {
     pub fn write(&mut self, time: Timestamp, out: &mut Vec<u8>) {
         let micros = time.clamp(Timestamp::MIN, Timestamp::MAX).0;
-        let (day, rest) =
+        let (number, rest) =
             (micros.div_euclid(MICROS_PER_DAY), micros.rem_euclid(MICROS_PER_DAY).unsigned_abs());
-        if day != self.day {
-            self.day = day;
-            let (year, month, day) = civil_from_days(day);
-            self.place([(0, year / 100), (2, year % 100), (5, month), (8, day)]);
+        // Neighbouring days have places of their own.
+        let day = &mut self.days[(number & 3) as usize];
+        if day.number != number {
+            *day = Day::of(number);
         }
+        out.extend_from_slice(&day.text);
         // Less than a day's seconds and a second's microseconds.
         let (seconds, fraction) = ((rest / 1_000_000) as u32, (rest % 1_000_000) as u32);
-        self.place([(11, seconds / 3600), (14, seconds / 60 % 60), (17, seconds % 60)]);
+        if rest != self.rest {
+            self.rest = rest;
+            place(&mut self.time, [(1, seconds / 3600), (4, seconds / 60 % 60), (7, seconds % 60)]);
+            place(
+                &mut self.time,
+                [(10, fraction / 10_000), (12, fraction / 100 % 100), (14, fraction % 100)],
+            );
+        }
         if fraction == 0 {
-            out.extend_from_slice(&self.text[..19]);
+            out.extend_from_slice(&self.time[..9]);
             out.push(b'Z');
         } else {
-            self.place([(20, fraction / 10_000), (22, fraction / 100 % 100), (24, fraction % 100)]);
-            out.extend_from_slice(&self.text);
+            out.extend_from_slice(&self.time);
         }
     }
+}
 
-    fn place<const N: usize>(&mut self, pairs: [(usize, u32); N]) {
-        for (at, number) in pairs {
-            self.text[at] = b'0' + (number / 10) as u8;
-            self.text[at + 1] = b'0' + (number % 10) as u8;
-        }
+impl Day {
+    fn of(number: i64) -> Day {
+        let (year, month, day) = civil_from_days(number);
+        let mut text = *b"0000-00-00";
+        place(&mut text, [(0, year / 100), (2, year % 100), (5, month), (8, day)]);
+        Day { number, text }
+    }
+}
+
+fn place<const N: usize>(text: &mut [u8], pairs: [(usize, u32); N]) {
+    for (at, number) in pairs {
+        text[at] = b'0' + (number / 10) as u8;
+        text[at + 1] = b'0' + (number % 10) as u8;
     }
 }
 

@@ -111,6 +111,20 @@ impl Snapshot {
         stored.map(|bytes| record::decode("threads", bytes.value())).transpose()
     }
 
+    /// Visits one conversation. `false`: it is unknown, archived or a voice call.
+    pub fn conversation(
+        &self,
+        organization: OrganizationId,
+        id: CallId,
+        visit: impl FnOnce(&Conversation<'_>),
+    ) -> Result<bool, ReadError> {
+        let Some(stored) = self.tables.threads.get(&key::head(organization, id))? else {
+            return Ok(false);
+        };
+        let conversation = record::decode_conversation(id, stored.value())?;
+        Ok(conversation.map(|conversation| visit(&conversation)).is_some())
+    }
+
     /// Visits messages of a conversation in the order of their index. From the first message on, the
     /// conversation and its messages are one scan.
     pub fn messages(
@@ -131,10 +145,9 @@ impl Snapshot {
         if *call.0.value() != start {
             return Ok(Thread::NotThere);
         }
-        let call: Call = record::decode("threads", call.1.value())?;
-        if !call.is_conversation() {
+        let Some(call) = record::decode_conversation(id, call.1.value())? else {
             return Ok(Thread::NotThere);
-        }
+        };
         if call.message_count > at_most {
             return Ok(Thread::TooLong);
         }

@@ -26,30 +26,29 @@ impl JsonWriter {
         self.raw("{\"id\":");
         self.call_id(row.id);
         // Addresses hold no character that JSON escapes.
-        for part in [",\"session_id\":\"sms:", row.customer, ":", row.our_number, "\",\"assistant_id\":"] {
-            self.raw(part);
-        }
+        self.raw(",\"session_id\":\"sms:");
+        self.raw(row.customer);
+        self.raw(":");
+        self.raw(row.our_number);
+        self.raw("\",\"assistant_id\":");
         self.number(row.assistant_id.0);
         self.raw(",\"assistant_name\":");
         self.string(names.get(&row.assistant_id).map_or("", |name| name));
-        for part in [
-            ",\"customer_phone_number\":\"",
-            row.customer,
-            "\",\"assistant_phone_number\":\"",
-            row.our_number,
-        ] {
-            self.raw(part);
-        }
+        self.raw(",\"customer_phone_number\":\"");
+        self.raw(row.customer);
+        self.raw("\",\"assistant_phone_number\":\"");
+        self.raw(row.our_number);
         let ended_at = row.ended_at(now);
-        self.raw("\",\"status\":\"");
-        self.raw(row.status(now).as_str());
-        self.raw("\",\"message_count\":");
+        self.raw(match ended_at {
+            None => "\",\"status\":\"active\",\"message_count\":",
+            Some(_) => "\",\"status\":\"completed\",\"message_count\":",
+        });
         self.number(u64::from(row.message_count));
-        self.raw(",\"started_at\":");
-        self.time(row.started_at);
-        self.raw(",\"last_activity\":");
-        self.time(row.last_activity);
-        self.raw(",\"ended_at\":");
+        self.raw(",\"started_at\":\"");
+        self.times.write(row.started_at, &mut self.out);
+        self.raw("\",\"last_activity\":\"");
+        self.times.write(row.last_activity, &mut self.out);
+        self.raw("\",\"ended_at\":");
         match ended_at {
             Some(ended_at) => self.time(ended_at),
             None => self.raw("null"),
@@ -90,6 +89,7 @@ impl JsonWriter {
         }
     }
 
+    #[inline]
     pub fn raw(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
