@@ -29,7 +29,8 @@ pub enum Direction {
 }
 
 /// Whether a conversation's session lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ConversationStatus {
     Active,
     Completed,

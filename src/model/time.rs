@@ -1,16 +1,38 @@
 //! Points in time: microseconds since 1970, UTC. Parsing and printing as the contract has them.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
 /// A moment in microseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+/// In JSON it is text as on the wire; on disk the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        if !deserializer.is_human_readable() {
+            return i64::deserialize(deserializer).map(Timestamp);
+        }
+        let text = <Cow<'_, str>>::deserialize(deserializer)?;
+        Timestamp::parse(&text).ok_or_else(|| D::Error::custom("no time; write it like 2026-04-30T10:00:00Z"))
+    }
+}
 
 impl Timestamp {
     /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z: what four digits of year can print.

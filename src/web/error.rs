@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 /// One parameter or field that does not validate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Invalid {
     /// Where: `["query", "limit"]`, `["body", "name"]`.
     pub loc: Vec<String>,

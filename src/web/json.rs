@@ -3,11 +3,83 @@
 //! an ordinary serializer.
 
 use crate::config::IdFormat;
-use crate::model::call::Conversation;
+use crate::model::call::{Conversation, ConversationStatus};
 use crate::model::ids::CallId;
 use crate::model::message::Message;
 use crate::model::time::{TimeWriter, Timestamp};
 use crate::store::AssistantNames;
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+/// A conversation's id, printed as `id_format` has it.
+pub struct ConversationId(pub CallId, pub IdFormat);
+
+impl Serialize for ConversationId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.1 {
+            IdFormat::Integer => self.0.serialize(serializer),
+            IdFormat::String => serializer.collect_str(&self.0),
+        }
+    }
+}
+
+/// A conversation on the wire.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SMSConversation)]
+pub struct ConversationOut<'a> {
+    pub id: ConversationId,
+    /// `sms:{customer}:{assistant number}`
+    #[schema(example = "sms:+15559876543:+15551234567")]
+    pub session_id: String,
+    pub assistant_id: u64,
+    pub assistant_name: &'a str,
+    #[schema(example = "+15559876543")]
+    pub customer_phone_number: &'a str,
+    #[schema(example = "+15551234567")]
+    pub assistant_phone_number: &'a str,
+    pub status: ConversationStatus,
+    pub message_count: u32,
+    pub started_at: Timestamp,
+    pub last_activity: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// `sms`
+    pub channel: &'a str,
+}
+
+impl<'a> ConversationOut<'a> {
+    pub fn new(row: &Conversation<'a>, names: &'a AssistantNames, now: Timestamp, ids: IdFormat) -> Self {
+        ConversationOut {
+            id: ConversationId(row.id, ids),
+            session_id: format!("sms:{}:{}", row.customer, row.our_number),
+            assistant_id: row.assistant_id.0,
+            assistant_name: names.get(&row.assistant_id).map_or("", |name| name),
+            customer_phone_number: row.customer,
+            assistant_phone_number: row.our_number,
+            status: row.status(now),
+            message_count: row.message_count,
+            started_at: row.started_at,
+            last_activity: row.last_activity,
+            ended_at: row.ended_at(now),
+            channel: "sms",
+        }
+    }
+}
+
+/// A message on the wire.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SMSMessage)]
+pub struct MessageOut<'a> {
+    pub id: u64,
+    pub conversation_id: ConversationId,
+    /// `user`, `assistant` or `system`
+    pub role: &'a str,
+    pub content: &'a str,
+    pub timestamp: Timestamp,
+    /// 1, 2, 3 ... without gaps
+    pub message_index: u32,
+    pub llm_provider: Option<&'a str>,
+    pub llm_model: Option<&'a str>,
+}
 
 /// Writes the items of one answer.
 pub struct JsonWriter {
@@ -126,7 +198,6 @@ mod tests {
     use crate::model::ids::{AssistantId, MessageId};
     use crate::model::message::Role;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
 
     #[test]
     fn a_conversation_has_the_seeds_fields_in_its_order() {
@@ -144,8 +215,11 @@ mod tests {
         let names: AssistantNames = AssistantNames::from([(AssistantId(123), "Support \"Bot\"".into())]);
         let text = |now: &str, ids| {
             let mut json = JsonWriter::new(ids, 0);
-            json.conversation(&row, &names, Timestamp::parse(now).unwrap());
-            String::from_utf8(json.out).unwrap()
+            let now = Timestamp::parse(now).unwrap();
+            json.conversation(&row, &names, now);
+            let by_serde = serde_json::to_string(&ConversationOut::new(&row, &names, now, ids)).unwrap();
+            assert_eq!(String::from_utf8(json.out).unwrap(), by_serde);
+            by_serde
         };
         let golden = r#"{"id":101,"session_id":"sms:+15559876543:+15551234567","assistant_id":123,"assistant_name":"Support \"Bot\"","customer_phone_number":"+15559876543","assistant_phone_number":"+15551234567","status":"active","message_count":8,"started_at":"2026-04-30T10:00:00Z","last_activity":"2026-04-30T10:14:00Z","ended_at":null,"channel":"sms"}"#;
         assert_eq!(text("2026-05-01T10:13:59.999999Z", IdFormat::Integer), golden);
@@ -171,11 +245,17 @@ mod tests {
             };
             let mut json = JsonWriter::new(IdFormat::Integer, 0);
             json.message(CallId(7), index, &stored);
-            let wanted = json!({
-                "id": id, "conversation_id": 7, "role": "assistant", "content": content,
-                "timestamp": "2026-04-30T10:05:00.000001Z", "message_index": index, "llm_provider": null, "llm_model": model,
-            });
-            prop_assert_eq!(serde_json::from_slice::<Value>(&json.out).unwrap(), wanted);
+            let wanted = MessageOut {
+                id,
+                conversation_id: ConversationId(CallId(7), IdFormat::Integer),
+                role: "assistant",
+                content: &content,
+                timestamp: stored.timestamp,
+                message_index: index,
+                llm_provider: None,
+                llm_model: model.as_deref(),
+            };
+            prop_assert_eq!(String::from_utf8(json.out).unwrap(), serde_json::to_string(&wanted).unwrap());
         }
     }
 }

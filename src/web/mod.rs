@@ -5,6 +5,7 @@ pub mod auth;
 pub mod error;
 pub mod extract;
 pub mod json;
+pub mod openapi;
 pub mod request_id;
 pub mod routes;
 pub mod webhooks;

@@ -3,45 +3,93 @@
 use super::AppState;
 use super::api::{api_keys, assistants, conversations, health, import};
 use super::error::ApiError;
+use super::openapi;
 use super::webhooks::twilio;
+use crate::config::IdFormat;
 use axum::Router;
-use axum::routing::{MethodRouter, delete, get, post};
-
-/// A carrier's webhook and the other spellings that its numbers may still be set to.
-const TWILIO_PATHS: [&str; 2] = ["/webhooks/sms/twilio", "/twilio-sms-webhook"];
+use axum::routing::{MethodRouter, get};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::UtoipaMethodRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
 
 /// To be called by way of `request_id::answer`.
 pub fn router(state: AppState) -> Router {
-    let mut router = Table(Router::new())
-        .at("/health", get(health::get_health))
-        .at("/livez", get(health::get_livez))
-        .at("/readyz", get(health::get_readyz))
-        .at("/api/v1/sms-conversations", get(conversations::list_conversations))
-        .at("/api/v1/sms-conversations/{conversation_id}", get(conversations::get_conversation))
-        .at("/api/v1/sms-conversations/{conversation_id}/messages", get(conversations::list_messages))
-        .at("/api/v1/assistants", get(assistants::list_assistants).post(assistants::create_assistant))
-        .at("/api/v1/assistants/organization/phone-numbers", get(assistants::list_phone_numbers))
-        .at(
-            "/api/v1/assistants/{assistant_id}/phone-numbers/assign-by-number",
-            post(assistants::assign_phone_number),
-        )
-        .at("/api/v1/users/me/api-keys", get(api_keys::list_api_keys).post(api_keys::create_api_key))
-        .at("/api/v1/users/me/api-keys/{key_id}", delete(api_keys::revoke_api_key))
-        .at("/api/v1/import", post(import::import_records));
-    for path in TWILIO_PATHS {
-        router = router.at(path, get(twilio::receive_twilio_sms).post(twilio::receive_twilio_sms));
-    }
-    router
-        .0
+    let docs = SwaggerUi::new("/docs").url("/openapi.json", document(state.settings.id_format));
+    table()
+        .router
+        .merge(docs)
         .fallback(|| async { ApiError::NotFound })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state)
 }
 
-struct Table(Router<AppState>);
+/// What [`router`] answers, as an OpenAPI document.
+pub fn document(ids: IdFormat) -> OpenApi {
+    let mut document = table().document;
+    openapi::set_id_format(&mut document, ids);
+    document
+}
+
+fn table() -> Table {
+    Table { router: Router::new(), document: openapi::document() }
+        .tag("Health")
+        .at("/health", routes!(health::get_health))
+        .at("/livez", routes!(health::get_livez))
+        .at("/readyz", routes!(health::get_readyz))
+        .tag("SMS conversations")
+        .at("/api/v1/sms-conversations/", routes!(conversations::list_conversations))
+        .at("/api/v1/sms-conversations/{conversation_id}", routes!(conversations::get_conversation))
+        .at("/api/v1/sms-conversations/{conversation_id}/messages", routes!(conversations::list_messages))
+        .tag("Assistants")
+        .at("/api/v1/assistants", routes!(assistants::list_assistants, assistants::create_assistant))
+        .at("/api/v1/assistants/organization/phone-numbers", routes!(assistants::list_phone_numbers))
+        .at(
+            "/api/v1/assistants/{assistant_id}/phone-numbers/assign-by-number",
+            routes!(assistants::assign_phone_number),
+        )
+        .tag("API keys")
+        .at("/api/v1/users/me/api-keys", routes!(api_keys::list_api_keys, api_keys::create_api_key))
+        .at("/api/v1/users/me/api-keys/{key_id}", routes!(api_keys::revoke_api_key))
+        .tag("Moving data")
+        .at("/api/v1/import", routes!(import::import_records))
+        .tag("Webhooks")
+        .at("/webhooks/sms/twilio", routes!(twilio::receive_twilio_sms))
+        .alias("/webhooks/sms/twilio", get(twilio::receive_twilio_sms))
+        .alias("/twilio-sms-webhook", get(twilio::receive_twilio_sms).post(twilio::receive_twilio_sms))
+}
+
+/// The routes and what is said of them.
+struct Table {
+    router: Router<AppState>,
+    document: OpenApi,
+}
 
 impl Table {
-    fn at(self, path: &str, methods: MethodRouter<AppState>) -> Table {
-        Table(self.0.route(path, methods.clone()).route(&format!("{path}/"), methods))
+    /// What follows, until the next tag, is told under this name.
+    fn tag(mut self, name: &str) -> Table {
+        self.document.tags.get_or_insert_default().push(utoipa::openapi::Tag::new(name));
+        self
+    }
+
+    /// The handlers of one URL, one a method. Their annotations leave the path to this table.
+    fn at(mut self, path: &str, (schemas, paths, methods): UtoipaMethodRouter<AppState>) -> Table {
+        let tag = self.document.tags.as_ref().and_then(|tags| tags.last()).map(|tag| tag.name.clone());
+        for mut item in paths.paths.into_values() {
+            openapi::each_operation(&mut item, |method, operation| {
+                operation.tags = tag.clone().map(|tag| vec![tag]);
+                openapi::complete(operation, method);
+            });
+            self.document.paths.paths.insert(path.to_owned(), item);
+        }
+        self.document.components.get_or_insert_default().schemas.extend(schemas);
+        self.alias(path, methods)
+    }
+
+    /// Answers, but is not in the document.
+    fn alias(mut self, path: &str, methods: MethodRouter<AppState>) -> Table {
+        let bare = path.trim_end_matches('/');
+        self.router = self.router.route(bare, methods.clone()).route(&format!("{bare}/"), methods);
+        self
     }
 }

@@ -21,6 +21,12 @@ pub struct CreateApiKeyBody {
     expires_at: Option<String>,
 }
 
+/// List API keys
+#[utoipa::path(
+    get,
+    path = "",
+    responses((status = 200, description = "The keys", body = [Object])),
+)]
 pub async fn list_api_keys(
     State(state): State<AppState>,
     Admin(actor): Admin,
@@ -29,6 +35,12 @@ pub async fn list_api_keys(
     Ok(Json(keys.iter().map(|used| api_key_out(used, actor.now)).collect()))
 }
 
+/// Make an API key
+#[utoipa::path(
+    post,
+    path = "",
+    responses((status = 200, description = "It was made; `key` is shown this once", body = Object)),
+)]
 pub async fn create_api_key(
     State(state): State<AppState>,
     Admin(actor): Admin,
@@ -54,6 +66,13 @@ pub async fn create_api_key(
     Ok(Json(json!({"api_key": api_key_out(&made, actor.now), "key": secret})))
 }
 
+/// Revoke an API key
+#[utoipa::path(
+    delete,
+    path = "",
+    params(("key_id" = u64, Path)),
+    responses((status = 200, description = "It was revoked", body = Object)),
+)]
 pub async fn revoke_api_key(
     State(state): State<AppState>,
     Admin(actor): Admin,

@@ -32,6 +32,13 @@ pub struct CreateAssistantBody {
     extra: Map<String, Value>,
 }
 
+/// List assistants
+#[utoipa::path(
+    get,
+    path = "",
+    params(("skip" = Option<u64>, Query), ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000)),
+    responses((status = 200, description = "A page of assistants", body = [Object])),
+)]
 pub async fn list_assistants(
     State(state): State<AppState>,
     Authority(actor): Authority,
@@ -46,6 +53,12 @@ pub async fn list_assistants(
     Ok(Json(page.map(|(id, assistant)| assistant_out(*id, assistant, actor.organization.0)).collect()))
 }
 
+/// Make an assistant
+#[utoipa::path(
+    post,
+    path = "",
+    responses((status = 201, description = "It was made", body = Object)),
+)]
 pub async fn create_assistant(
     State(state): State<AppState>,
     Writer(actor): Writer,
@@ -85,6 +98,13 @@ pub struct AssignPhoneNumberBody {
     provider: Option<Provider>,
 }
 
+/// Give a number to an assistant
+#[utoipa::path(
+    post,
+    path = "",
+    params(("assistant_id" = u64, Path)),
+    responses((status = 200, description = "It was assigned", body = Object)),
+)]
 pub async fn assign_phone_number(
     State(state): State<AppState>,
     Writer(actor): Writer,
@@ -105,6 +125,12 @@ pub async fn assign_phone_number(
     })))
 }
 
+/// List the organization's numbers
+#[utoipa::path(
+    get,
+    path = "",
+    responses((status = 200, description = "The numbers", body = [Object])),
+)]
 pub async fn list_phone_numbers(
     State(state): State<AppState>,
     Authority(actor): Authority,

@@ -13,13 +13,30 @@ use crate::web::AppState;
 use crate::web::auth::Authority;
 use crate::web::error::ApiError;
 use crate::web::extract::{PathId, QueryParams};
-use crate::web::json::JsonWriter;
+use crate::web::json::{ConversationOut, JsonWriter, MessageOut};
 use axum::extract::State;
 use axum::response::Response;
 
 /// A row is some 350 bytes long.
 const ROW_BYTES: usize = 384;
 
+/// List conversations
+///
+/// Newest activity first. Archived ones are left out; filters are combined with AND.
+#[utoipa::path(
+    get,
+    path = "",
+    params(
+        ("skip" = Option<u64>, Query, description = "Records to skip; default 0"),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "Records to return; default 50"),
+        ("status" = Option<ConversationStatus>, Query, description = "Whether the session lives"),
+        ("assistant_id" = Option<u64>, Query, minimum = 1),
+        ("customer_phone" = Option<String>, Query, description = "A whole number, or at least three digits of one"),
+        ("date_from" = Option<String>, Query, description = "Started then or later: RFC 3339, or a date"),
+        ("date_to" = Option<String>, Query, description = "Started then or earlier: RFC 3339, or a date (its end)"),
+    ),
+    responses((status = 200, description = "A page of conversations", body = [ConversationOut<'_>])),
+)]
 pub async fn list_conversations(
     State(state): State<AppState>,
     Authority(actor): Authority,
@@ -75,6 +92,13 @@ fn write_list(
     Ok(json.out)
 }
 
+/// Get one conversation
+#[utoipa::path(
+    get,
+    path = "",
+    params(("conversation_id" = u64, Path)),
+    responses((status = 200, description = "The conversation", body = ConversationOut<'_>)),
+)]
 pub async fn get_conversation(
     State(state): State<AppState>,
     Authority(actor): Authority,
@@ -87,6 +111,20 @@ pub async fn get_conversation(
     if found { Ok(json_bytes(json.out)) } else { Err(ApiError::NotFound) }
 }
 
+/// List a conversation's messages
+///
+/// In the order of `message_index`, which counts from 1 without gaps.
+#[utoipa::path(
+    get,
+    path = "",
+    params(
+        ("conversation_id" = u64, Path),
+        ("skip" = Option<u32>, Query, description = "Messages to skip; default 0"),
+        ("limit" = Option<u32>, Query, minimum = 1, description = "Messages to return; default all"),
+        ("after_index" = Option<u32>, Query, description = "Only messages with a greater `message_index`"),
+    ),
+    responses((status = 200, description = "The messages", body = [MessageOut<'_>])),
+)]
 pub async fn list_messages(
     State(state): State<AppState>,
     Authority(actor): Authority,

@@ -8,32 +8,74 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
+#[derive(Default, Serialize, ToSchema)]
+pub struct HealthOut {
+    /// `healthy` or `unhealthy`; `alive`; `ready` or `not ready`.
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'static str>,
+    /// Why it is not ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+}
+
+/// Whether the server is well
+#[utoipa::path(
+    get,
+    path = "",
+    security(()),
+    responses((status = 200, description = "It is", body = HealthOut)),
+)]
 pub async fn get_health(State(state): State<AppState>) -> Response {
-    let version = env!("CARGO_PKG_VERSION");
+    let version = Some(env!("CARGO_PKG_VERSION"));
     match state.app.store.health() {
-        Health::Ready => Json(json!({"status": "healthy", "version": version})).into_response(),
-        Health::Failing(_) => unready(json!({"status": "unhealthy", "version": version})),
+        Health::Ready => {
+            Json(HealthOut { status: "healthy", version, ..HealthOut::default() }).into_response()
+        }
+        Health::Failing(_) => unready(HealthOut { status: "unhealthy", version, ..HealthOut::default() }),
     }
 }
 
-/// The process answers.
+/// Whether the process answers
+#[utoipa::path(
+    get,
+    path = "",
+    security(()),
+    responses((status = 200, description = "It does", body = HealthOut)),
+)]
 pub async fn get_livez() -> Response {
-    Json(json!({"status": "alive"})).into_response()
+    Json(HealthOut { status: "alive", ..HealthOut::default() }).into_response()
 }
 
-/// The storage takes writes; else `503` and why. `instance` tells this process from any other.
+/// Whether the storage takes writes
+///
+/// `instance` tells this process from any other.
+#[utoipa::path(
+    get,
+    path = "",
+    security(()),
+    responses(
+        (status = 200, description = "It does", body = HealthOut),
+        (status = 503, description = "It does not; `detail` says why", body = HealthOut),
+    ),
+)]
 pub async fn get_readyz(State(state): State<AppState>) -> Response {
-    let instance = accounts::instance(&state.control_token);
+    let instance = Some(accounts::instance(&state.control_token));
     match state.app.store.health() {
-        Health::Ready => Json(json!({"status": "ready", "instance": instance})).into_response(),
+        Health::Ready => {
+            Json(HealthOut { status: "ready", instance, ..HealthOut::default() }).into_response()
+        }
         Health::Failing(reason) => {
-            unready(json!({"status": "not ready", "detail": reason, "instance": instance}))
+            unready(HealthOut { status: "not ready", detail: Some(reason), instance, version: None })
         }
     }
 }
 
-fn unready(body: serde_json::Value) -> Response {
+fn unready(body: HealthOut) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], Json(body)).into_response()
 }

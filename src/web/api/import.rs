@@ -26,6 +26,16 @@ const TELL_EVERY: u64 = 10_000;
 /// How long the next piece of an upload may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Import records
+///
+/// One JSON object a line. The whole input is checked first: a bad line is `422` and nothing is stored. Then the
+/// answer's lines tell how far it is, the last one with the sums or an error.
+#[utoipa::path(
+    post,
+    path = "",
+    request_body(content = String, content_type = "application/x-ndjson"),
+    responses((status = 200, description = "Lines of progress, then the sums", body = String, content_type = "application/x-ndjson")),
+)]
 pub async fn import_records(
     State(state): State<AppState>,
     Admin(actor): Admin,

@@ -8,6 +8,7 @@ use crate::model::audit::SignatureVerdict;
 use crate::model::message_log::{Provider, RawPayload};
 use crate::web::error::ApiError;
 use crate::web::extract::read_body;
+use crate::web::openapi::ErrorOut;
 use crate::web::{AppState, Peer};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
@@ -18,6 +19,19 @@ const LIMIT_BYTES: usize = 64 * 1024;
 /// "No reply", to a message and to a status callback alike.
 const EMPTY_TWIML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response></Response>";
 
+/// Receive Twilio's webhooks
+///
+/// Messages and status callbacks, signed with the account's auth token. Also answers `GET`.
+#[utoipa::path(
+    post,
+    path = "",
+    security(()),
+    request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Taken, or known already; an empty TwiML document", body = String, content_type = "text/xml"),
+        (status = 403, description = "The signature was refused", body = ErrorOut),
+    ),
+)]
 pub async fn receive_twilio_sms(
     State(state): State<AppState>,
     request: Request,

@@ -1,0 +1,169 @@
+//! The OpenAPI document. Operations are generated from the handlers; what every route of a shape has in
+//! common (the errors, the ways in) is added here by that shape, so that no handler can forget it.
+
+use super::error::Invalid;
+use super::json::ConversationId;
+use crate::config::IdFormat;
+use crate::model::address::Address;
+use crate::model::call::ConversationStatus;
+use crate::model::time::Timestamp;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{
+    Components, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, Paths, Ref, RefOr, ResponseBuilder,
+};
+use utoipa::{PartialSchema, ToSchema, openapi};
+
+/// Where a browser keeps a dashboard session.
+pub const SESSION_COOKIE: &str = "smslite_session";
+
+const DESCRIPTION: &str = "The Burki SMS REST API from one binary. Not affiliated with Burki.\n\n\
+    Every response carries `X-Request-Id`; a request's own is kept. Routes answer with and without a trailing \
+    slash. Times are UTC. Unknown query parameters are ignored.";
+
+/// How the model's own types are described; what they are on the wire they tell serde themselves.
+macro_rules! described {
+    ($($type:ident: $schema:expr;)*) => {$(
+        impl PartialSchema for $type {
+            fn schema() -> RefOr<Schema> {
+                Schema::Object($schema.build()).into()
+            }
+        }
+
+        impl ToSchema for $type {}
+    )*};
+}
+
+described! {
+    Timestamp: text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    Address: text().examples(["+15559876543"]);
+    ConversationId: id();
+    ConversationStatus: text().enum_values(Some(["active", "completed"]));
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn id() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1))
+}
+
+/// What a request that fails is told.
+#[derive(Serialize, ToSchema)]
+pub struct ErrorOut {
+    detail: String,
+}
+
+/// Parameters or fields that do not validate.
+#[derive(Serialize, ToSchema)]
+pub struct InvalidOut {
+    detail: Vec<Invalid>,
+}
+
+/// A document without routes.
+pub(super) fn document() -> OpenApi {
+    let license = LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0"));
+    let info = InfoBuilder::new()
+        .title("smslite")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(license.build()));
+    let mut components = Components::new();
+    let mut bearer = Http::new(HttpAuthScheme::Bearer);
+    bearer.description = Some("An API key (`sl_live_...`) or a JWT".to_owned());
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let cookie = ApiKeyValue::with_description(SESSION_COOKIE, "A dashboard session, set by signing in");
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    components.schemas.insert(ErrorOut::name().into_owned(), ErrorOut::schema());
+    components.schemas.insert(InvalidOut::name().into_owned(), InvalidOut::schema());
+    let mut more = Vec::new();
+    InvalidOut::schemas(&mut more);
+    components.schemas.extend(more);
+    let mut document = OpenApi::new(info.build(), Paths::new());
+    document.components = Some(components);
+    document.security =
+        Some(vec![SecurityRequirement::new("bearer", [""; 0]), SecurityRequirement::new("session", [""; 0])]);
+    document
+}
+
+/// Where conversations' ids are printed as strings, the document says so.
+pub(super) fn set_id_format(document: &mut OpenApi, format: IdFormat) {
+    let schemas = &mut document.components.get_or_insert_default().schemas;
+    if format == IdFormat::String {
+        schemas.insert(ConversationId::name().into_owned(), Schema::Object(text().build()).into());
+    }
+}
+
+/// Visits the operations of one path.
+pub(super) fn each_operation(item: &mut PathItem, mut visit: impl FnMut(&HttpMethod, &mut Operation)) {
+    for (method, operation) in [
+        (HttpMethod::Get, &mut item.get),
+        (HttpMethod::Post, &mut item.post),
+        (HttpMethod::Put, &mut item.put),
+        (HttpMethod::Patch, &mut item.patch),
+        (HttpMethod::Delete, &mut item.delete),
+    ] {
+        if let Some(operation) = operation {
+            visit(&method, operation);
+        }
+    }
+}
+
+/// Adds the answers that follow from an operation's shape.
+pub(super) fn complete(operation: &mut Operation, method: &HttpMethod) {
+    let parameters = operation.parameters.as_deref().unwrap_or_default();
+    let has = |place: ParameterIn| {
+        parameters.iter().any(|parameter| match parameter {
+            RefOr::T(parameter) => parameter.parameter_in == place,
+            RefOr::Ref(_) => false,
+        })
+    };
+    let (in_path, in_query) = (has(ParameterIn::Path), has(ParameterIn::Query));
+    let body = operation.request_body.is_some();
+    // An open route says `security(())`.
+    let open = operation.security.is_some();
+    let changes = *method != HttpMethod::Get;
+    for (applies, status) in [
+        (body, StatusCode::BAD_REQUEST),
+        (!open, StatusCode::UNAUTHORIZED),
+        (!open && changes, StatusCode::FORBIDDEN),
+        (in_path, StatusCode::NOT_FOUND),
+        (body, StatusCode::PAYLOAD_TOO_LARGE),
+        (body, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (body || in_query, StatusCode::UNPROCESSABLE_ENTITY),
+        (true, StatusCode::INTERNAL_SERVER_ERROR),
+        (true, StatusCode::SERVICE_UNAVAILABLE),
+    ] {
+        if applies {
+            operation
+                .responses
+                .responses
+                .entry(status.as_str().to_owned())
+                .or_insert_with(|| failure(status));
+        }
+    }
+}
+
+fn failure(status: StatusCode) -> RefOr<openapi::Response> {
+    let (what, schema) = match status {
+        StatusCode::BAD_REQUEST => ("The body cannot be read", ErrorOut::name()),
+        StatusCode::UNAUTHORIZED => ("No or bad credentials", ErrorOut::name()),
+        StatusCode::FORBIDDEN => ("The role is too weak", ErrorOut::name()),
+        StatusCode::NOT_FOUND => ("Unknown, archived or another organization's", ErrorOut::name()),
+        StatusCode::PAYLOAD_TOO_LARGE => ("The body is too large", ErrorOut::name()),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("The body is of another media type", ErrorOut::name()),
+        StatusCode::UNPROCESSABLE_ENTITY => ("Something does not validate", InvalidOut::name()),
+        StatusCode::INTERNAL_SERVER_ERROR => {
+            ("A fault of the server; the log tells it by the request's id", ErrorOut::name())
+        }
+        _ => ("Storage refuses or too much waits; see `Retry-After`", ErrorOut::name()),
+    };
+    let content = openapi::Content::new(Some(Ref::from_schema_name(schema)));
+    ResponseBuilder::new().description(what).content("application/json", content).build().into()
+}
