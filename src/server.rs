@@ -2,11 +2,14 @@
 //! Tests and commands build the same server that `smslite serve` runs.
 
 use crate::app::App;
+use crate::app::accounts::random_secret;
+use crate::app::throttle::Throttle;
 use crate::carriers::twilio::{Twilio, TwilioSecrets};
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
 use crate::sessions::Sessions;
 use crate::store::{Location, OpenError, Store};
+use crate::web::tokens::Tokens;
 use crate::web::{AppState, Peer, Shared, request_id, routes};
 use axum::Router;
 pub use axum::body::Body;
@@ -30,7 +33,19 @@ pub const GRACE: Duration = Duration::from_secs(10);
 const HEADER_PATIENCE: Duration = Duration::from_secs(75);
 /// The most connections at a time; more wait to be accepted.
 const CONNECTIONS: usize = 10_000;
+/// Where passwords are tried: budgets are kept for each address.
+const SIGN_IN: &str = "/api/auth/";
 const AFTER_REFUSAL: Duration = Duration::from_millis(500);
+
+/// The parts cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The identity provider's key is of no use.
+    #[error("{0}")]
+    Provider(String),
+}
 
 /// Opens the store and puts the parts together.
 pub fn build(
@@ -38,7 +53,12 @@ pub fn build(
     location: Location,
     clock: Clock,
     control_token: &str,
-) -> Result<AppState, OpenError> {
+) -> Result<AppState, BuildError> {
+    let jwt_secret = match &location {
+        Location::Directory(dir) => dir.secret("jwt-secret", random_secret)?,
+        Location::Memory | Location::Backend(_) => random_secret(),
+    };
+    let tokens = Tokens::new(&jwt_secret, settings.jwt.as_ref()).map_err(BuildError::Provider)?;
     let spool_dir = match &location {
         Location::Directory(dir) => dir.path().into(),
         Location::Memory | Location::Backend(_) => std::env::temp_dir(),
@@ -52,10 +72,11 @@ pub fn build(
     let app = App {
         store,
         sessions: Sessions::new(settings.session_ttl_seconds),
+        throttle: Arc::new(Throttle::new(clock.clone())),
         clock,
         session_ttl_seconds: settings.session_ttl_seconds,
     };
-    Ok(Arc::new(Shared { app, settings, control_token: control_token.to_owned(), spool_dir, twilio }))
+    Ok(Arc::new(Shared { tokens, app, settings, control_token: control_token.to_owned(), spool_dir, twilio }))
 }
 
 /// The server without a network: for commands that find no server running.
@@ -101,7 +122,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let serving = graceful.watch(connection(stream, router.clone(), tell_peer.then_some(peer.ip())));
+        let serving = graceful.watch(connection(stream, router.clone(), peer.ip(), tell_peer));
         tokio::spawn(async move {
             // A connection that breaks is the other end's business.
             let _ = serving.await;
@@ -121,12 +142,13 @@ pub async fn serve(
 fn connection(
     stream: TcpStream,
     router: Router,
-    peer: Option<IpAddr>,
+    peer: IpAddr,
+    tell_peer: bool,
 ) -> impl GracefulConnection<Error = hyper::Error> {
     // Small answers should not wait for more to send; it is only slower if that cannot be had.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        if let Some(peer) = peer {
+        if tell_peer || request.uri().path().starts_with(SIGN_IN) {
             request.extensions_mut().insert(Peer(peer));
         }
         request_id::answer(router.clone(), request).map(Ok::<_, Infallible>)

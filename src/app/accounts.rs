@@ -1,14 +1,15 @@
-//! Accounts: the first start's bootstrap, API keys, passwords.
+//! Accounts: the first start's bootstrap, API keys, the operator.
 
-use super::App;
-use crate::model::account::{API_KEY_PREFIX, Actor, ApiKey, KeyHash, Organization, PasswordHash, Role, User};
+use super::{App, passwords, sign_in};
+use crate::model::account::{
+    API_KEY_PREFIX, Actor, ApiKey, KeyHash, Organization, PasswordHash, Role, Usage, User,
+};
 use crate::model::ids::{ApiKeyId, OrganizationId, UserId};
 use crate::model::time::Timestamp;
 use crate::store::{
-    Bootstrap, Bootstrapped, CreateApiKey, NewApiKey, ReadError, RevokeApiKey, SetPassword, Store, StoreError,
+    Bootstrap, Bootstrapped, CreateApiKey, NewApiKey, ReadError, RenameApiKey, RevokeApiKey, Store,
+    StoreError, UpdateUser,
 };
-use argon2::Argon2;
-use argon2::password_hash::PasswordHasher;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -67,7 +68,7 @@ pub fn bootstrap(store: &Store, now: Timestamp, first: &FirstStart) -> Result<Op
             first_name: None,
             last_name: None,
             role: Role::Admin,
-            password: made_password.as_deref().map(generated),
+            password: made_password.as_deref().map(passwords::generated),
             is_active: true,
             created_at: now,
             updated_at: now,
@@ -80,10 +81,6 @@ pub fn bootstrap(store: &Store, now: Timestamp, first: &FirstStart) -> Result<Op
             Ok(Some(MadeUp { api_key: made_key, admin_email: email, admin_password: made_password }))
         }
     }
-}
-
-fn generated(password: &str) -> PasswordHash {
-    PasswordHash::Generated(URL_SAFE_NO_PAD.encode(KeyHash::of(password).0))
 }
 
 fn new_key(name: &str, secret: &str, role: Role, expires_at: Option<Timestamp>) -> NewApiKey {
@@ -123,11 +120,17 @@ pub fn choose_admin_password(store: &Store, now: Timestamp, password: &str) -> a
     if matches!(admin.password, Some(PasswordHash::Chosen(_))) {
         return Ok(());
     }
-    let hash = Argon2::default()
-        .hash_password(password.as_bytes())
-        .map_err(|error| anyhow::anyhow!("the password cannot be hashed: {error}"))?;
-    let password = PasswordHash::Chosen(hash.to_string());
-    store.execute_blocking(SetPassword { organization, user_id, password, now })?;
+    let change = UpdateUser {
+        organization,
+        user_id,
+        first_name: None,
+        last_name: None,
+        role: None,
+        is_active: None,
+        password: Some(passwords::choose(password)?),
+        now,
+    };
+    store.execute_blocking(change)?;
     Ok(())
 }
 
@@ -149,22 +152,41 @@ pub async fn create_key(
     Ok((app.store.execute(command).await?, secret))
 }
 
-/// A key with how often it was used since the start of the process, and when last.
+/// A key with how it was used.
 pub struct UsedKey {
     pub id: ApiKeyId,
     pub key: ApiKey,
-    pub usage_count: u64,
-    pub last_used_at: Option<Timestamp>,
+    pub usage: Usage,
 }
 
+/// The caller's keys; an admin's list has those of the whole organization.
 pub fn keys(app: &App, actor: &Actor) -> Result<Vec<UsedKey>, ReadError> {
     let keys = app.store.snapshot()?.api_keys(actor.organization)?;
+    let directory = app.store.directory().view();
     let used = |(id, key): (ApiKeyId, ApiKey)| {
-        let known = app.store.directory().key(&key.hash);
-        let (usage_count, last_used_at) = known.map(|known| known.usage.read()).unwrap_or_default();
-        UsedKey { id, key, usage_count, last_used_at }
+        let usage = directory.key(&key.hash).map(|known| known.usage.read()).unwrap_or_default();
+        UsedKey { id, key, usage }
     };
-    Ok(keys.into_iter().map(used).collect())
+    Ok(keys.into_iter().filter(|(_, key)| may_manage(actor, key)).map(used).collect())
+}
+
+/// One of [`keys`].
+pub fn key(app: &App, actor: &Actor, id: ApiKeyId) -> Result<Option<UsedKey>, ReadError> {
+    Ok(keys(app, actor)?.into_iter().find(|used| used.id == id))
+}
+
+fn may_manage(actor: &Actor, key: &ApiKey) -> bool {
+    key.user_id == actor.user_id || actor.role == Role::Admin
+}
+
+/// `false` when there is no such key.
+pub async fn rename_key(
+    app: &App,
+    actor: &Actor,
+    key_id: ApiKeyId,
+    name: String,
+) -> Result<bool, StoreError> {
+    app.store.execute(RenameApiKey { organization: actor.organization, key_id, name, now: actor.now }).await
 }
 
 /// Ends a key; `false` when there is no such key that still works.
@@ -172,12 +194,13 @@ pub async fn revoke_key(app: &App, actor: &Actor, key_id: ApiKeyId) -> Result<bo
     app.store.execute(RevokeApiKey { organization: actor.organization, key_id, now: actor.now }).await
 }
 
-/// Who a presented API key speaks for at `now`.
+/// Who a presented API key speaks for at `now`: its owner, while they are active.
 pub fn actor_of_key(store: &Store, presented: &str, now: Timestamp) -> Option<Actor> {
     let directory = store.directory().view();
     let owner = directory.key(&KeyHash::of(presented)).filter(|owner| owner.key.is_valid(now))?;
+    let actor = sign_in::actor(&directory, owner.organization, owner.key.user_id, Some(owner.key.role), now)?;
     owner.usage.note(now);
-    Some(Actor { organization: owner.organization, user_id: owner.key.user_id, role: owner.key.role, now })
+    Some(actor)
 }
 
 /// The first admin of an organization by its slug; without a slug, of the only one. For the operator

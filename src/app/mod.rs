@@ -6,10 +6,16 @@ pub mod assistants;
 pub mod conversations;
 pub mod import;
 pub mod inbound;
+pub mod passwords;
+pub mod sign_in;
+pub mod throttle;
+pub mod users;
 
 use crate::clock::Clock;
 use crate::sessions::Sessions;
 use crate::store::Store;
+use std::sync::Arc;
+use throttle::Throttle;
 
 /// What the verbs work with. Clones share it all.
 #[derive(Clone)]
@@ -18,4 +24,5 @@ pub struct App {
     pub sessions: Sessions,
     pub clock: Clock,
     pub session_ttl_seconds: u64,
+    pub throttle: Arc<Throttle>,
 }

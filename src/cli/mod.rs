@@ -12,6 +12,7 @@ mod number;
 mod out;
 mod serve;
 mod server_file;
+mod user;
 
 use crate::config as settings;
 use crate::config::Resolved;
@@ -41,6 +42,7 @@ fn command() -> Command {
         .subcommand(serve::command().args(serving))
         .subcommand(import::command())
         .subcommand(key::command())
+        .subcommand(user::command())
         .subcommand(assistant::command())
         .subcommand(number::command())
         .subcommand(config::command())
@@ -95,6 +97,7 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
             match name {
                 "import" => import::run(matches, asked),
                 "key" => key::run(matches, asked),
+                "user" => user::run(matches, asked),
                 "assistant" => assistant::run(matches, asked),
                 _ => number::run(matches, asked),
             }

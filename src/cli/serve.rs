@@ -3,6 +3,7 @@
 use super::server_file::{ServerFile, write_whole};
 use super::{demo, out};
 use crate::app::accounts::{self, FirstStart, MadeUp};
+use crate::app::users;
 use crate::clock::Clock;
 use crate::config::{Bootstrap, Resolved, Settings, SignatureMode};
 use crate::store::{DataDir, Location};
@@ -80,9 +81,15 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
     if let Some(dir) = data_dir {
         ServerFile::remove(dir.path());
     }
-    let store = state.app.store.clone();
+    let app = state.app.clone();
     drop(state);
-    tokio::task::spawn_blocking(move || store.close()).await?;
+    let close = move || {
+        if let Err(error) = users::write_usage(&app) {
+            tracing::warn!(%error, "when keys were last used could not be written");
+        }
+        app.store.close();
+    };
+    tokio::task::spawn_blocking(close).await?;
     served
 }
 

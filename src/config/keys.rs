@@ -31,6 +31,11 @@ pub struct Key {
 
 const ROW: Key = Key { name: "", kind: Kind::Text, default: "", secret: false, flag: Flag::None, help: "" };
 
+const ALGORITHMS: &[&str] = &[
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
+    "EdDSA",
+];
+
 /// Keys outside tables come first, as they must in the file.
 #[rustfmt::skip] // one row: what it is on the first line, what it means on the second
 pub static KEYS: &[Key] = &[
@@ -52,6 +57,22 @@ pub static KEYS: &[Key] = &[
         help: "Whose X-Forwarded-Proto and X-Forwarded-Host headers are believed.", ..ROW },
     Key { name: "cache_bytes", kind: Kind::Integer { min: 1 << 20, max: isize::MAX as u64 }, default: "67108864", flag: Flag::Serve,
         help: "Memory for the database's cache.", ..ROW },
+    Key { name: "jwt.issuer", kind: Kind::Text,
+        help: "The identity provider whose tokens sign users in: their iss claim.", ..ROW },
+    Key { name: "jwt.audience", kind: Kind::Text,
+        help: "What the provider's tokens name as their audience (aud) when they are meant for this server.", ..ROW },
+    Key { name: "jwt.algorithm", kind: Kind::Choice(ALGORITHMS), default: "RS256",
+        help: "The one algorithm that the provider's tokens may be signed with.", ..ROW },
+    Key { name: "jwt.secret", kind: Kind::Text, secret: true,
+        help: "The secret shared with the provider, for HS256, HS384 and HS512.", ..ROW },
+    Key { name: "jwt.public_key_file", kind: Kind::Text,
+        help: "The provider's public key in PEM, for every other algorithm.", ..ROW },
+    Key { name: "jwt.user_claim", kind: Kind::Text, default: "email",
+        help: "The claim that holds the email of one of our users.", ..ROW },
+    Key { name: "jwt.organization_claim", kind: Kind::Text,
+        help: "The claim that names the organization, by slug or id; needed where an email is known in several.", ..ROW },
+    Key { name: "jwt.role_claim", kind: Kind::Text,
+        help: "The claim that says admin, user or viewer; the weaker of it and the user's own role counts.", ..ROW },
     Key { name: "twilio.account_sid", kind: Kind::Text,
         help: "The Twilio account for organizations that have none of their own.", ..ROW },
     Key { name: "twilio.auth_token", kind: Kind::Texts { max: 2 }, secret: true,

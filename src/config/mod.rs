@@ -14,7 +14,10 @@ pub use bootstrap::Bootstrap;
 pub use keys::{Flag, KEYS, Key, example, flags};
 pub use kinds::Kind;
 pub use network::Network;
-pub use settings::{IdFormat, LogFormat, Secret, Settings, SignatureMode, TwilioSettings};
+pub use settings::{
+    IdFormat, JwtSettings, LogFormat, OUR_ISSUER, ProviderKey, Secret, Settings, SignatureMode,
+    TwilioSettings,
+};
 
 use clap::ArgMatches;
 use sources::{Found, Values};
@@ -76,6 +79,9 @@ pub fn load(matches: Option<&ArgMatches>, env: &Environment, dir: &Path) -> Resu
             "{off}: twilio.signatures may be off only while host is a loopback address, not {} ({host})",
             settings.host,
         );
+        found.error(message);
+    }
+    if let Err(message) = settings::jwt(&found.values) {
         found.error(message);
     }
     if !found.errors.is_empty() {

@@ -79,7 +79,30 @@ pub struct Settings {
     pub log_format: LogFormat,
     pub trusted_proxies: Vec<Network>,
     pub cache_bytes: usize,
+    pub jwt: Option<JwtSettings>,
     pub twilio: TwilioSettings,
+}
+
+/// Who signs our own tokens: no other provider may call itself so.
+pub const OUR_ISSUER: &str = "smslite";
+
+/// The identity provider whose tokens are taken.
+#[derive(Clone, Debug)]
+pub struct JwtSettings {
+    pub issuer: String,
+    pub audience: String,
+    /// As RFC 7518 spells it.
+    pub algorithm: String,
+    pub key: ProviderKey,
+    pub user_claim: String,
+    pub organization_claim: Option<String>,
+    pub role_claim: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub enum ProviderKey {
+    Secret(Secret),
+    PublicKeyFile(PathBuf),
 }
 
 /// The credentials of organizations that have none of their own.
@@ -111,6 +134,7 @@ impl Settings {
             log_format: one(values, "log_format"),
             trusted_proxies: list(values, "trusted_proxies"),
             cache_bytes: one(values, "cache_bytes"),
+            jwt: jwt(values).unwrap_or_default(),
             twilio: TwilioSettings {
                 account_sid: list(values, "twilio.account_sid").pop(),
                 auth_tokens: secrets("twilio.auth_token"),
@@ -119,6 +143,52 @@ impl Settings {
             },
         }
     }
+}
+
+/// The provider's settings, when there is one. The error says what is missing or too much.
+pub(super) fn jwt(values: &Values) -> Result<Option<JwtSettings>, String> {
+    let said = |name: &str| list::<String>(values, name).pop();
+    let complaint = |name: &str, what: &str| Err(format!("{}: {name} {what}", values[name].1));
+    let Some(issuer) = said("jwt.issuer") else {
+        let others = ["jwt.audience", "jwt.secret", "jwt.public_key_file"];
+        let lonely = others.into_iter().find(|name| said(name).is_some());
+        return lonely.map_or(Ok(None), |name| complaint(name, "says nothing without jwt.issuer"));
+    };
+    if issuer == OUR_ISSUER {
+        return complaint("jwt.issuer", "must not be the issuer of our own tokens");
+    }
+    let Some(audience) = said("jwt.audience") else {
+        return complaint(
+            "jwt.issuer",
+            "needs jwt.audience: tokens for other applications must not sign in here",
+        );
+    };
+    let algorithm: String = one(values, "jwt.algorithm");
+    let key = match (algorithm.starts_with("HS"), said("jwt.secret"), said("jwt.public_key_file")) {
+        (true, Some(secret), None) => ProviderKey::Secret(Secret::new(secret)),
+        (false, None, Some(path)) => ProviderKey::PublicKeyFile(path.into()),
+        (true, ..) => {
+            return complaint(
+                "jwt.algorithm",
+                &format!("is {algorithm}: set jwt.secret and no jwt.public_key_file"),
+            );
+        }
+        (false, ..) => {
+            return complaint(
+                "jwt.algorithm",
+                &format!("is {algorithm}: set jwt.public_key_file and no jwt.secret"),
+            );
+        }
+    };
+    Ok(Some(JwtSettings {
+        issuer,
+        audience,
+        algorithm,
+        key,
+        user_claim: one(values, "jwt.user_claim"),
+        organization_claim: said("jwt.organization_claim"),
+        role_claim: said("jwt.role_claim"),
+    }))
 }
 
 /// The defaults of the table.

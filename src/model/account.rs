@@ -1,6 +1,6 @@
 //! Organizations, users and API keys. Of secrets only hashes are kept.
 
-use super::ids::{OrganizationId, UserId};
+use super::ids::{ApiKeyId, OrganizationId, UserId};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -74,6 +74,46 @@ impl ApiKey {
     pub fn is_valid(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
+}
+
+/// A person who signed in. The secret is in their browser's cookie; a JWT names the hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DashboardSession {
+    pub user_id: UserId,
+    pub hash: KeyHash,
+    pub started_at: Timestamp,
+    /// It ends when it was not used for so long.
+    pub idle_seconds: u64,
+    /// It ends then, however busy it was.
+    pub ends_at: Timestamp,
+}
+
+impl DashboardSession {
+    /// Where the row lies: 64 bits of the hash.
+    pub fn number(&self) -> u64 {
+        self.hash.0.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    /// The end if it is not used again.
+    pub fn expires_at(&self, last_used_at: Timestamp) -> Timestamp {
+        self.ends_at.min(last_used_at.max(self.started_at).plus_seconds(self.idle_seconds))
+    }
+}
+
+/// How often something was used, and when last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    pub count: u64,
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// What is counted by its use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Used {
+    ApiKey(ApiKeyId),
+    DashboardSession(u64),
+    /// A user signs in.
+    User(UserId),
 }
 
 /// Who asks, for which organization, and when. Made once at the edge of a request or command;

@@ -1,4 +1,4 @@
-//! Organizations, users, API keys: the commands that make and change them.
+//! Organizations and API keys: the commands that make and change them.
 
 use super::directory::DirectoryChange;
 use super::error::ReadError;
@@ -6,7 +6,8 @@ use super::key;
 use super::record;
 use super::snapshot::{self, Snapshot};
 use super::transaction::{Command, Tx, TxError};
-use crate::model::account::{ApiKey, KeyHash, Organization, PasswordHash, Role, User};
+use super::users::put_user;
+use crate::model::account::{ApiKey, KeyHash, Organization, Role, User};
 use crate::model::feed::FeedEvent;
 use crate::model::ids::{ApiKeyId, OrganizationId, UserId};
 use crate::model::time::Timestamp;
@@ -80,32 +81,6 @@ fn make_organization(tx: &mut Tx<'_>, id: OrganizationId, new: &Bootstrap) -> Re
     Ok(Bootstrapped::Made { organization: id, admin, key })
 }
 
-/// Sets a user's password.
-#[derive(Clone, Debug)]
-pub struct SetPassword {
-    pub organization: OrganizationId,
-    pub user_id: UserId,
-    pub password: PasswordHash,
-    pub now: Timestamp,
-}
-
-impl Command for SetPassword {
-    /// False: there is no such user.
-    type Outcome = bool;
-    const NAME: &'static str = "set_password";
-
-    fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
-        let key = key::serial(self.organization, self.user_id.0);
-        let stored = tx.tables.users.get(&key)?.map(|bytes| record::decode::<User>("users", bytes.value()));
-        let Some(user) = stored.transpose()? else {
-            return Ok(false);
-        };
-        let user = User { password: Some(self.password.clone()), updated_at: self.now, ..user };
-        put_user(tx, self.organization, self.user_id, &user, self.now)?;
-        Ok(true)
-    }
-}
-
 /// A key that is to be made. Its secret was shown to its owner and is not known here.
 #[derive(Clone, Debug)]
 pub struct NewApiKey {
@@ -133,6 +108,30 @@ impl Command for CreateApiKey {
     }
 }
 
+/// Gives a key another name.
+#[derive(Clone, Debug)]
+pub struct RenameApiKey {
+    pub organization: OrganizationId,
+    pub key_id: ApiKeyId,
+    pub name: String,
+    pub now: Timestamp,
+}
+
+impl Command for RenameApiKey {
+    /// False: there is no such key.
+    type Outcome = bool;
+    const NAME: &'static str = "rename_api_key";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
+        let Some(key) = stored_key(tx, self.organization, self.key_id)? else {
+            return Ok(false);
+        };
+        let renamed = ApiKey { name: self.name.clone(), updated_at: self.now, ..key };
+        put_key(tx, self.organization, self.key_id, &renamed, self.now)?;
+        Ok(true)
+    }
+}
+
 /// Ends a key. With the answer it is refused everywhere.
 #[derive(Clone, Debug)]
 pub struct RevokeApiKey {
@@ -147,28 +146,14 @@ impl Command for RevokeApiKey {
     const NAME: &'static str = "revoke_api_key";
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
-        let key = key::serial(self.organization, self.key_id.0);
-        let stored =
-            tx.tables.api_keys.get(&key)?.map(|bytes| record::decode::<ApiKey>("api_keys", bytes.value()));
-        let Some(stored) = stored.transpose()?.filter(|key| key.revoked_at.is_none()) else {
+        let stored = stored_key(tx, self.organization, self.key_id)?;
+        let Some(stored) = stored.filter(|key| key.revoked_at.is_none()) else {
             return Ok(false);
         };
         let revoked = ApiKey { revoked_at: Some(self.now), updated_at: self.now, ..stored };
         put_key(tx, self.organization, self.key_id, &revoked, self.now)?;
         Ok(true)
     }
-}
-
-fn put_user(
-    tx: &mut Tx<'_>,
-    organization: OrganizationId,
-    id: UserId,
-    user: &User,
-    now: Timestamp,
-) -> Result<(), TxError> {
-    let (tables, bytes) = tx.encoded(user);
-    tables.users.insert(&key::serial(organization, id.0), bytes)?;
-    tx.append_feed(organization, now, FeedEvent::UserChanged(id))
 }
 
 fn insert_key(
@@ -203,6 +188,11 @@ fn insert_key(
     Ok(id)
 }
 
+fn stored_key(tx: &Tx<'_>, organization: OrganizationId, id: ApiKeyId) -> Result<Option<ApiKey>, TxError> {
+    let stored = tx.tables.api_keys.get(&key::serial(organization, id.0))?;
+    Ok(stored.map(|bytes| record::decode("api_keys", bytes.value())).transpose()?)
+}
+
 /// A key is one secret: the same one is never kept twice, or revoking it would leave the other.
 fn known_key(tx: &Tx<'_>, new: &NewApiKey) -> Option<(OrganizationId, ApiKeyId)> {
     let in_batch = tx.changes.iter().find_map(|change| match change {
@@ -226,12 +216,6 @@ fn put_key(
 }
 
 impl Snapshot {
-    /// Every user of the organization, by id.
-    pub fn users(&self, organization: OrganizationId) -> Result<Vec<(UserId, User)>, ReadError> {
-        let users = snapshot::all("users", &self.tables.users, organization)?;
-        Ok(users.into_iter().map(|(id, user)| (UserId(id), user)).collect())
-    }
-
     /// Every key of the organization, revoked ones too, by id.
     pub fn api_keys(&self, organization: OrganizationId) -> Result<Vec<(ApiKeyId, ApiKey)>, ReadError> {
         let keys = snapshot::all("api_keys", &self.tables.api_keys, organization)?;

@@ -6,10 +6,10 @@ use super::error::ReadError;
 use super::key;
 use super::record;
 use super::tables::ReadTables;
-use crate::model::account::{ApiKey, KeyHash, Organization};
+use crate::model::account::{ApiKey, DashboardSession, KeyHash, Organization, Usage, Used, User};
 use crate::model::address::Address;
 use crate::model::assistant::{Assistant, PhoneNumber};
-use crate::model::ids::{ApiKeyId, AssistantId, OrganizationId};
+use crate::model::ids::{ApiKeyId, AssistantId, OrganizationId, UserId};
 use crate::model::time::Timestamp;
 use arc_swap::{ArcSwap, Guard};
 use std::collections::{BTreeMap, HashMap};
@@ -25,34 +25,59 @@ pub struct KeyOwner {
     pub organization: OrganizationId,
     pub key_id: ApiKeyId,
     pub key: Arc<ApiKey>,
-    /// Shared by all that hold this key; kept in memory, since the start of the process.
-    pub usage: Arc<KeyUsage>,
+    /// Shared by all that hold this key.
+    pub usage: Arc<UsageMeter>,
 }
 
-/// How a key was used. Not a write per request: it is not stored.
+/// A dashboard session and whose it is.
+#[derive(Clone, Debug)]
+pub struct SessionOwner {
+    pub organization: OrganizationId,
+    pub session: Arc<DashboardSession>,
+    pub usage: Arc<UsageMeter>,
+}
+
+/// How something is used, counted without a write per request.
 #[derive(Debug, Default)]
-pub struct KeyUsage {
+pub struct UsageMeter {
     last_used_at: AtomicI64,
     count: AtomicU64,
+    /// The count that is stored.
+    written: AtomicU64,
 }
 
-impl KeyUsage {
+impl UsageMeter {
     pub fn note(&self, now: Timestamp) {
         self.last_used_at.store(now.0, Ordering::Relaxed);
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often, and when last.
-    pub fn read(&self) -> (u64, Option<Timestamp>) {
+    pub fn read(&self) -> Usage {
         let count = self.count.load(Ordering::Relaxed);
-        (count, (count > 0).then(|| Timestamp(self.last_used_at.load(Ordering::Relaxed))))
+        let last_used_at = (count > 0).then(|| Timestamp(self.last_used_at.load(Ordering::Relaxed)));
+        Usage { count, last_used_at }
+    }
+
+    /// What is not stored yet; it counts as stored from now on.
+    fn take(&self) -> Option<Usage> {
+        let usage = self.read();
+        (self.written.swap(usage.count, Ordering::Relaxed) != usage.count).then_some(usage)
+    }
+
+    fn set(&self, usage: Usage) {
+        self.last_used_at.store(usage.last_used_at.map_or(0, |at| at.0), Ordering::Relaxed);
+        self.count.store(usage.count, Ordering::Relaxed);
+        self.written.store(usage.count, Ordering::Relaxed);
     }
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum DirectoryChange {
     Organization(OrganizationId, Organization),
+    User(OrganizationId, UserId, User),
     ApiKey(OrganizationId, ApiKeyId, ApiKey),
+    SignedIn(OrganizationId, DashboardSession),
+    SignedOut(KeyHash),
     AssistantName(OrganizationId, AssistantId, Arc<str>),
     PhoneNumber(OrganizationId, Address, PhoneNumber),
 }
@@ -70,7 +95,9 @@ pub type DirectoryView = Guard<Arc<Entries>>;
 #[derive(Clone, Default)]
 pub struct Entries {
     organizations: Arc<BTreeMap<OrganizationId, Arc<Organization>>>,
+    users: Arc<BTreeMap<(OrganizationId, UserId), Arc<User>>>,
     keys: Arc<HashMap<KeyHash, KeyOwner>>,
+    sessions: Arc<HashMap<KeyHash, SessionOwner>>,
     names: Arc<HashMap<OrganizationId, AssistantNames>>,
     numbers: Arc<HashMap<Address, BTreeMap<OrganizationId, Option<AssistantId>>>>,
 }
@@ -86,11 +113,27 @@ impl Directory {
             let value = record::decode("organizations", bytes.value())?;
             entries.apply(DirectoryChange::Organization(organization, value));
         }
+        for row in tables.users.range::<&key::SerialKey>(..)? {
+            let (key, bytes) = row?;
+            let id = UserId(key::serial_id(key.value()));
+            let value = record::decode("users", bytes.value())?;
+            entries.apply(DirectoryChange::User(key::organization_of(key.value()), id, value));
+        }
         for row in tables.api_keys.range::<&key::SerialKey>(..)? {
             let (key, bytes) = row?;
             let id = ApiKeyId(key::serial_id(key.value()));
             let value = record::decode("api_keys", bytes.value())?;
             entries.apply(DirectoryChange::ApiKey(key::organization_of(key.value()), id, value));
+        }
+        for row in tables.dashboard_sessions.range::<&key::SerialKey>(..)? {
+            let (key, bytes) = row?;
+            let value = record::decode("dashboard_sessions", bytes.value())?;
+            entries.apply(DirectoryChange::SignedIn(key::organization_of(key.value()), value));
+        }
+        for (organization, used, meter) in entries.meters() {
+            if let Some(bytes) = tables.usage.get(&key::usage(organization, used))? {
+                meter.set(record::decode("usage", bytes.value())?);
+            }
         }
         for row in tables.assistants.range::<&key::SerialKey>(..)? {
             let (key, bytes) = row?;
@@ -131,6 +174,17 @@ impl Directory {
         self.view().key(hash).cloned()
     }
 
+    /// What was used since this was last asked, by organization.
+    pub fn take_usage(&self) -> BTreeMap<OrganizationId, Vec<(Used, Usage)>> {
+        let mut taken: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (organization, used, meter) in self.view().meters() {
+            if let Some(usage) = meter.take() {
+                taken.entry(organization).or_default().push((used, usage));
+            }
+        }
+        taken
+    }
+
     /// The oldest organization whose assistant has this number, else the oldest that has it at all.
     pub fn number_owner(&self, number: &Address) -> Option<OrganizationId> {
         let entries = self.view();
@@ -152,6 +206,34 @@ impl Directory {
 }
 
 impl Entries {
+    pub fn organization(&self, id: OrganizationId) -> Option<&Arc<Organization>> {
+        self.organizations.get(&id)
+    }
+
+    pub fn user(&self, organization: OrganizationId, id: UserId) -> Option<&Arc<User>> {
+        self.users.get(&(organization, id))
+    }
+
+    /// Every user of this email, in any organization, the oldest organization's first.
+    pub fn users_of_email(&self, email: &str) -> Vec<(OrganizationId, UserId, Arc<User>)> {
+        let found = self.users.iter().filter(|(_, user)| user.email.eq_ignore_ascii_case(email));
+        found.map(|((organization, id), user)| (*organization, *id, user.clone())).collect()
+    }
+
+    /// The session of this secret, one that is over too: the caller knows the time.
+    pub fn session(&self, hash: &KeyHash) -> Option<&SessionOwner> {
+        self.sessions.get(hash)
+    }
+
+    fn meters(&self) -> Vec<(OrganizationId, Used, Arc<UsageMeter>)> {
+        let keys =
+            self.keys.values().map(|key| (key.organization, Used::ApiKey(key.key_id), key.usage.clone()));
+        let sessions = self.sessions.values().map(|owner| {
+            (owner.organization, Used::DashboardSession(owner.session.number()), owner.usage.clone())
+        });
+        keys.chain(sessions).collect()
+    }
+
     pub fn key(&self, hash: &KeyHash) -> Option<&KeyOwner> {
         self.keys.get(hash)
     }
@@ -169,6 +251,20 @@ impl Entries {
                 let usage = self.keys.get(&key.hash).map(|known| known.usage.clone()).unwrap_or_default();
                 let owner = KeyOwner { organization, key_id, key: Arc::new(key), usage };
                 Arc::make_mut(&mut self.keys).insert(owner.key.hash, owner);
+            }
+            DirectoryChange::User(organization, id, user) => {
+                Arc::make_mut(&mut self.users).insert((organization, id), Arc::new(user));
+            }
+            DirectoryChange::SignedIn(organization, session) => {
+                let owner = SessionOwner {
+                    organization,
+                    session: Arc::new(session),
+                    usage: Arc::new(UsageMeter::default()),
+                };
+                Arc::make_mut(&mut self.sessions).insert(owner.session.hash, owner);
+            }
+            DirectoryChange::SignedOut(hash) => {
+                Arc::make_mut(&mut self.sessions).remove(&hash);
             }
             DirectoryChange::AssistantName(organization, id, name) => {
                 let names = Arc::make_mut(&mut self.names).entry(organization).or_default();

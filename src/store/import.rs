@@ -21,6 +21,7 @@ use super::record;
 use super::sequences::Sequences;
 use super::snapshot::Snapshot;
 use super::transaction::{Command, Tx, TxError};
+use super::users::put_user;
 use crate::model::feed::FeedEvent;
 use crate::model::ids::{CallId, OrganizationId, PhoneNumberId, UserId};
 use crate::model::message::Message;
@@ -222,9 +223,7 @@ impl ImportBatch {
     fn user(&self, tx: &mut Tx<'_>, line: &UserLine) -> Result<(), TxError> {
         let sequences = tx.sequences(self.organization)?;
         let id = given_or_next(&mut sequences.user, line.id.map(|id| id.0));
-        let (tables, bytes) = tx.encoded(&line.user(self.now));
-        tables.users.insert(&key::serial(self.organization, id), bytes)?;
-        Ok(())
+        put_user(tx, self.organization, UserId(id), &line.user(self.now), self.now)
     }
 
     fn api_key(&self, tx: &mut Tx<'_>, line: &ApiKeyLine) -> Result<(), TxError> {

@@ -1,6 +1,7 @@
 //! Order-preserving keys: fixed-width big-endian numbers, organization first. Descending parts are
 //! complemented. Addresses end in a zero byte, which none contains, so a prefix is a prefix.
 
+use crate::model::account::Used;
 use crate::model::address::Address;
 use crate::model::ids::{AssistantId, CallId, OrganizationId};
 use crate::model::session::SessionKey;
@@ -167,6 +168,14 @@ pub(super) fn dedupe(organization: OrganizationId, bucket: u16, digest: &[u8; 16
 
 pub(super) fn count(organization: OrganizationId, kind: u8, block: u64) -> CountKey {
     concat(&[&organization.0.to_be_bytes(), &[kind], &block.to_be_bytes()])
+}
+
+pub(super) fn usage(organization: OrganizationId, used: Used) -> CountKey {
+    match used {
+        Used::ApiKey(id) => count(organization, 1, id.0),
+        Used::DashboardSession(number) => count(organization, 2, number),
+        Used::User(id) => count(organization, 3, id.0),
+    }
 }
 
 pub(super) fn job(organization: OrganizationId, uuid: [u8; 16]) -> [u8; 20] {

@@ -5,6 +5,7 @@ mod accounts;
 mod assistants;
 mod check;
 mod conversations;
+mod dashboard_sessions;
 mod directory;
 mod error;
 mod import;
@@ -16,14 +17,16 @@ mod sequences;
 mod snapshot;
 mod tables;
 mod transaction;
+mod users;
 mod writer;
 
 pub use accounts::{
-    Bootstrap, Bootstrapped, CreateApiKey, CreateOrganization, NewApiKey, RevokeApiKey, SetPassword,
+    Bootstrap, Bootstrapped, CreateApiKey, CreateOrganization, NewApiKey, RenameApiKey, RevokeApiKey,
 };
 pub use assistants::{AssignNumber, AssignNumberOutcome, CreateAssistant};
 pub use conversations::Thread;
-pub use directory::{AssistantNames, Directory, DirectoryView, Entries, KeyOwner};
+pub use dashboard_sessions::{EndDashboardSession, NoteUsage, StartDashboardSession};
+pub use directory::{AssistantNames, Directory, DirectoryView, Entries, KeyOwner, SessionOwner};
 pub use error::{OpenError, ReadError, StoreError};
 
 pub use import::{
@@ -33,4 +36,5 @@ pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{DataDir, Location, OpenBackend};
 pub use snapshot::{Snapshot, SnapshotView};
 pub use transaction::{Command, Tx, TxError};
+pub use users::{CreateUser, UpdateUser, UserOutcome};
 pub use writer::{Health, Store};

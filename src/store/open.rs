@@ -4,12 +4,12 @@
 //! the engine sees it, and what it says of itself is read without writing.
 
 use super::error::OpenError;
-use super::tables::{META, Tables};
+use super::tables::{META, NAMES, Tables};
 use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, TableError, TableHandle,
 };
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -54,6 +54,26 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => Err(OpenError::Held { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
+    }
+
+    /// A secret of its own file, for its owner alone: made once by `fresh`, the same from then on.
+    pub fn secret(&self, name: &str, fresh: impl FnOnce() -> String) -> Result<String, OpenError> {
+        let path = self.path.join(name);
+        let failed = |source| OpenError::Directory { path: path.clone(), source };
+        match fs::read_to_string(&path) {
+            Ok(secret) if !secret.trim().is_empty() => return Ok(secret.trim().to_owned()),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let (secret, unfinished) = (fresh(), self.path.join(format!("{name}.new")));
+        let write = || {
+            let mut file = private_options().create(true).truncate(true).open(&unfinished)?;
+            file.write_all(secret.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&unfinished, &path)
+        };
+        write().map_err(failed)?;
+        Ok(secret)
     }
 
     pub fn path(&self) -> &Path {
@@ -207,7 +227,14 @@ fn check(path: &Path, database: &Database) -> Result<(), OpenError> {
     let mut names = txn.list_tables().map_err(|error| unusable(path, &error))?;
     if names.any(|table| table.name() == META.name()) {
         let meta = txn.open_table(META).map_err(|error| unusable(path, &error))?;
-        return judge(path, read_format(path, &meta)?);
+        judge(path, read_format(path, &meta)?)?;
+        let known: Vec<_> = txn.list_tables().map_err(|error| unusable(path, &error))?.collect();
+        let there = |name: &&str| known.iter().any(|table| table.name() == *name);
+        if NAMES.iter().all(there) {
+            return Ok(());
+        }
+        // Tables that came later than the file.
+        return initialise(database).map_err(|error| unusable(path, &*error));
     }
     let empty = txn.list_tables().map_err(|error| unusable(path, &error))?.next().is_none();
     if !empty {

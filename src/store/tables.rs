@@ -21,6 +21,8 @@ macro_rules! tables {
             $(pub(super) $field: Table<'t, $key, $value>,)*
         }
 
+        pub(super) const NAMES: &[&str] = &[$(stringify!($field)),*];
+
         impl<'t> Tables<'t> {
             pub(super) fn open(txn: &'t WriteTransaction) -> Result<Tables<'t>, TableError> {
                 Ok(Tables { $($field: txn.open_table($const)?,)* })
@@ -47,6 +49,11 @@ tables! {
     users, USERS: Def<&'static SerialKey> = Bytes;
     /// (organization, key) -> `ApiKey`. Read at start into the directory; listed for people.
     api_keys, API_KEYS: Def<&'static SerialKey> = Bytes;
+    /// (organization, 64 bits of the secret's hash) -> `DashboardSession`. Read at start into the directory.
+    dashboard_sessions, DASHBOARD_SESSIONS: Def<&'static SerialKey> = Bytes;
+    /// (organization, kind, id) -> `Usage` of API keys, dashboard sessions and users' signing in.
+    /// Written now and then. Read at start into the directory.
+    usage, USAGE: Def<&'static CountKey> = Bytes;
     /// (organization, assistant) -> `Assistant`. Names are kept in the directory.
     assistants, ASSISTANTS: Def<&'static SerialKey> = Bytes;
     /// (organization, number) -> `PhoneNumber`. Read by every inbound message.

@@ -1,14 +1,19 @@
 //! Who asks. A handler reaches an organization's data only through [`Authority`], so one without
 //! it does not compile.
 
-use super::AppState;
 use super::error::ApiError;
-use crate::app::accounts;
-use crate::model::account::{Actor, Role};
+use super::forwarded::is_own_origin;
+use super::openapi::SESSION_COOKIE;
+use super::tokens::Bearer;
+use super::{AppState, Peer};
+use crate::app::sign_in::LiveSession;
+use crate::app::{accounts, sign_in};
+use crate::model::account::{Actor, KeyHash, Role};
+use crate::model::time::Timestamp;
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq;
 
 /// The operator's commands name the organization here when there are several.
@@ -23,11 +28,25 @@ pub struct Writer(pub Actor);
 /// The caller may change accounts and data at large.
 pub struct Admin(pub Actor);
 
+/// The caller, with the dashboard session they came by, if any.
+pub struct Caller {
+    pub actor: Actor,
+    pub session: Option<LiveSession>,
+}
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Caller, ApiError> {
+        authenticate(parts, state)
+    }
+}
+
 impl FromRequestParts<AppState> for Authority {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Authority, ApiError> {
-        authenticate(&parts.headers, state).map(Authority)
+        authenticate(parts, state).map(|caller| Authority(caller.actor))
     }
 }
 
@@ -35,7 +54,7 @@ impl FromRequestParts<AppState> for Writer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Writer, ApiError> {
-        let actor = authenticate(&parts.headers, state)?;
+        let actor = authenticate(parts, state)?.actor;
         actor.require(Role::User)?;
         Ok(Writer(actor))
     }
@@ -45,27 +64,72 @@ impl FromRequestParts<AppState> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Admin, ApiError> {
-        let actor = authenticate(&parts.headers, state)?;
+        let actor = authenticate(parts, state)?.actor;
         actor.require(Role::Admin)?;
         Ok(Admin(actor))
     }
 }
 
-fn authenticate(headers: &HeaderMap, state: &AppState) -> Result<Actor, ApiError> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    // Of two it would not be clear which counts.
-    let (Some(header), None) = (given.next(), given.next()) else {
-        return Err(ApiError::Unauthorized);
-    };
+/// An `Authorization` header decides alone, a good or a bad one; without it the cookie counts.
+fn authenticate(parts: &Parts, state: &AppState) -> Result<Caller, ApiError> {
+    let now = state.app.clock.now();
+    let mut given = parts.headers.get_all(AUTHORIZATION).iter();
+    match (given.next(), given.next()) {
+        (Some(header), None) => by_header(header, &parts.headers, state, now),
+        (None, _) => by_cookie(parts, state, now),
+        // Of two it would not be clear which counts.
+        _ => Err(ApiError::Unauthorized),
+    }
+}
+
+fn by_header(
+    header: &HeaderValue,
+    headers: &HeaderMap,
+    state: &AppState,
+    now: Timestamp,
+) -> Result<Caller, ApiError> {
     let header = header.to_str().map_err(|_| ApiError::Unauthorized)?;
     let (scheme, token) = header.split_once(' ').ok_or(ApiError::Unauthorized)?;
     if !scheme.eq_ignore_ascii_case("Bearer") {
         return Err(ApiError::Unauthorized);
     }
-    let (token, now) = (token.trim(), state.app.clock.now());
+    let (token, store) = (token.trim(), &state.app.store);
     if bool::from(token.as_bytes().ct_eq(state.control_token.as_bytes())) {
         let slug = headers.get(X_ORGANIZATION).and_then(|value| value.to_str().ok());
-        return accounts::operator(&state.app.store, slug, now).map_err(ApiError::Unprocessable);
+        let actor = accounts::operator(store, slug, now).map_err(ApiError::Unprocessable)?;
+        return Ok(Caller { actor, session: None });
     }
-    accounts::actor_of_key(&state.app.store, token, now).ok_or(ApiError::Unauthorized)
+    if let Some(actor) = accounts::actor_of_key(store, token, now) {
+        return Ok(Caller { actor, session: None });
+    }
+    match state.tokens.read(token, now).ok_or(ApiError::Unauthorized)? {
+        Bearer::Session(hash) => by_session(&hash, state, now),
+        Bearer::Person { email, organization, role } => {
+            let actor = sign_in::actor_of_person(store, &email, organization.as_deref(), role, now);
+            Ok(Caller { actor: actor.ok_or(ApiError::Unauthorized)?, session: None })
+        }
+    }
+}
+
+fn by_cookie(parts: &Parts, state: &AppState, now: Timestamp) -> Result<Caller, ApiError> {
+    let secret = session_cookie(&parts.headers).ok_or(ApiError::Unauthorized)?;
+    let caller = by_session(&KeyHash::of(secret), state, now)?;
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+    // Browsers send the cookie along with what other sites make them send.
+    if !parts.method.is_safe() && !is_own_origin(&state.settings, &parts.headers, &parts.uri, peer) {
+        return Err(ApiError::ForeignOrigin);
+    }
+    Ok(caller)
+}
+
+fn by_session(hash: &KeyHash, state: &AppState, now: Timestamp) -> Result<Caller, ApiError> {
+    let known = sign_in::actor_of_session(&state.app.store, hash, now);
+    let (actor, session) = known.ok_or(ApiError::Unauthorized)?;
+    Ok(Caller { actor, session: Some(session) })
+}
+
+fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value)
 }

@@ -26,6 +26,14 @@ pub enum ApiError {
     Malformed(String),
     /// 401
     Unauthorized,
+    /// 401: who tries to sign in is not told what was wrong.
+    WrongCredentials,
+    /// 403: a browser's cookie came with a request that no page of ours made.
+    ForeignOrigin,
+    /// 409
+    Conflict(String),
+    /// 429
+    TooManyRequests { retry_after_seconds: u64 },
     /// 403: the role is too weak.
     Forbidden,
     /// 403: a webhook's signature was refused; why is for the log, not for a forger.
@@ -60,6 +68,15 @@ impl ApiError {
         match self {
             ApiError::Malformed(what) => (StatusCode::BAD_REQUEST, what.clone()),
             ApiError::Unauthorized => plain(StatusCode::UNAUTHORIZED, "Not authenticated"),
+            ApiError::WrongCredentials => plain(StatusCode::UNAUTHORIZED, "Wrong email or password"),
+            ApiError::ForeignOrigin => plain(
+                StatusCode::FORBIDDEN,
+                "A dashboard session may change things only from its own pages; scripts use an API key",
+            ),
+            ApiError::Conflict(what) => (StatusCode::CONFLICT, what.clone()),
+            ApiError::TooManyRequests { .. } => {
+                plain(StatusCode::TOO_MANY_REQUESTS, "Too many attempts; try again later")
+            }
             ApiError::Forbidden => plain(StatusCode::FORBIDDEN, "Your role does not allow this"),
             ApiError::SignatureRefused(_) => {
                 plain(StatusCode::FORBIDDEN, "The webhook's signature was refused")
@@ -91,12 +108,17 @@ impl IntoResponse for ApiError {
         };
         let mut response = (status, Json(body)).into_response();
         let extra = match &self {
-            ApiError::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
-            ApiError::Unavailable(_) => Some((header::RETRY_AFTER, "1")),
+            ApiError::Unauthorized | ApiError::WrongCredentials => {
+                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+            }
+            ApiError::Unavailable(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            ApiError::TooManyRequests { retry_after_seconds } => {
+                Some((header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds)))
+            }
             _ => None,
         };
         if let Some((name, value)) = extra {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         if let ApiError::Internal(cause) | ApiError::Unavailable(cause) | ApiError::SignatureRefused(cause) =
             self

@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
@@ -149,13 +149,13 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             return Err(ApiError::UnsupportedMediaType { expected: "application/json" });
         }
         let bytes = read_body(request.into_body(), JSON_LIMIT_BYTES).await?;
-        serde_json::from_slice(&bytes).map(JsonBody).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => {
-                let invalid =
-                    Invalid { loc: vec!["body".to_owned()], msg: error.to_string(), kind: "value_error" };
-                ApiError::Invalid(vec![invalid])
+        serde_json::from_slice(&bytes).map(JsonBody).map_err(|error| {
+            if serde_json::from_slice::<IgnoredAny>(&bytes).is_err() {
+                return ApiError::Malformed(format!("The body is no JSON: {error}"));
             }
-            _ => ApiError::Malformed(format!("The body is no JSON: {error}")),
+            let invalid =
+                Invalid { loc: vec!["body".to_owned()], msg: error.to_string(), kind: "value_error" };
+            ApiError::Invalid(vec![invalid])
         })
     }
 }

@@ -4,10 +4,12 @@ pub mod api;
 pub mod auth;
 pub mod error;
 pub mod extract;
+pub mod forwarded;
 pub mod json;
 pub mod openapi;
 pub mod request_id;
 pub mod routes;
+pub mod tokens;
 pub mod webhooks;
 
 use crate::app::App;
@@ -15,7 +17,7 @@ use crate::config::Settings;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Who is at the other end of the connection; known where proxies are trusted.
+/// Who is at the other end of the connection; known where proxies are trusted, and to those who sign in.
 #[derive(Clone, Copy)]
 pub struct Peer(pub std::net::IpAddr);
 
@@ -29,5 +31,6 @@ pub struct Shared {
     pub control_token: String,
     /// Where large inputs wait while they are checked: on the disk that they are meant for.
     pub spool_dir: PathBuf,
+    pub tokens: tokens::Tokens,
     pub twilio: crate::carriers::twilio::Twilio,
 }

@@ -4,8 +4,10 @@
 use super::error::Invalid;
 use super::json::ConversationId;
 use crate::config::IdFormat;
+use crate::model::account::Role;
 use crate::model::address::Address;
 use crate::model::call::ConversationStatus;
+use crate::model::ids::{ApiKeyId, OrganizationId, UserId};
 use crate::model::time::Timestamp;
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -43,6 +45,10 @@ described! {
     Timestamp: text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     Address: text().examples(["+15559876543"]);
     ConversationId: id();
+    OrganizationId: id();
+    UserId: id();
+    ApiKeyId: id();
+    Role: text().enum_values(Some(["admin", "user", "viewer"]));
     ConversationStatus: text().enum_values(Some(["active", "completed"]));
 }
 

@@ -1,7 +1,7 @@
 //! The URL table. Every route answers with and without a trailing slash, directly.
 
 use super::AppState;
-use super::api::{api_keys, assistants, conversations, health, import};
+use super::api::{api_keys, assistants, auth, conversations, health, import, users};
 use super::error::ApiError;
 use super::openapi;
 use super::webhooks::twilio;
@@ -48,9 +48,19 @@ fn table() -> Table {
             "/api/v1/assistants/{assistant_id}/phone-numbers/assign-by-number",
             routes!(assistants::assign_phone_number),
         )
+        .tag("Signing in")
+        .at("/api/auth/login/simple", routes!(auth::sign_in))
+        .at("/api/auth/logout", routes!(auth::sign_out))
+        .at("/api/auth/me", routes!(auth::get_caller))
+        .at("/api/auth/session/info", routes!(auth::get_session_info))
+        .at("/api/auth/session/extend", routes!(auth::extend_session))
+        .tag("Users")
+        .at("/api/v1/users", routes!(users::list_users, users::create_user))
+        .at("/api/v1/users/me", routes!(users::get_me))
+        .at("/api/v1/users/{user_id}", routes!(users::update_user))
         .tag("API keys")
         .at("/api/v1/users/me/api-keys", routes!(api_keys::list_api_keys, api_keys::create_api_key))
-        .at("/api/v1/users/me/api-keys/{key_id}", routes!(api_keys::revoke_api_key))
+        .at("/api/v1/users/me/api-keys/{key_id}", routes!(api_keys::rename_api_key, api_keys::revoke_api_key))
         .tag("Moving data")
         .at("/api/v1/import", routes!(import::import_records))
         .tag("Webhooks")

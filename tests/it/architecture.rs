@@ -88,8 +88,14 @@ fn each_engine_has_one_room() {
 #[test]
 fn the_budgets_hold() {
     let lines = |text: &str| text.lines().count();
+    // What runs: neither comments, nor blank lines, nor the unit tests at the ends of files.
+    let code = |text: &str| {
+        let text = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+    };
     let sources = sources();
-    assert!(sources.iter().map(|(_, text)| lines(text)).sum::<usize>() <= 15_000);
+    let total = sources.iter().map(|(_, text)| code(text)).sum::<usize>();
+    assert!(total <= 15_000, "{total} lines of code");
     for (file, text) in &sources {
         assert!(lines(text) <= 600, "{file}: is there a second noun in it?");
         assert!(text.starts_with("//!"), "{file} does not say what it owns");

@@ -257,19 +257,27 @@ fn smslite_config_shows_value_and_source_of_every_key() {
     let mut printed = Vec::new();
     command::print(&resolved.unwrap(), &mut printed).unwrap();
     let expected = "\
-host                 127.0.0.1       default
-port                 0               flag --port
-data_dir             ./smslite-data  default
-public_url           (not set)       default
-id_format            string          smslite.toml:1
-session_ttl_seconds  86400           default
-log_format           text            env SMSLITE_LOG_FORMAT
-trusted_proxies      (not set)       default
-cache_bytes          67108864        default
-twilio.account_sid   (not set)       default
-twilio.auth_token    (set, hidden)   smslite.toml:3
-twilio.shared_keys   (not set)       default
-twilio.signatures    enforce         default
+host                    127.0.0.1       default
+port                    0               flag --port
+data_dir                ./smslite-data  default
+public_url              (not set)       default
+id_format               string          smslite.toml:1
+session_ttl_seconds     86400           default
+log_format              text            env SMSLITE_LOG_FORMAT
+trusted_proxies         (not set)       default
+cache_bytes             67108864        default
+jwt.issuer              (not set)       default
+jwt.audience            (not set)       default
+jwt.algorithm           RS256           default
+jwt.secret              (not set)       default
+jwt.public_key_file     (not set)       default
+jwt.user_claim          email           default
+jwt.organization_claim  (not set)       default
+jwt.role_claim          (not set)       default
+twilio.account_sid      (not set)       default
+twilio.auth_token       (set, hidden)   smslite.toml:3
+twilio.shared_keys      (not set)       default
+twilio.signatures       enforce         default
 ";
     assert_eq!(String::from_utf8(printed).unwrap(), expected);
 }

@@ -2,9 +2,11 @@
 
 pub mod api_keys;
 pub mod assistants;
+pub mod auth;
 pub mod conversations;
 pub mod health;
 pub mod import;
+pub mod users;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};

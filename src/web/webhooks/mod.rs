@@ -2,4 +2,3 @@
 //! called, stored, and only then answered.
 
 pub mod twilio;
-pub mod url;

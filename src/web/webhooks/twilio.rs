@@ -1,6 +1,5 @@
 //! `/webhooks/sms/twilio`: inbound messages and status callbacks.
 
-use super::url::called_url;
 use crate::app::inbound::{self, Webhook};
 use crate::carriers::{Carrier, WebhookRequest};
 use crate::config::SignatureMode;
@@ -8,6 +7,7 @@ use crate::model::audit::SignatureVerdict;
 use crate::model::message_log::{Provider, RawPayload};
 use crate::web::error::ApiError;
 use crate::web::extract::read_body;
+use crate::web::forwarded::called_url;
 use crate::web::openapi::ErrorOut;
 use crate::web::{AppState, Peer};
 use axum::extract::{Request, State};

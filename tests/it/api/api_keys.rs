@@ -103,3 +103,47 @@ async fn of_two_authorization_headers_neither_counts() {
     let second = [("authorization", "Bearer sl_live_unknown")];
     app.admin().ask("GET", LIST, &second, "").await.expect(401);
 }
+
+#[tokio::test]
+async fn a_key_is_its_owners_to_manage_and_the_admins() {
+    let app = TestApp::start().await;
+    let ann = json!({"email": "ann@example.com", "password": "long enough"}).to_string();
+    app.admin().post("/api/v1/users", &ann).await.expect(201);
+    let signed_in = app.anonymous().post("/api/auth/login/simple", &ann).await.expect(200).json();
+    let ann = app.with_token(signed_in["access_token"].as_str().unwrap());
+    let names = |keys: serde_json::Value| {
+        let keys = keys.as_array().unwrap().clone();
+        keys.iter().map(|key| key["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(names(ann.get(KEYS).await.json()).is_empty());
+    let made = ann.post(KEYS, r#"{"name": "hers"}"#).await.expect(200).json();
+    let id = made["api_key"]["id"].as_u64().unwrap();
+    assert_eq!(names(ann.get(KEYS).await.json()), ["hers"]);
+    assert_eq!(names(app.admin().get(KEYS).await.json()).len(), 4);
+    for (body, status) in
+        [(r#"{"name": "x", "role": "admin"}"#, 403), (r#"{"name": "x", "role": "viewer"}"#, 200)]
+    {
+        ann.post(KEYS, body).await.expect(status);
+    }
+    let permissions = r#"{"name": "x", "permissions": {"role": "admin"}}"#;
+    ann.post(KEYS, permissions).await.expect(403);
+    ann.ask("PUT", &format!("{KEYS}/1?name=mine"), &[], "").await.expect(404);
+    ann.delete(&format!("{KEYS}/1")).await.expect(404);
+    app.admin().delete(&format!("{KEYS}/{id}")).await.expect(200);
+    assert_eq!(ann.get(KEYS).await.json()[0]["is_active"], json!(false));
+}
+
+#[tokio::test]
+async fn a_key_is_renamed_by_query_or_body() {
+    let app = TestApp::start().await;
+    let path = format!("{KEYS}/1");
+    let renamed =
+        app.admin().ask("PUT", &format!("{path}?name=by%20query"), &[], "").await.expect(200).json();
+    assert_eq!(renamed["name"], "by query");
+    let content = [("content-type", "application/json")];
+    let renamed = app.admin().ask("PUT", &path, &content, r#"{"name": "by body"}"#).await.expect(200).json();
+    assert_eq!(renamed["name"], "by body");
+    app.admin().ask("PUT", &path, &[], "").await.expect(422);
+    app.admin().ask("PUT", &path, &content, r#"{"name": " "}"#).await.expect(422);
+    app.viewer().ask("PUT", &format!("{path}?name=x"), &[], "").await.expect(403);
+}

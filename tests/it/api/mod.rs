@@ -2,7 +2,10 @@
 
 mod api_keys;
 mod assistants;
+mod auth;
 mod conventions;
 mod health;
 mod import;
+mod jwt;
 mod sms_conversations;
+mod users;

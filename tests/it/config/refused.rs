@@ -44,12 +44,12 @@ fn what_is_wrong_in_the_file_is_told_with_its_line() {
                 .to_owned(),
         ),
         (
-            "g = 1", // as near to log_format as to twilio.signatures
-            r#"smslite.toml:2: unknown key "g"; did you mean "log_format"?"#.to_owned(),
+            "lg_format = 1",
+            r#"smslite.toml:2: unknown key "lg_format"; did you mean "log_format"?"#.to_owned(),
         ),
         (
-            "[twilio]\ng = 1",
-            r#"smslite.toml:3: unknown key "twilio.g"; did you mean "twilio.signatures"?"#.to_owned(),
+            "[twilio]\nsignature = 1",
+            r#"smslite.toml:3: unknown key "twilio.signature"; did you mean "twilio.signatures"?"#.to_owned(),
         ),
         ("qqq = 1", r#"smslite.toml:2: unknown key "qqq""#.to_owned()),
         ("twilio = 1", "smslite.toml:2: twilio must be a table".to_owned()),

@@ -1,22 +1,24 @@
 //! Accounts and kept webhooks: what every door promises beside conversations.
 
 use super::acts::{
-    ANN, DESK, ORG, SALES, START, address, at, bootstrap, create_key, furnish, keep_audit, message,
-    revoke_key, send, set_password,
+    ANN, DESK, ORG, SALES, START, address, at, bootstrap, create_key, create_user, furnish, keep_audit,
+    message, revoke_key, send, set_password, sign_in, update_user,
 };
 use super::contract::{on_a_file, on_every_door};
 use super::door::{Act, Answer, Door, StoreDoor};
-use smslite::model::account::KeyHash;
-use smslite::model::ids::{ApiKeyId, AuditId};
+use smslite::model::account::{KeyHash, Role, Usage};
+use smslite::model::ids::{ApiKeyId, AuditId, UserId};
 use smslite::model::time::Timestamp;
-use smslite::store::{Bootstrapped, KeepAudit};
+use smslite::store::{Bootstrapped, EndDashboardSession, KeepAudit, NoteUsage, UpdateUser, UserOutcome};
 
 #[test]
 fn accounts_are_made_changed_and_ended() {
     on_every_door(|door| {
         assert_eq!(door.act(&bootstrap()), Answer::Bootstrapped(Bootstrapped::AlreadyThere));
-        assert_eq!(door.act(&set_password(1, at(1))), Answer::Done(true));
-        assert_eq!(door.act(&set_password(2, at(1))), Answer::Done(false));
+        let Answer::User(UserOutcome::Done(UserId(1), _)) = door.act(&set_password(1, at(1))) else {
+            panic!()
+        };
+        assert_eq!(door.act(&set_password(2, at(1))), Answer::User(UserOutcome::NoSuchUser));
         assert_eq!(door.act(&create_key("sl_live_second", at(2))), Answer::Key(ApiKeyId(2)));
         assert_eq!(door.act(&revoke_key(2, at(3))), Answer::Done(true));
         assert_eq!(door.act(&revoke_key(2, at(4))), Answer::Done(false));
@@ -29,6 +31,71 @@ fn accounts_are_made_changed_and_ended() {
         let numbers: Vec<_> = accounts.numbers.iter().map(|(number, _)| number.as_str()).collect();
         assert_eq!(numbers, [DESK, SALES]);
     });
+}
+
+#[test]
+fn users_come_and_go_but_an_active_admin_stays() {
+    on_every_door(|door| {
+        let outcome = |answer| match answer {
+            Answer::User(UserOutcome::Done(id, user)) => Ok((id.0, user.role, user.is_active)),
+            Answer::User(outcome) => Err(Box::new(outcome)),
+            other => panic!("{other:?}"),
+        };
+        let taken = door.accounts(ORG).users[0].1.email.to_uppercase();
+        assert_eq!(
+            outcome(door.act(&create_user(&taken, Role::User, at(1)))),
+            Err(Box::new(UserOutcome::EmailTaken))
+        );
+        let made = door.act(&create_user("ann@example.com", Role::Viewer, at(1)));
+        assert_eq!(outcome(made), Ok((2, Role::Viewer, true)));
+        let change = |user, role, is_active| {
+            Act::UpdateUser(UpdateUser { role, is_active, ..update_user(user, at(2)) })
+        };
+        for (act, wanted) in [
+            (change(1, Some(Role::User), None), Err(Box::new(UserOutcome::LastAdmin))),
+            (change(1, None, Some(false)), Err(Box::new(UserOutcome::LastAdmin))),
+            (change(2, Some(Role::Admin), None), Ok((2, Role::Admin, true))),
+            (change(1, None, Some(false)), Ok((1, Role::Admin, false))),
+            (change(2, None, Some(false)), Err(Box::new(UserOutcome::LastAdmin))),
+            (change(3, None, Some(false)), Err(Box::new(UserOutcome::NoSuchUser))),
+        ] {
+            assert_eq!(outcome(door.act(&act)), wanted, "{act:?}");
+        }
+        door.act(&sign_in(2, "a secret", at(3)));
+        door.act(&sign_in(2, "another", at(4)));
+        assert_eq!(door.accounts(ORG).users[1].2, Usage { count: 2, last_used_at: Some(at(4)) });
+    });
+}
+
+#[test]
+fn who_is_signed_in_is_known_again_after_a_restart() {
+    let mut door = on_a_file();
+    furnish(&mut door);
+    door.act(&create_user("ann@example.com", Role::User, START));
+    for (user, secret) in [(1, "first"), (1, "second"), (2, "hers")] {
+        door.act(&sign_in(user, secret, START));
+    }
+    let known = |door: &StoreDoor| {
+        let view = door.store().directory().view();
+        ["first", "second", "hers"].map(|secret| view.session(&KeyHash::of(secret)).is_some())
+    };
+    door.act(&Act::EndDashboardSession(EndDashboardSession {
+        organization: ORG,
+        hash: KeyHash::of("first"),
+    }));
+    assert_eq!(known(&door), [false, true, true]);
+    door.act(&set_password(2, at(1)));
+    assert_eq!(known(&door), [false, true, false], "a new password signs out");
+    door.store().directory().view().session(&KeyHash::of("second")).unwrap().usage.note(at(9));
+    for (organization, used) in door.store().directory().take_usage() {
+        door.act(&Act::NoteUsage(NoteUsage { organization, used }));
+    }
+    assert!(door.store().directory().take_usage().is_empty(), "nothing is written twice");
+    door.reopen();
+    assert_eq!(known(&door), [false, true, false]);
+    let view = door.store().directory().view();
+    let usage = view.session(&KeyHash::of("second")).unwrap().usage.read();
+    assert_eq!(usage, Usage { count: 1, last_used_at: Some(at(9)) });
 }
 
 #[test]

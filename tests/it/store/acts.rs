@@ -1,7 +1,7 @@
 //! Acts with what a test does not care about filled in.
 
 use super::door::{Act, Answer, Door};
-use smslite::model::account::{KeyHash, Organization, PasswordHash, Role, User};
+use smslite::model::account::{DashboardSession, KeyHash, Organization, PasswordHash, Role, User};
 use smslite::model::address::Address;
 use smslite::model::assistant::Assistant;
 use smslite::model::audit::{SignatureVerdict, Step};
@@ -10,8 +10,8 @@ use smslite::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId}
 use smslite::model::message_log::{Provider, RawPayload};
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    AssignNumber, Bootstrap, CreateApiKey, CreateAssistant, CreateOrganization, KeepAudit, NewApiKey,
-    RecordInbound, RecordInboundOutcome, RevokeApiKey, Route, SetPassword,
+    AssignNumber, Bootstrap, CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, KeepAudit,
+    NewApiKey, RecordInbound, RecordInboundOutcome, RevokeApiKey, Route, StartDashboardSession, UpdateUser,
 };
 
 pub const ORG: OrganizationId = OrganizationId(1);
@@ -108,9 +108,43 @@ fn organization(slug: &str) -> Bootstrap {
     }
 }
 
+pub fn update_user(user: u64, now: Timestamp) -> UpdateUser {
+    UpdateUser {
+        organization: ORG,
+        user_id: UserId(user),
+        first_name: None,
+        last_name: None,
+        role: None,
+        is_active: None,
+        password: None,
+        now,
+    }
+}
+
 pub fn set_password(user: u64, now: Timestamp) -> Act {
-    let password = PasswordHash::Chosen("$argon2id$stands-in".to_owned());
-    Act::SetPassword(SetPassword { organization: ORG, user_id: UserId(user), password, now })
+    let password = Some(PasswordHash::Chosen("$argon2id$stands-in".to_owned()));
+    Act::UpdateUser(UpdateUser { password, ..update_user(user, now) })
+}
+
+pub fn create_user(email: &str, role: Role, now: Timestamp) -> Act {
+    let user = User {
+        email: email.to_owned(),
+        first_name: None,
+        last_name: None,
+        role,
+        password: None,
+        is_active: true,
+        created_at: now,
+        updated_at: now,
+    };
+    Act::CreateUser(CreateUser { organization: ORG, user })
+}
+
+pub fn sign_in(user: u64, secret: &str, now: Timestamp) -> Act {
+    let (hash, ends_at) = (KeyHash::of(secret), now.plus_seconds(7200));
+    let session =
+        DashboardSession { user_id: UserId(user), hash, started_at: now, idle_seconds: 3600, ends_at };
+    Act::StartDashboardSession(StartDashboardSession { organization: ORG, session })
 }
 
 pub fn create_key(secret: &str, now: Timestamp) -> Act {

@@ -1,7 +1,7 @@
 //! The door as the suite sees it: acts go in, answers and plain rows come out. Whatever stands
 //! behind it must tell the same story; a second backend would be one more implementation here.
 
-use smslite::model::account::{ApiKey, User};
+use smslite::model::account::{ApiKey, Usage, User};
 use smslite::model::address::Address;
 use smslite::model::assistant::{Assistant, PhoneNumber};
 use smslite::model::call::{Conversation, ConversationFilter, ConversationStatus};
@@ -11,8 +11,9 @@ use smslite::model::page::Page;
 use smslite::model::time::Timestamp;
 use smslite::store::{
     AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateApiKey, CreateAssistant,
-    CreateOrganization, KeepAudit, RecordInbound, RecordInboundOutcome, RevokeApiKey, SetPassword, Snapshot,
-    Store, StoreError,
+    CreateOrganization, CreateUser, EndDashboardSession, KeepAudit, NoteUsage, RecordInbound,
+    RecordInboundOutcome, RenameApiKey, RevokeApiKey, Snapshot, StartDashboardSession, Store, StoreError,
+    UpdateUser, UserOutcome,
 };
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
@@ -20,7 +21,12 @@ use smslite::store::{
 pub enum Act {
     Bootstrap(Bootstrap),
     CreateOrganization(CreateOrganization),
-    SetPassword(SetPassword),
+    CreateUser(CreateUser),
+    UpdateUser(UpdateUser),
+    StartDashboardSession(StartDashboardSession),
+    EndDashboardSession(EndDashboardSession),
+    NoteUsage(NoteUsage),
+    RenameApiKey(RenameApiKey),
     CreateApiKey(CreateApiKey),
     RevokeApiKey(RevokeApiKey),
     CreateAssistant(CreateAssistant),
@@ -33,6 +39,8 @@ pub enum Act {
 pub enum Answer {
     Bootstrapped(Bootstrapped),
     Done(bool),
+    Nothing(()),
+    User(UserOutcome),
     Key(ApiKeyId),
     Assistant(AssistantId),
     Number(AssignNumberOutcome),
@@ -96,7 +104,7 @@ impl Line {
 /// What does not change with the time of asking.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Accounts {
-    pub users: Vec<(UserId, User)>,
+    pub users: Vec<(UserId, User, Usage)>,
     pub keys: Vec<(ApiKeyId, ApiKey)>,
     pub assistants: Vec<(AssistantId, Assistant)>,
     pub numbers: Vec<(Address, PhoneNumber)>,
@@ -126,7 +134,12 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
     Ok(match act.clone() {
         Act::Bootstrap(command) => Answer::Bootstrapped(store.execute_blocking(command)?),
         Act::CreateOrganization(command) => Answer::Bootstrapped(store.execute_blocking(command)?),
-        Act::SetPassword(command) => Answer::Done(store.execute_blocking(command)?),
+        Act::CreateUser(command) => Answer::User(store.execute_blocking(command)?),
+        Act::UpdateUser(command) => Answer::User(store.execute_blocking(command)?),
+        Act::StartDashboardSession(command) => Answer::Nothing(store.execute_blocking(command)?),
+        Act::EndDashboardSession(command) => Answer::Nothing(store.execute_blocking(command)?),
+        Act::NoteUsage(command) => Answer::Nothing(store.execute_blocking(command)?),
+        Act::RenameApiKey(command) => Answer::Done(store.execute_blocking(command)?),
         Act::CreateApiKey(command) => Answer::Key(store.execute_blocking(command)?),
         Act::RevokeApiKey(command) => Answer::Done(store.execute_blocking(command)?),
         Act::CreateAssistant(command) => Answer::Assistant(store.execute_blocking(command)?),
@@ -142,7 +155,9 @@ pub struct Reads<'s>(pub &'s Snapshot);
 impl Reads<'_> {
     pub fn accounts(&self, organization: OrganizationId) -> Accounts {
         Accounts {
-            users: self.0.users(organization).unwrap(),
+            users: (self.0.users(organization).unwrap().into_iter())
+                .map(|(id, user)| (id, user, self.0.sign_ins(organization, id).unwrap()))
+                .collect(),
             keys: self.0.api_keys(organization).unwrap(),
             assistants: self.0.assistants(organization).unwrap(),
             numbers: self.0.phone_numbers(organization).unwrap(),

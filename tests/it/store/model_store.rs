@@ -2,7 +2,7 @@
 //! and asks the same deciders as the store; it knows nothing of indexes, batches or hints.
 
 use super::door::{Accounts, Act, Answer, Door, Line, Row};
-use smslite::model::account::{ApiKey, User};
+use smslite::model::account::{self, ApiKey, Usage, User};
 use smslite::model::address::Address;
 use smslite::model::assistant::{Assistant, PhoneNumber};
 use smslite::model::call::{Call, Channel, ConversationFilter, Direction, JsonText};
@@ -15,7 +15,7 @@ use smslite::model::session::{NextMessage, SessionKey, ThreadDecision, decide_th
 use smslite::model::time::Timestamp;
 use smslite::store::{
     AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateOrganization, NewApiKey, RecordInbound,
-    RecordInboundOutcome, Route,
+    RecordInboundOutcome, Route, UpdateUser, UserOutcome,
 };
 use std::collections::BTreeMap;
 
@@ -29,6 +29,7 @@ pub struct Model {
 #[derive(Clone, Default)]
 struct Tenant {
     users: BTreeMap<UserId, User>,
+    sign_ins: BTreeMap<UserId, Usage>,
     keys: BTreeMap<ApiKeyId, ApiKey>,
     assistants: BTreeMap<AssistantId, Assistant>,
     numbers: BTreeMap<Address, PhoneNumber>,
@@ -60,6 +61,32 @@ impl Tenant {
         };
         self.keys.insert(id, key);
         id
+    }
+
+    fn create_user(&mut self, user: &User) -> UserOutcome {
+        if self.users.values().any(|known| known.email.eq_ignore_ascii_case(&user.email)) {
+            return UserOutcome::EmailTaken;
+        }
+        let id = UserId(self.users.len() as u64 + 1);
+        self.users.insert(id, user.clone());
+        UserOutcome::Done(id, user.clone())
+    }
+
+    fn update_user(&mut self, command: &UpdateUser) -> UserOutcome {
+        let Some(mut user) = self.users.get(&command.user_id).cloned() else {
+            return UserOutcome::NoSuchUser;
+        };
+        user.role = command.role.unwrap_or(user.role);
+        user.is_active = command.is_active.unwrap_or(user.is_active);
+        user.password = command.password.clone().or(user.password);
+        user.updated_at = command.now;
+        let mut after = self.users.clone();
+        after.insert(command.user_id, user.clone());
+        if !after.values().any(|user| user.role == account::Role::Admin && user.is_active) {
+            return UserOutcome::LastAdmin;
+        }
+        self.users = after;
+        UserOutcome::Done(command.user_id, user)
     }
 
     fn revoke(&mut self, id: ApiKeyId, now: Timestamp) -> bool {
@@ -216,11 +243,23 @@ impl Door for Model {
                 }
                 self.make_organization(command)
             }
-            Act::SetPassword(command) => {
-                let user = self.tenant(command.organization).users.get_mut(&command.user_id);
-                Answer::Done(user.is_some_and(|user| {
-                    user.password = Some(command.password.clone());
-                    user.updated_at = command.now;
+            Act::CreateUser(command) => {
+                Answer::User(self.tenant(command.organization).create_user(&command.user))
+            }
+            Act::UpdateUser(command) => Answer::User(self.tenant(command.organization).update_user(command)),
+            Act::StartDashboardSession(command) => {
+                let user = command.session.user_id;
+                let usage = self.tenant(command.organization).sign_ins.entry(user).or_default();
+                usage.count += 1;
+                usage.last_used_at = Some(command.session.started_at);
+                Answer::Nothing(())
+            }
+            // Who is signed in is read from memory alone, which no snapshot shows.
+            Act::EndDashboardSession(_) | Act::NoteUsage(_) => Answer::Nothing(()),
+            Act::RenameApiKey(command) => {
+                let key = self.tenant(command.organization).keys.get_mut(&command.key_id);
+                Answer::Done(key.is_some_and(|key| {
+                    (key.name, key.updated_at) = (command.name.clone(), command.now);
                     true
                 }))
             }
@@ -254,7 +293,9 @@ impl Door for Model {
     fn accounts(&self, organization: OrganizationId) -> Accounts {
         let Some(tenant) = self.tenants.get(&organization) else { return Accounts::default() };
         Accounts {
-            users: tenant.users.clone().into_iter().collect(),
+            users: (tenant.users.iter())
+                .map(|(id, user)| (*id, user.clone(), tenant.sign_ins.get(id).copied().unwrap_or_default()))
+                .collect(),
             keys: tenant.keys.clone().into_iter().collect(),
             assistants: tenant.assistants.clone().into_iter().collect(),
             numbers: tenant.numbers.clone().into_iter().collect(),

@@ -3,18 +3,19 @@
 
 use super::acts::{
     ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, assign, at, bootstrap, create_assistant,
-    create_key, create_organization, hinted, keep_audit, message, revoke_key, seconds, set_password,
-    with_ttl,
+    create_key, create_organization, create_user, hinted, keep_audit, message, revoke_key, seconds,
+    set_password, sign_in, update_user, with_ttl,
 };
 use super::contract::EVERYTHING;
 use super::door::{Accounts, Act, Door, Line, Reads, Row};
 use super::model_store::Model;
+use smslite::model::account::Role;
 use smslite::model::address::AddressQuery;
 use smslite::model::call::{ConversationFilter, ConversationStatus};
-use smslite::model::ids::{CallId, OrganizationId};
+use smslite::model::ids::{ApiKeyId, CallId, OrganizationId};
 use smslite::model::message::MessageRange;
 use smslite::model::time::Timestamp;
-use smslite::store::{RecordInbound, Snapshot};
+use smslite::store::{RecordInbound, RenameApiKey, Snapshot, UpdateUser};
 
 /// Every kind of command, each in every way it can end.
 pub fn script() -> Vec<Act> {
@@ -52,6 +53,17 @@ pub fn script() -> Vec<Act> {
         revoke_key(2, at(seconds(106))),
         create_assistant(ORG, "Sales Bot"),
         assign(ORG, DESK, 2, at(seconds(107))),
+        create_user("ann@example.com", Role::Viewer, at(seconds(110))),
+        sign_in(2, "her first", at(seconds(111))),
+        sign_in(2, "her second", at(seconds(112))),
+        Act::UpdateUser(UpdateUser { is_active: Some(false), ..update_user(2, at(seconds(113))) }),
+        Act::UpdateUser(UpdateUser { is_active: Some(false), ..update_user(1, at(seconds(114))) }),
+        Act::RenameApiKey(RenameApiKey {
+            organization: ORG,
+            key_id: ApiKeyId(1),
+            name: "renamed".into(),
+            now: at(seconds(115)),
+        }),
         inbound("SM8", ANN, DESK, 108),
         Act::Inbound(long),
         inbound("SM8", ANN, DESK, 109),

@@ -1,0 +1,72 @@
+//! Users: who belongs to the organization, and what they may do.
+
+use super::App;
+use crate::model::account::{Actor, PasswordHash, Role, Usage, User};
+use crate::model::ids::UserId;
+use crate::store::{CreateUser, NoteUsage, ReadError, StoreError, UpdateUser, UserOutcome};
+
+pub struct NewUser {
+    pub email: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub role: Role,
+    /// None: the user signs in at the identity provider only.
+    pub password: Option<PasswordHash>,
+}
+
+/// What is left out stays as it is.
+#[derive(Default)]
+pub struct UserChange {
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub role: Option<Role>,
+    pub is_active: Option<bool>,
+    pub password: Option<PasswordHash>,
+}
+
+/// Every user with how they signed in.
+pub fn list(app: &App, actor: &Actor) -> Result<Vec<(UserId, User, Usage)>, ReadError> {
+    let snapshot = app.store.snapshot()?;
+    let users = snapshot.users(actor.organization)?.into_iter();
+    users.map(|(id, user)| Ok((id, user, snapshot.sign_ins(actor.organization, id)?))).collect()
+}
+
+pub fn get(app: &App, actor: &Actor, id: UserId) -> Result<Option<(User, Usage)>, ReadError> {
+    let user = app.store.directory().view().user(actor.organization, id).cloned();
+    user.map(|user| Ok((User::clone(&user), app.store.snapshot()?.sign_ins(actor.organization, id)?)))
+        .transpose()
+}
+
+pub async fn create(app: &App, actor: &Actor, new: NewUser) -> Result<UserOutcome, StoreError> {
+    let user = User {
+        email: new.email,
+        first_name: new.first_name,
+        last_name: new.last_name,
+        role: new.role,
+        password: new.password,
+        is_active: true,
+        created_at: actor.now,
+        updated_at: actor.now,
+    };
+    app.store.execute(CreateUser { organization: actor.organization, user }).await
+}
+
+pub async fn update(
+    app: &App,
+    actor: &Actor,
+    user_id: UserId,
+    change: UserChange,
+) -> Result<UserOutcome, StoreError> {
+    let UserChange { first_name, last_name, role, is_active, password } = change;
+    let (organization, now) = (actor.organization, actor.now);
+    let command = UpdateUser { organization, user_id, first_name, last_name, role, is_active, password, now };
+    app.store.execute(command).await
+}
+
+/// Writes down how keys and sessions were used since the last time.
+pub fn write_usage(app: &App) -> Result<(), StoreError> {
+    for (organization, used) in app.store.directory().take_usage() {
+        app.store.execute_blocking(NoteUsage { organization, used })?;
+    }
+    Ok(())
+}
