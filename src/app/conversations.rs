@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::model::account::Actor;
-use crate::model::call::{Conversation, ConversationFilter};
+use crate::model::call::{Call, Conversation, ConversationFilter};
 use crate::model::ids::CallId;
 use crate::model::message::{Message, MessageRange};
 use crate::model::page::Page;
@@ -42,6 +42,29 @@ pub fn get(
     let directory = snapshot.directory().view();
     let names = directory.assistant_names(actor.organization);
     snapshot.conversation(actor.organization, id, |conversation| visit(conversation, names))
+}
+
+/// The most related records that are shown.
+const RELATED: usize = 50;
+
+/// The newest call records of the same customer and assistant, of both channels, this one among them.
+/// `None`: there is no such conversation.
+pub fn related(app: &App, actor: &Actor, id: CallId) -> Result<Option<Vec<(CallId, Call)>>, ReadError> {
+    let snapshot = app.store.snapshot()?;
+    let Some(asked) = snapshot.call(actor.organization, id)?.filter(Call::is_conversation) else {
+        return Ok(None);
+    };
+    let mut found = Vec::new();
+    snapshot.related(actor.organization, &asked.customer, asked.assistant_id, |id, call| {
+        found.push((id, call.clone()));
+        found.len() < RELATED
+    })?;
+    if found.iter().all(|(known, _)| *known != id) {
+        // An older one than the newest fifty takes the last place.
+        found.truncate(RELATED - 1);
+        found.push((id, asked));
+    }
+    Ok(Some(found))
 }
 
 /// Threads up to this length are read where they are asked for.

@@ -90,6 +90,28 @@ impl Call {
         self.channel == Channel::Sms && !self.archived
     }
 
+    /// As people see it: a voice call's as it was imported, an SMS conversation's as its times tell.
+    pub fn status_at(&self, now: Timestamp) -> &str {
+        match self.channel {
+            Channel::Voice => self.voice_status.as_deref().unwrap_or("completed"),
+            Channel::Sms if self.archived => ConversationStatus::Completed.as_str(),
+            Channel::Sms => self.conversation(CallId(0)).status(now).as_str(),
+        }
+    }
+
+    /// When it ended, as seen at `now`.
+    pub fn ended_at(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.channel {
+            Channel::Voice => self.ended_at,
+            Channel::Sms => self.conversation(CallId(0)).ended_at(now),
+        }
+    }
+
+    /// `sms_101`, `voice_7`
+    pub fn sid(&self, id: CallId) -> String {
+        format!("{}_{id}", self.channel.as_str())
+    }
+
     pub fn conversation(&self, id: CallId) -> Conversation<'_> {
         Conversation {
             id,

@@ -7,7 +7,7 @@ use super::sequences::{Count, Sequences};
 use super::snapshot::Snapshot;
 use crate::model::address::{Address, AddressQuery};
 use crate::model::call::{Call, Conversation, ConversationFilter, ConversationStatus};
-use crate::model::ids::{CallId, OrganizationId};
+use crate::model::ids::{AssistantId, CallId, OrganizationId};
 use crate::model::message::{Message, MessageRange};
 use crate::model::page::{Page, Pager, Turn};
 use crate::model::time::Timestamp;
@@ -94,6 +94,27 @@ impl Snapshot {
         for (id, call) in &found {
             if pager.turn() == Turn::Take {
                 visit(&call.conversation(*id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits the call records of a customer and an assistant, of both channels, newest start first.
+    /// Archived ones are left out. `visit` tells whether it wants more.
+    pub fn related(
+        &self,
+        organization: OrganizationId,
+        customer: &Address,
+        assistant_id: AssistantId,
+        mut visit: impl FnMut(CallId, &Call) -> bool,
+    ) -> Result<(), ReadError> {
+        let prefix = key::customer_and_assistant(organization, customer, assistant_id);
+        let (from, to) = key::starting_with(&prefix);
+        for row in self.tables.calls_by_customer.range(from.as_slice()..=to.as_slice())? {
+            let id = key::customer_call(row?.0.value());
+            let call = self.call(organization, id)?.filter(|call| !call.archived);
+            if call.is_some_and(|call| !visit(id, &call)) {
+                break;
             }
         }
         Ok(())

@@ -143,10 +143,20 @@ pub(super) fn customer(
     started_at: Timestamp,
     call: CallId,
 ) -> Vec<u8> {
-    let mut key = address(organization, customer);
-    key.extend_from_slice(&assistant.0.to_be_bytes());
+    let mut key = customer_and_assistant(organization, customer, assistant);
     key.extend_from_slice(&(!ordered(started_at)).to_be_bytes());
     key.extend_from_slice(&(!call.0).to_be_bytes());
+    key
+}
+
+/// What the keys of one customer's records with one assistant start with.
+pub(super) fn customer_and_assistant(
+    organization: OrganizationId,
+    customer: &Address,
+    assistant: AssistantId,
+) -> Vec<u8> {
+    let mut key = address(organization, customer);
+    key.extend_from_slice(&assistant.0.to_be_bytes());
     key
 }
 

@@ -1,7 +1,7 @@
 //! The URL table. Every route answers with and without a trailing slash, directly.
 
 use super::AppState;
-use super::api::{api_keys, assistants, auth, conversations, health, import, users};
+use super::api::{api_keys, assistants, auth, conversations, export, health, import, users};
 use super::error::ApiError;
 use super::openapi;
 use super::webhooks::twilio;
@@ -11,11 +11,14 @@ use axum::routing::{MethodRouter, get};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// To be called by way of `request_id::answer`.
 pub fn router(state: AppState) -> Router {
-    let docs = SwaggerUi::new("/docs").url("/openapi.json", document(state.settings.id_format));
+    let docs = SwaggerUi::new("/docs")
+        .url("/openapi.json", document(state.settings.id_format))
+        // Or the page would ask a validator elsewhere.
+        .config(Config::default().validator_url("none"));
     table()
         .router
         .merge(docs)
@@ -41,6 +44,8 @@ fn table() -> Table {
         .at("/api/v1/sms-conversations/", routes!(conversations::list_conversations))
         .at("/api/v1/sms-conversations/{conversation_id}", routes!(conversations::get_conversation))
         .at("/api/v1/sms-conversations/{conversation_id}/messages", routes!(conversations::list_messages))
+        .at("/api/v1/sms-conversations/{conversation_id}/related", routes!(conversations::list_related))
+        .at("/api/v1/sms-conversations/{conversation_id}/export", routes!(export::export_conversation))
         .tag("Assistants")
         .at("/api/v1/assistants", routes!(assistants::list_assistants, assistants::create_assistant))
         .at("/api/v1/assistants/organization/phone-numbers", routes!(assistants::list_phone_numbers))

@@ -12,7 +12,7 @@ use crate::web::forwarded::client_address;
 use crate::web::openapi::{ErrorOut, SESSION_COOKIE};
 use crate::web::{AppState, Peer};
 use axum::extract::State;
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
 use axum::http::{Extensions, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, extract::FromRequestParts, http::request::Parts};
@@ -130,7 +130,8 @@ pub async fn sign_in(
     // Without remembering, the cookie ends with the browser.
     let remembered = session.ends_at.unix_seconds() - now.unix_seconds();
     let cookie = cookie(&state, &secret, remember_me.then_some(remembered));
-    Ok(([(SET_COOKIE, cookie)], Json(out)).into_response())
+    let no_store = HeaderValue::from_static("no-store");
+    Ok(([(SET_COOKIE, cookie), (CACHE_CONTROL, no_store)], Json(out)).into_response())
 }
 
 fn refused(refused: Refused) -> ApiError {

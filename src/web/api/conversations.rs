@@ -4,18 +4,22 @@ use super::json_bytes;
 use crate::app::conversations::{self, Patience};
 use crate::model::account::Actor;
 use crate::model::address::AddressQuery;
-use crate::model::call::{ConversationFilter, ConversationStatus};
+use crate::model::call::{Call, Channel, ConversationFilter, ConversationStatus, Direction};
 use crate::model::ids::{AssistantId, CallId};
 use crate::model::message::MessageRange;
 use crate::model::page::Page;
+use crate::model::time::Timestamp;
 use crate::store::Thread;
 use crate::web::AppState;
 use crate::web::auth::Authority;
 use crate::web::error::ApiError;
 use crate::web::extract::{PathId, QueryParams};
 use crate::web::json::{ConversationOut, JsonWriter, MessageOut};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A row is some 350 bytes long.
 const ROW_BYTES: usize = 384;
@@ -109,6 +113,55 @@ pub async fn get_conversation(
     let found =
         conversations::get(&state.app, &actor, id, |row, names| json.conversation(row, names, actor.now))?;
     if found { Ok(json_bytes(json.out)) } else { Err(ApiError::NotFound) }
+}
+
+/// A call record beside the one that was asked for.
+#[derive(Serialize, ToSchema)]
+pub struct RelatedOut {
+    id: CallId,
+    /// `sms_101`, `voice_7`
+    call_sid: String,
+    channel: Channel,
+    direction: Direction,
+    status: String,
+    /// In seconds.
+    duration: Option<u64>,
+    message_count: u32,
+    started_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    is_current: bool,
+}
+
+/// List related conversations and calls
+///
+/// Call records of the same customer and assistant, both channels, newest start first, at most 50, the one
+/// asked for among them.
+#[utoipa::path(
+    get,
+    path = "",
+    params(("conversation_id" = u64, Path)),
+    responses((status = 200, description = "The records", body = [RelatedOut])),
+)]
+pub async fn list_related(
+    State(state): State<AppState>,
+    Authority(actor): Authority,
+    PathId(asked): PathId,
+) -> Result<Json<Vec<RelatedOut>>, ApiError> {
+    let asked = CallId(asked);
+    let found = conversations::related(&state.app, &actor, asked)?.ok_or(ApiError::NotFound)?;
+    let out = |(id, call): (CallId, Call)| RelatedOut {
+        id,
+        call_sid: call.sid(id),
+        channel: call.channel,
+        direction: call.direction,
+        status: call.status_at(actor.now).to_owned(),
+        duration: call.duration_seconds,
+        message_count: call.message_count,
+        started_at: call.started_at,
+        ended_at: call.ended_at(actor.now),
+        is_current: id == asked,
+    };
+    Ok(Json(found.into_iter().map(out).collect()))
 }
 
 /// List a conversation's messages
