@@ -4,6 +4,8 @@ use super::address::Address;
 use super::ids::{AssistantId, CallId};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -62,6 +64,15 @@ impl Default for JsonText {
     }
 }
 
+impl JsonText {
+    /// The same object with `field` set to true; the other fields keep their text.
+    pub fn with_true(&self, field: &str) -> JsonText {
+        let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&self.0).unwrap_or_default();
+        fields.insert(field.to_owned(), RawValue::TRUE.to_owned());
+        JsonText(serde_json::to_string(&fields).expect("texts and JSON are JSON"))
+    }
+}
+
 /// The call record without its id, which is part of the key. Stored: see `store::record`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
@@ -86,6 +97,15 @@ pub struct Call {
 }
 
 impl Call {
+    /// When it ended, as seen at `now`.
+    pub fn ended_at(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.channel {
+            // The id plays no part in it.
+            Channel::Sms => self.conversation(CallId(0)).ended_at(now),
+            Channel::Voice => self.ended_at,
+        }
+    }
+
     pub fn is_conversation(&self) -> bool {
         self.channel == Channel::Sms && !self.archived
     }

@@ -1,7 +1,7 @@
 //! The URL table. Every route answers with and without a trailing slash, directly.
 
 use super::AppState;
-use super::api::{api_keys, assistants, auth, conversations, health, import, users};
+use super::api::{api_keys, assistants, auth, conversations, health, import, sms_sessions, users};
 use super::error::ApiError;
 use super::openapi;
 use super::webhooks::twilio;
@@ -39,8 +39,18 @@ fn table() -> Table {
         .at("/readyz", routes!(health::get_readyz))
         .tag("SMS conversations")
         .at("/api/v1/sms-conversations/", routes!(conversations::list_conversations))
-        .at("/api/v1/sms-conversations/{conversation_id}", routes!(conversations::get_conversation))
+        .at(
+            "/api/v1/sms-conversations/{conversation_id}",
+            routes!(conversations::get_conversation, conversations::archive_conversation),
+        )
         .at("/api/v1/sms-conversations/{conversation_id}/messages", routes!(conversations::list_messages))
+        .tag("SMS sessions")
+        .at(
+            "/api/v1/sms-sessions/",
+            routes!(sms_sessions::count_sms_sessions, sms_sessions::clear_sms_sessions),
+        )
+        .at("/api/v1/sms-sessions/cleanup", routes!(sms_sessions::clean_up_sms_sessions))
+        .at("/api/v1/sms-sessions/{phone_number}/{assistant_id}", routes!(sms_sessions::clear_sms_session))
         .tag("Assistants")
         .at("/api/v1/assistants", routes!(assistants::list_assistants, assistants::create_assistant))
         .at("/api/v1/assistants/organization/phone-numbers", routes!(assistants::list_phone_numbers))

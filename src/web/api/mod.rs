@@ -6,6 +6,7 @@ pub mod auth;
 pub mod conversations;
 pub mod health;
 pub mod import;
+pub mod sms_sessions;
 pub mod users;
 
 use axum::http::header::CONTENT_TYPE;
