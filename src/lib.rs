@@ -6,6 +6,7 @@ pub mod carriers; // what a carrier's webhook says, and whether it is the carrie
 pub mod cli; // what may be typed, and where it leads
 pub mod clock; // now
 pub mod config;
+pub mod jobs; // when background work runs
 pub mod logging; // where log lines go
 pub mod model; // data and rules
 pub mod server; // the composition root

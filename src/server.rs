@@ -1,4 +1,4 @@
-//! The composition root: settings -> store -> sessions -> router -> serve(listener, shutdown).
+//! The composition root: settings -> store -> sessions -> jobs -> router -> serve(listener, shutdown).
 //! Tests and commands build the same server that `smslite serve` runs.
 
 use crate::app::App;
@@ -7,6 +7,7 @@ use crate::app::throttle::Throttle;
 use crate::carriers::twilio::{Twilio, TwilioSecrets};
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
+use crate::jobs::Jobs;
 use crate::sessions::Sessions;
 use crate::store::{Location, OpenError, Store};
 use crate::web::tokens::Tokens;
@@ -75,6 +76,7 @@ pub fn build(
         throttle: Arc::new(Throttle::new(clock.clone())),
         clock,
         session_ttl_seconds: settings.session_ttl_seconds,
+        purge_wanted: Arc::default(),
     };
     Ok(Arc::new(Shared { tokens, app, settings, control_token: control_token.to_owned(), spool_dir, twilio }))
 }
@@ -100,6 +102,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let router = routes::router(state.clone());
+    let jobs = Jobs::start(state.app.clone());
     // Who is at the other end matters only where somebody is trusted to speak for others.
     let tell_peer = !state.settings.trusted_proxies.is_empty();
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(CONNECTIONS)));
@@ -130,6 +133,7 @@ pub async fn serve(
         });
     }
     drop(listener);
+    jobs.stop().await;
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(GRACE) => {

@@ -48,6 +48,11 @@ impl Sessions {
     ) {
         self.cache.insert(key(organization, session), Bound { call_id, expires_at });
     }
+
+    /// Forgets a session that was closed.
+    pub fn unbind(&self, organization: OrganizationId, session: &SessionKey) {
+        self.cache.invalidate(&*key(organization, session));
+    }
 }
 
 /// One run of bytes instead of two strings: half the memory of an entry.

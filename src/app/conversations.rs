@@ -1,12 +1,13 @@
-//! Reading conversations: the list, one, its messages.
+//! Conversations: the list, one, its messages; archiving.
 
 use super::App;
+use super::purge::STEP_ROWS;
 use crate::model::account::Actor;
 use crate::model::call::{Call, Conversation, ConversationFilter};
 use crate::model::ids::CallId;
 use crate::model::message::{Message, MessageRange};
 use crate::model::page::Page;
-use crate::store::{AssistantNames, ReadError, Thread};
+use crate::store::{ArchiveConversation, ArchiveOutcome, AssistantNames, ReadError, StoreError, Thread};
 
 /// Above this many rows a read is no longer done where it is asked for.
 const QUICK_ROWS: u64 = 2_000;
@@ -91,4 +92,20 @@ pub fn messages(
         Patience::Endless => u32::MAX,
     };
     app.store.snapshot()?.messages(actor.organization, id, range, at_most, visit)
+}
+
+/// Archives a conversation. `false`: it is unknown, archived before, a voice call or another
+/// organization's. What a huge one leaves is purged in the background.
+pub async fn archive(app: &App, actor: &Actor, id: CallId) -> Result<bool, StoreError> {
+    let Actor { organization, now, .. } = *actor;
+    let command = ArchiveConversation { organization, call_id: id, now, rows: STEP_ROWS };
+    let ArchiveOutcome::Archived { session, done } = app.store.execute(command).await? else {
+        return Ok(false);
+    };
+    app.sessions.unbind(organization, &session);
+    if !done {
+        app.purge_wanted.notify_one();
+    }
+    tracing::info!(%organization, conversation = %id, "conversation archived");
+    Ok(true)
 }

@@ -7,15 +7,19 @@ pub mod conversations;
 pub mod import;
 pub mod inbound;
 pub mod passwords;
+pub mod purge;
 pub mod sign_in;
+pub mod sms_sessions;
 pub mod throttle;
 pub mod users;
 
 use crate::clock::Clock;
 use crate::sessions::Sessions;
-use crate::store::Store;
+use crate::store::{ReadError, Store, StoreError};
 use std::sync::Arc;
 use throttle::Throttle;
+use tokio::sync::Notify;
+use tokio::task::JoinError;
 
 /// What the verbs work with. Clones share it all.
 #[derive(Clone)]
@@ -25,4 +29,18 @@ pub struct App {
     pub clock: Clock,
     pub session_ttl_seconds: u64,
     pub throttle: Arc<Throttle>,
+    /// Told when an archived conversation leaves something to be purged.
+    pub purge_wanted: Arc<Notify>,
+}
+
+/// A verb that reads and writes was not carried out, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum VerbError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A read that was moved to another thread did not come back.
+    #[error(transparent)]
+    Lost(#[from] JoinError),
 }

@@ -4,6 +4,8 @@ use super::address::Address;
 use super::ids::{AssistantId, CallId};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -59,6 +61,15 @@ pub struct JsonText(pub String);
 impl Default for JsonText {
     fn default() -> JsonText {
         JsonText("{}".to_owned())
+    }
+}
+
+impl JsonText {
+    /// The same object with `field` set to true; the other fields keep their text.
+    pub fn with_true(&self, field: &str) -> JsonText {
+        let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&self.0).unwrap_or_default();
+        fields.insert(field.to_owned(), RawValue::TRUE.to_owned());
+        JsonText(serde_json::to_string(&fields).expect("texts and JSON are JSON"))
     }
 }
 

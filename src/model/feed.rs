@@ -40,4 +40,8 @@ pub enum FeedEvent {
         records: u32,
         calls: Vec<CallId>,
     },
+    /// It has ended, if it had not before; its contents are gone for every reader.
+    ConversationArchived {
+        call_id: CallId,
+    },
 }

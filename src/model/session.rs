@@ -1,7 +1,8 @@
-//! The thread rules: which conversation a message joins, and when its session expires.
+//! The thread rules: which conversation a message joins, when its session expires, what closes it,
+//! and what an archived conversation becomes.
 
 use super::address::Address;
-use super::call::{Call, ConversationStatus};
+use super::call::Call;
 use super::ids::{AssistantId, CallId};
 use super::time::Timestamp;
 
@@ -11,6 +12,25 @@ pub struct SessionKey {
     pub customer: Address,
     pub assistant_id: AssistantId,
     pub our_number: Address,
+}
+
+impl SessionKey {
+    pub fn of(call: &Call) -> SessionKey {
+        SessionKey {
+            customer: call.customer.clone(),
+            assistant_id: call.assistant_id,
+            our_number: call.our_number.clone(),
+        }
+    }
+}
+
+/// Which sessions are to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// Those that live: they end now.
+    Living,
+    /// Those that have expired, but whose end is not yet a fact of its own.
+    Expired,
 }
 
 /// What becomes of the thread when a message arrives.
@@ -48,7 +68,11 @@ pub fn decide_thread(bound: Option<(CallId, &Call)>, now: Timestamp, ttl_seconds
             ThreadDecision::Join { call_id, message: next(index, at, ttl_seconds) }
         }
         bound => ThreadDecision::Start {
-            close: bound.and_then(|(call_id, call)| close(call_id, call)),
+            close: bound.and_then(|(call_id, call)| {
+                // Whatever the clock says now, it is not to live again.
+                let ended_at = decide_close(call, Closing::Expired, Timestamp::MAX)?;
+                Some(Closed { call_id, ended_at })
+            }),
             message: next(1, now, ttl_seconds),
         },
     }
@@ -56,13 +80,31 @@ pub fn decide_thread(bound: Option<(CallId, &Call)>, now: Timestamp, ttl_seconds
 
 /// Whether new messages still join this conversation at `now`.
 pub fn lives(call: &Call, now: Timestamp) -> bool {
-    // The id plays no part in the status.
-    call.is_conversation() && call.conversation(CallId(0)).status(now) == ConversationStatus::Active
+    call.is_conversation() && call.ended_at(now).is_none()
 }
 
-fn close(call_id: CallId, call: &Call) -> Option<Closed> {
-    let ended_at = call.expires_at.filter(|_| call.ended_at.is_none())?;
-    Some(Closed { call_id, ended_at })
+/// When the conversation ends if its session is closed at `now`; none if this closing is not about it.
+pub fn decide_close(call: &Call, closing: Closing, now: Timestamp) -> Option<Timestamp> {
+    if !call.is_conversation() || call.ended_at.is_some() {
+        return None;
+    }
+    match closing {
+        // A message may have come since `now` was read.
+        Closing::Living => lives(call, now).then(|| now.max(call.last_activity)),
+        Closing::Expired => call.expires_at.filter(|end| *end <= now),
+    }
+}
+
+/// The record that an archived conversation leaves: ended, hidden, its count of messages kept as what it
+/// was. None: it is no conversation, or was archived before.
+pub fn decide_archive(call: &Call, now: Timestamp) -> Option<Call> {
+    let ended_at = decide_close(call, Closing::Living, now).or_else(|| call.ended_at(now));
+    call.is_conversation().then(|| Call {
+        ended_at,
+        meta: call.meta.with_true("sms_deleted"),
+        archived: true,
+        ..call.clone()
+    })
 }
 
 fn next(index: u32, at: Timestamp, ttl_seconds: u64) -> NextMessage {
@@ -112,6 +154,54 @@ mod tests {
         let archived = Call { archived: true, ..thread(1_000, 2_000) };
         assert!(!joins(&ended, 1_200));
         assert!(!joins(&archived, 1_200));
+    }
+
+    #[test]
+    fn a_closing_ends_what_lives_now_and_what_expired_then() {
+        let call = thread(1_000, 2_000);
+        let ended = Call { ended_at: Some(Timestamp(1_500)), ..call.clone() };
+        let archived = Call { archived: true, ..call.clone() };
+        for (call, now, living, expired) in [
+            (&call, 1_200, Some(1_200), None),
+            (&call, 400, Some(1_000), None),
+            (&call, 1_999, Some(1_999), None),
+            (&call, 2_000, None, Some(2_000)),
+            (&call, 9_000, None, Some(2_000)),
+            (&ended, 1_200, None, None),
+            (&ended, 9_000, None, None),
+            (&archived, 1_200, None, None),
+            (&archived, 9_000, None, None),
+        ] {
+            let ends = |closing| decide_close(call, closing, Timestamp(now)).map(|end| end.0);
+            assert_eq!((ends(Closing::Living), ends(Closing::Expired)), (living, expired), "at {now}");
+        }
+    }
+
+    #[test]
+    fn an_archived_conversation_has_ended_and_says_so() {
+        let with = |ended_at: Option<i64>, meta: &str| Call {
+            ended_at: ended_at.map(Timestamp),
+            meta: JsonText(meta.to_owned()),
+            ..thread(1_000, 2_000)
+        };
+        for (call, now, ended_at, meta) in [
+            (with(None, "{}"), 1_200, 1_200, r#"{"sms_deleted":true}"#),
+            (
+                with(None, r#"{"z":1.50,"a":{"b":[]}}"#),
+                9_000,
+                2_000,
+                r#"{"a":{"b":[]},"sms_deleted":true,"z":1.50}"#,
+            ),
+            (with(Some(1_500), r#"{"sms_deleted":false}"#), 9_000, 1_500, r#"{"sms_deleted":true}"#),
+            (with(Some(1_500), "[]"), 9_000, 1_500, r#"{"sms_deleted":true}"#),
+        ] {
+            let left = decide_archive(&call, Timestamp(now)).unwrap();
+            assert_eq!((left.ended_at, left.meta.0.as_str()), (Some(Timestamp(ended_at)), meta));
+            assert!(left.archived && left.message_count == 3);
+            assert_eq!(decide_archive(&left, Timestamp(now)), None, "once");
+        }
+        let voice = Call { channel: Channel::Voice, ..with(None, "{}") };
+        assert_eq!(decide_archive(&voice, Timestamp(0)), None);
     }
 
     #[test]

@@ -27,7 +27,8 @@ use crate::model::ids::{CallId, OrganizationId, PhoneNumberId, UserId};
 use crate::model::message::Message;
 use crate::model::time::Timestamp;
 use crate::model::transfer::{
-    ApiKeyLine, AssistantLine, AuditEventLine, Line, MessageLogLine, Parent, PhoneNumberLine, UserLine,
+    ApiKeyLine, AssistantLine, AuditEventLine, Line, MessageLogLine, OutboundJobLine, Parent,
+    PhoneNumberLine, UserLine,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -173,9 +174,12 @@ impl ImportBatch {
             (Line::Message(line), Place::Message { index, settled }) => {
                 return threads.message(tx, line, index, settled);
             }
-            (Line::MessageLog(line), _) if threads.is_archived(tx, line.call_id)? => {
-                return Ok(Standing::Same);
-            }
+            // What it had is gone, or is just being purged.
+            (
+                Line::MessageLog(MessageLogLine { call_id, .. })
+                | Line::OutboundJob(OutboundJobLine { call_id, .. }),
+                _,
+            ) if threads.is_archived(tx, *call_id)? => return Ok(Standing::Same),
             (Line::Call(line), _) => threads.make_findable(tx, line.id)?,
             (Line::AuditEvent(line), _) if line.id.is_none() && threads.has_audit(tx, line)? => {
                 return Ok(Standing::Same);
@@ -215,7 +219,7 @@ impl ImportBatch {
             Line::OutboundJob(line) => {
                 let (tables, bytes) = tx.encoded(&line.job());
                 tables.outbound_jobs.insert(&key::job(org, line.uuid.into_bytes()), bytes)?;
-                Ok(())
+                line.call_id.map_or(Ok(()), |call| tx.link_job(org, call, line.uuid.into_bytes()))
             }
         }
     }
@@ -349,7 +353,7 @@ impl Snapshot {
         let mut ids = HashSet::new();
         for row in self.tables.threads.range::<&ThreadKey>(&from..=&to)? {
             let (key, bytes) = row?;
-            if key::is_message(key.value()) {
+            if key::thread_part(key.value()) == Some(ThreadPart::Message) {
                 ids.insert(record::decode::<Message<'_>>("threads", bytes.value())?.id.0);
             }
         }

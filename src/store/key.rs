@@ -20,6 +20,8 @@ pub(super) enum ThreadPart {
     Log = 2,
     /// A link to an audit entry; number = its id.
     Audit = 3,
+    /// A link to outbound jobs; number = the first half of their UUIDs, which are the value.
+    Job = 4,
 }
 
 pub(super) type ThreadKey = [u8; 21];
@@ -76,8 +78,10 @@ pub(super) fn head(organization: OrganizationId, call: CallId) -> ThreadKey {
     thread(organization, call, ThreadPart::Head, 0)
 }
 
-pub(super) fn is_message(key: &ThreadKey) -> bool {
-    key[12] == ThreadPart::Message as u8
+/// What the row is; none when it is of no kind that there is.
+pub(super) fn thread_part(key: &ThreadKey) -> Option<ThreadPart> {
+    use ThreadPart::{Audit, Head, Job, Log, Message};
+    [Head, Message, Log, Audit, Job].into_iter().find(|part| *part as u8 == key[12])
 }
 
 pub(super) fn thread_number(key: &ThreadKey) -> u64 {
@@ -128,9 +132,19 @@ fn push_address(key: &mut Vec<u8>, address: &Address) {
     key.push(0);
 }
 
+/// What the keys of a customer's sessions, or call records, with one assistant start with.
+pub(super) fn customer_and_assistant(
+    organization: OrganizationId,
+    customer: &Address,
+    assistant: AssistantId,
+) -> Vec<u8> {
+    let mut key = address(organization, customer);
+    key.extend_from_slice(&assistant.0.to_be_bytes());
+    key
+}
+
 pub(super) fn session(organization: OrganizationId, session: &SessionKey) -> Vec<u8> {
-    let mut key = address(organization, &session.customer);
-    key.extend_from_slice(&session.assistant_id.0.to_be_bytes());
+    let mut key = customer_and_assistant(organization, &session.customer, session.assistant_id);
     push_address(&mut key, &session.our_number);
     key
 }
@@ -146,17 +160,6 @@ pub(super) fn customer(
     let mut key = customer_and_assistant(organization, customer, assistant);
     key.extend_from_slice(&(!ordered(started_at)).to_be_bytes());
     key.extend_from_slice(&(!call.0).to_be_bytes());
-    key
-}
-
-/// What the keys of one customer's records with one assistant start with.
-pub(super) fn customer_and_assistant(
-    organization: OrganizationId,
-    customer: &Address,
-    assistant: AssistantId,
-) -> Vec<u8> {
-    let mut key = address(organization, customer);
-    key.extend_from_slice(&assistant.0.to_be_bytes());
     key
 }
 
@@ -221,12 +224,14 @@ mod tests {
 
         #[test]
         fn threads_lie_together_head_first_messages_in_order(
-            a in (any::<u32>(), any::<u64>(), 0u8..4, any::<u64>()), b in (any::<u32>(), any::<u64>(), 0u8..4, any::<u64>())
+            a in (any::<u32>(), any::<u64>(), 0u8..5, any::<u64>()), b in (any::<u32>(), any::<u64>(), 0u8..5, any::<u64>())
         ) {
-            let parts = [ThreadPart::Head, ThreadPart::Message, ThreadPart::Log, ThreadPart::Audit];
+            use ThreadPart::{Audit, Head, Job, Log, Message};
+            let parts = [Head, Message, Log, Audit, Job];
             let key = |x: (u32, u64, u8, u64)| thread(OrganizationId(x.0), CallId(x.1), parts[usize::from(x.2)], x.3);
             prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
             prop_assert_eq!(thread_number(&key(a)), a.3);
+            prop_assert_eq!(thread_part(&key(a)), Some(parts[usize::from(a.2)]));
         }
 
         #[test]

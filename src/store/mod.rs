@@ -2,6 +2,7 @@
 //! outcome. `model` types go in and out; nothing outside knows which engine lies beneath.
 
 mod accounts;
+mod archive;
 mod assistants;
 mod check;
 mod conversations;
@@ -14,6 +15,7 @@ mod key;
 mod open;
 mod record;
 mod sequences;
+mod sms_sessions;
 mod snapshot;
 mod tables;
 mod transaction;
@@ -23,6 +25,7 @@ mod writer;
 pub use accounts::{
     Bootstrap, Bootstrapped, CreateApiKey, CreateOrganization, NewApiKey, RenameApiKey, RevokeApiKey,
 };
+pub use archive::{ArchiveConversation, ArchiveOutcome, PurgeStep};
 pub use assistants::{AssignNumber, AssignNumberOutcome, CreateAssistant};
 pub use conversations::Thread;
 pub use dashboard_sessions::{EndDashboardSession, NoteUsage, StartDashboardSession};
@@ -34,6 +37,7 @@ pub use import::{
 };
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{DataDir, Location, OpenBackend};
+pub use sms_sessions::{CloseSessions, SessionsOf};
 pub use snapshot::{Snapshot, SnapshotView};
 pub use transaction::{Command, Tx, TxError};
 pub use users::{CreateUser, UpdateUser, UserOutcome};

@@ -24,4 +24,6 @@ pub(super) struct Sequences {
 pub(super) enum Count {
     /// Conversations that the list shows without a filter.
     Conversations = 1,
+    /// Message logs that went with their conversation. What tells their duplicates stays.
+    PurgedLogs = 2,
 }

@@ -11,6 +11,7 @@ use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
 use crate::model::feed::{FeedEntry, FeedEvent};
 use crate::model::ids::{AuditId, CallId, OrganizationId};
+use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
 use redb::ReadableTable;
 use redb::{StorageError, TableError, WriteTransaction};
@@ -168,6 +169,38 @@ impl<'t> Tx<'t> {
     ) -> Result<(), TxError> {
         let key = key::thread(organization, call, part, number);
         self.tables.threads.insert(&key, [].as_slice())?;
+        Ok(())
+    }
+
+    /// Links an outbound job to its thread.
+    pub(super) fn link_job(
+        &mut self,
+        organization: OrganizationId,
+        call: CallId,
+        uuid: [u8; 16],
+    ) -> Result<(), TxError> {
+        let number = uuid[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        let key = key::thread(organization, call, ThreadPart::Job, number);
+        let mut uuids = self.tables.threads.get(&key)?.map_or(Vec::new(), |uuids| uuids.value().to_vec());
+        if !uuids.chunks(uuid.len()).any(|known| known == uuid) {
+            uuids.extend_from_slice(&uuid);
+            self.tables.threads.insert(&key, uuids.as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// Forgets that the session is bound to this conversation.
+    pub(super) fn unbind(
+        &mut self,
+        organization: OrganizationId,
+        session: &SessionKey,
+        id: CallId,
+    ) -> Result<(), TxError> {
+        let key = key::session(organization, session);
+        let named = self.tables.sessions.get(key.as_slice())?.is_some_and(|named| named.value() == id.0);
+        if named {
+            self.tables.sessions.remove(key.as_slice())?;
+        }
         Ok(())
     }
 

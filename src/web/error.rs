@@ -2,6 +2,7 @@
 //! cause goes to the log alone.
 
 use super::request_id::Cause;
+use crate::app::VerbError;
 use crate::model::account::Forbidden;
 use crate::store::{ReadError, StoreError};
 use axum::Json;
@@ -143,6 +144,16 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Failed(_) => ApiError::Internal(error.to_string()),
             _ => ApiError::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<VerbError> for ApiError {
+    fn from(error: VerbError) -> ApiError {
+        match error {
+            VerbError::Read(error) => error.into(),
+            VerbError::Store(error) => error.into(),
+            VerbError::Lost(error) => error.into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The URL table. Every route answers with and without a trailing slash, directly.
 
 use super::AppState;
-use super::api::{api_keys, assistants, auth, conversations, export, health, import, users};
+use super::api::{api_keys, assistants, auth, conversations, export, health, import, sms_sessions, users};
 use super::error::ApiError;
 use super::openapi;
 use super::webhooks::twilio;
@@ -36,16 +36,22 @@ pub fn document(ids: IdFormat) -> OpenApi {
 
 fn table() -> Table {
     Table { router: Router::new(), document: openapi::document() }
-        .tag("Health")
-        .at("/health", routes!(health::get_health))
-        .at("/livez", routes!(health::get_livez))
-        .at("/readyz", routes!(health::get_readyz))
         .tag("SMS conversations")
         .at("/api/v1/sms-conversations/", routes!(conversations::list_conversations))
-        .at("/api/v1/sms-conversations/{conversation_id}", routes!(conversations::get_conversation))
+        .at(
+            "/api/v1/sms-conversations/{conversation_id}",
+            routes!(conversations::get_conversation, conversations::archive_conversation),
+        )
         .at("/api/v1/sms-conversations/{conversation_id}/messages", routes!(conversations::list_messages))
         .at("/api/v1/sms-conversations/{conversation_id}/related", routes!(conversations::list_related))
         .at("/api/v1/sms-conversations/{conversation_id}/export", routes!(export::export_conversation))
+        .tag("SMS sessions")
+        .at(
+            "/api/v1/sms-sessions/",
+            routes!(sms_sessions::count_sms_sessions, sms_sessions::clear_sms_sessions),
+        )
+        .at("/api/v1/sms-sessions/cleanup", routes!(sms_sessions::clean_up_sms_sessions))
+        .at("/api/v1/sms-sessions/{phone_number}/{assistant_id}", routes!(sms_sessions::clear_sms_session))
         .tag("Assistants")
         .at("/api/v1/assistants", routes!(assistants::list_assistants, assistants::create_assistant))
         .at("/api/v1/assistants/organization/phone-numbers", routes!(assistants::list_phone_numbers))
@@ -68,6 +74,10 @@ fn table() -> Table {
         .at("/api/v1/users/me/api-keys/{key_id}", routes!(api_keys::rename_api_key, api_keys::revoke_api_key))
         .tag("Moving data")
         .at("/api/v1/import", routes!(import::import_records))
+        .tag("Health")
+        .at("/health", routes!(health::get_health))
+        .at("/livez", routes!(health::get_livez))
+        .at("/readyz", routes!(health::get_readyz))
         .tag("Webhooks")
         .at("/webhooks/sms/twilio", routes!(twilio::receive_twilio_sms))
         .alias("/webhooks/sms/twilio", get(twilio::receive_twilio_sms))

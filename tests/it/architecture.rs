@@ -31,10 +31,11 @@ fn floor(file: &str) -> &str {
 }
 
 /// Who may know whom. What is not listed may know nothing of ours.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("cli", &["server", "logging", "web", "app", "store", "config", "clock", "model"]),
-    ("server", &["web", "app", "store", "sessions", "carriers", "config", "clock"]),
+    ("server", &["web", "jobs", "app", "store", "sessions", "carriers", "config", "clock"]),
     ("web", &["app", "store", "carriers", "config", "model"]),
+    ("jobs", &["app"]),
     ("app", &["store", "sessions", "carriers", "clock", "model"]),
     ("store", &["model"]),
     ("sessions", &["model"]),

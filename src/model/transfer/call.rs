@@ -93,10 +93,7 @@ impl CallLine {
     /// What may have gone on since an import is not compared: an active conversation's end, and
     /// that a conversation was archived. Counts and last activity are judged with the messages.
     pub fn difference(&self, stored: &Call, now: Timestamp) -> Difference {
-        let ended_at = match stored.channel {
-            Channel::Sms => stored.conversation(crate::model::ids::CallId(0)).ended_at(now),
-            Channel::Voice => stored.ended_at,
-        };
+        let ended_at = stored.ended_at(now);
         let gone_on = self.is_active() || stored.archived && !self.is_archived();
         let over = self.channel == Channel::Voice || ended_at.is_some();
         let voice_status = (self.channel == Channel::Voice).then_some(self.status.as_str());

@@ -2,13 +2,14 @@
 
 use super::Check;
 use crate::model::audit::AuditEntry;
-use crate::model::call::{Call, Channel};
+use crate::model::call::Call;
 use crate::model::ids::{CallId, OrganizationId};
 use crate::model::message::Message;
 use crate::model::message_log::MessageLog;
+use crate::model::outbound::OutboundJob;
 use crate::model::session::SessionKey;
 use crate::store::error::ReadError;
-use crate::store::key::{self, ActivityKey, ThreadKey, ThreadPart};
+use crate::store::key::{self, ActivityKey, SerialKey, ThreadKey, ThreadPart};
 use crate::store::record;
 
 /// The thread whose rows are going by.
@@ -17,6 +18,8 @@ struct Thread {
     id: CallId,
     call: Option<Call>,
     messages: u64,
+    /// Those that an archived one has only until it is purged.
+    rows: u64,
 }
 
 impl Check<'_> {
@@ -29,15 +32,14 @@ impl Check<'_> {
             let mut current = match thread.take() {
                 Some(same) if (same.organization, same.id) == (organization, id) => same,
                 before => {
-                    self.end_thread(before);
-                    Thread { organization, id, call: None, messages: 0 }
+                    self.end_thread(before)?;
+                    Thread { organization, id, call: None, messages: 0, rows: 0 }
                 }
             };
             self.thread_row(&mut current, key, bytes.value())?;
             thread = Some(current);
         }
-        self.end_thread(thread);
-        Ok(())
+        self.end_thread(thread)
     }
 
     fn thread_row(&mut self, thread: &mut Thread, key: &ThreadKey, bytes: &[u8]) -> Result<(), ReadError> {
@@ -46,7 +48,10 @@ impl Check<'_> {
             thread.call = self.decode("threads", org, bytes);
             return thread.call.as_ref().map_or(Ok(()), |call| self.head(org, id, call));
         }
-        if *key == key::thread(org, id, ThreadPart::Log, number) {
+        let part = key::thread_part(key);
+        // An import may give audit events to what was archived elsewhere.
+        thread.rows += u64::from(part != Some(ThreadPart::Audit));
+        if part == Some(ThreadPart::Log) {
             let log: Option<MessageLog> = Self::find(&self.tables.message_logs, org, number)?;
             let back = log.is_some_and(|log| log.call_id == Some(id));
             self.expect(
@@ -54,7 +59,7 @@ impl Check<'_> {
                 org,
                 format_args!("call {id} links to message log {number}, not one of its own"),
             );
-        } else if *key == key::thread(org, id, ThreadPart::Audit, number) {
+        } else if part == Some(ThreadPart::Audit) {
             let entry: Option<AuditEntry> = Self::find(&self.tables.audit_entries, org, number)?;
             let back = entry.is_some_and(|entry| entry.call_id == Some(id));
             self.expect(
@@ -62,7 +67,18 @@ impl Check<'_> {
                 org,
                 format_args!("call {id} links to audit entry {number}, not one of its own"),
             );
-        } else if *key == key::thread(org, id, ThreadPart::Message, number) {
+        } else if part == Some(ThreadPart::Job) {
+            for uuid in bytes.as_chunks().0 {
+                let job = self.tables.outbound_jobs.get(&key::job(org, *uuid))?;
+                let job = job.and_then(|job| record::decode::<OutboundJob>("", job.value()).ok());
+                let back = job.is_some_and(|job| job.call_id == Some(id));
+                self.expect(
+                    back,
+                    org,
+                    format_args!("call {id} links to an outbound job, not one of its own"),
+                );
+            }
+        } else if part == Some(ThreadPart::Message) {
             let due = thread.messages + 1;
             self.expect(
                 number == due,
@@ -120,11 +136,17 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn end_thread(&mut self, thread: Option<Thread>) {
-        let Some(Thread { organization, id, call, messages }) = thread else { return };
+    fn end_thread(&mut self, thread: Option<Thread>) -> Result<(), ReadError> {
+        let Some(Thread { organization, id, call, messages, rows }) = thread else { return Ok(()) };
         match call {
-            // An archived thread has lost its messages.
-            Some(call) if call.archived || u64::from(call.message_count) == messages => {}
+            // An archived thread has lost its messages, or is losing them.
+            Some(call) if call.archived => {
+                let purge = self.tables.purges.get(&key::serial(organization, id.0))?;
+                let damage =
+                    format_args!("call {id} is archived and has {rows} rows that nobody is to purge");
+                self.expect(rows == 0 || purge.is_some(), organization, damage);
+            }
+            Some(call) if u64::from(call.message_count) == messages => {}
             Some(call) => {
                 let counted = call.message_count;
                 self.tell(
@@ -134,6 +156,17 @@ impl Check<'_> {
             }
             None => self.tell(organization, format_args!("call {id} has rows, but no readable record")),
         }
+        Ok(())
+    }
+
+    pub(super) fn purges(&mut self) -> Result<(), ReadError> {
+        for row in self.tables.purges.range::<&SerialKey>(..)? {
+            let (key, _) = row?;
+            let (org, id) = (key::organization_of(key.value()), CallId(key::serial_id(key.value())));
+            let archived = self.call(org, id)?.is_some_and(|call| call.archived);
+            self.expect(archived, org, format_args!("call {id} is to be purged, but is not archived"));
+        }
+        Ok(())
     }
 
     /// Each row of the list and of the customers' index is that of a call record.
@@ -173,21 +206,20 @@ impl Check<'_> {
                 continue;
             }
             let (org, id) = (key::organization_of(key.value()), CallId(id.value()));
-            let call = self.call(org, id)?.filter(|call| call.channel == Channel::Sms);
+            let call = self.call(org, id)?.filter(|call| call.is_conversation() && call.ended_at.is_none());
             let sound = call.is_some_and(|call| session_of(org, &call) == key.value());
-            self.expect(sound, org, format_args!("a session names call {id}, which is not of that session"));
+            self.expect(
+                sound,
+                org,
+                format_args!("a session names call {id}, not an open one of that session"),
+            );
         }
         Ok(())
     }
 }
 
 fn session_of(organization: OrganizationId, call: &Call) -> Vec<u8> {
-    let session = SessionKey {
-        customer: call.customer.clone(),
-        assistant_id: call.assistant_id,
-        our_number: call.our_number.clone(),
-    };
-    key::session(organization, &session)
+    key::session(organization, &SessionKey::of(call))
 }
 
 fn call_of(key: &ThreadKey) -> CallId {

@@ -193,12 +193,7 @@ impl<'b> Threads<'b> {
     fn contend(&mut self, tx: &mut Tx<'_>, id: CallId) -> Result<(), TxError> {
         let (organization, now) = (self.batch.organization, self.batch.now);
         let Some(call) = self.call(tx, id)?.cloned() else { return Ok(()) };
-        let session = SessionKey {
-            customer: call.customer.clone(),
-            assistant_id: call.assistant_id,
-            our_number: call.our_number.clone(),
-        };
-        let key = key::session(organization, &session);
+        let key = key::session(organization, &SessionKey::of(&call));
         let bound = tx.tables.sessions.get(key.as_slice())?.map(|id| CallId(id.value()));
         if let Some(other_id) = bound.filter(|other| *other != id)
             && let Some(other) = self.load(tx, other_id)?.filter(|other| other.ended_at.is_none())

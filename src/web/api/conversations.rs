@@ -1,5 +1,6 @@
-//! `/api/v1/sms-conversations`: the list, one conversation, its messages.
+//! `/api/v1/sms-conversations`: the list, one conversation, its messages; archiving.
 
+use super::auth::DoneOut;
 use super::json_bytes;
 use crate::app::conversations::{self, Patience};
 use crate::model::account::Actor;
@@ -11,7 +12,7 @@ use crate::model::page::Page;
 use crate::model::time::Timestamp;
 use crate::store::Thread;
 use crate::web::AppState;
-use crate::web::auth::Authority;
+use crate::web::auth::{Authority, Writer};
 use crate::web::error::ApiError;
 use crate::web::extract::{PathId, QueryParams};
 use crate::web::json::{ConversationOut, JsonWriter, MessageOut};
@@ -215,4 +216,25 @@ fn write_messages(
     })?;
     json.raw("]");
     Ok((thread, json.out))
+}
+
+/// Archive a conversation
+///
+/// It is gone with its messages, logs and audit events; the call record stays, marked `sms_deleted`. The next
+/// message of the customer starts a fresh conversation.
+#[utoipa::path(
+    delete,
+    path = "",
+    params(("conversation_id" = u64, Path)),
+    responses((status = 200, description = "It is archived", body = DoneOut)),
+)]
+pub async fn archive_conversation(
+    State(state): State<AppState>,
+    Writer(actor): Writer,
+    PathId(id): PathId,
+) -> Result<Json<DoneOut>, ApiError> {
+    if !conversations::archive(&state.app, &actor, CallId(id)).await? {
+        return Err(ApiError::NotFound);
+    }
+    Ok(Json(DoneOut { success: true, message: "SMS conversation archived successfully" }))
 }

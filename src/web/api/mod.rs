@@ -7,6 +7,7 @@ pub mod conversations;
 pub mod export;
 pub mod health;
 pub mod import;
+pub mod sms_sessions;
 pub mod users;
 
 use axum::http::header::CONTENT_TYPE;

@@ -5,10 +5,15 @@ use crate::util::{CARLA, TestApp};
 use serde_json::json;
 
 /// Every route under `/api`, with the status that an admin gets for this call.
-const ROUTES: [(&str, &str, &str, u16); 11] = [
+const ROUTES: [(&str, &str, &str, u16); 16] = [
     ("GET", "/api/v1/sms-conversations", "", 200),
     ("GET", "/api/v1/sms-conversations/1", "", 200),
     ("GET", "/api/v1/sms-conversations/1/messages", "", 200),
+    ("DELETE", "/api/v1/sms-conversations/99", "", 404),
+    ("GET", "/api/v1/sms-sessions", "", 200),
+    ("DELETE", "/api/v1/sms-sessions", "", 200),
+    ("POST", "/api/v1/sms-sessions/cleanup", "", 200),
+    ("DELETE", "/api/v1/sms-sessions/+15550000000/1", "", 404),
     ("GET", "/api/v1/assistants", "", 200),
     ("POST", "/api/v1/assistants", r#"{"name": "Another"}"#, 201),
     ("GET", "/api/v1/assistants/organization/phone-numbers", "", 200),

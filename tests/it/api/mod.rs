@@ -1,6 +1,7 @@
 //! `/api/v1` and the open routes.
 
 mod api_keys;
+mod archive;
 mod assistants;
 mod auth;
 mod conventions;
@@ -9,4 +10,5 @@ mod health;
 mod import;
 mod jwt;
 mod sms_conversations;
+mod sms_sessions;
 mod users;

@@ -8,10 +8,12 @@ use smslite::model::audit::{SignatureVerdict, Step};
 use smslite::model::call::JsonText;
 use smslite::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId};
 use smslite::model::message_log::{Provider, RawPayload};
+use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    AssignNumber, Bootstrap, CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, KeepAudit,
-    NewApiKey, RecordInbound, RecordInboundOutcome, RevokeApiKey, Route, StartDashboardSession, UpdateUser,
+    ArchiveConversation, AssignNumber, Bootstrap, CloseSessions, CreateApiKey, CreateAssistant,
+    CreateOrganization, CreateUser, KeepAudit, NewApiKey, PurgeStep, RecordInbound, RecordInboundOutcome,
+    RevokeApiKey, Route, StartDashboardSession, UpdateUser,
 };
 
 pub const ORG: OrganizationId = OrganizationId(1);
@@ -193,6 +195,20 @@ pub fn keep_audit(reason: &str, now: Timestamp) -> Act {
         steps: vec![received(), unusable],
         payload: payload(now),
     })
+}
+
+/// `rows` of its thread go in the same commit.
+pub fn archive(call: u64, now: Timestamp, rows: usize) -> Act {
+    Act::Archive(ArchiveConversation { organization: ORG, call_id: CallId(call), now, rows })
+}
+
+pub fn purge(call: u64, rows: usize) -> Act {
+    Act::Purge(PurgeStep { organization: ORG, call_id: CallId(call), rows })
+}
+
+pub fn close(closing: Closing, calls: &[u64], now: Timestamp) -> Act {
+    let calls = calls.iter().map(|id| CallId(*id)).collect();
+    Act::Close(CloseSessions { organization: ORG, now, closing, calls })
 }
 
 /// An organization; the desk's and the sales number each with an assistant of its own (1 and 2).

@@ -19,6 +19,7 @@ const USERS: Fixed<12> = TableDefinition::new("users");
 const KEYS: Fixed<12> = TableDefinition::new("api_keys");
 const ASSISTANTS: Fixed<12> = TableDefinition::new("assistants");
 const SEQUENCES: Fixed<4> = TableDefinition::new("sequences");
+const PURGES: Fixed<12> = TableDefinition::new("purges");
 const JOBS: Fixed<20> = TableDefinition::new("outbound_jobs");
 const BY_CUSTOMER: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("calls_by_customer");
 const OPT_OUTS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("opt_outs");
@@ -30,6 +31,7 @@ const HEAD: u8 = 0;
 const LOG: u8 = 2;
 const AUDITED: u8 = 3;
 const MESSAGE: u8 = 1;
+const JOB: u8 = 4;
 
 /// Keys of the first organization, written down by hand from the catalogue.
 fn thread(call: u64, part: u8, number: u64) -> [u8; 21] {
@@ -193,7 +195,9 @@ fn damages_of_logs() -> Vec<Damage> {
     vec![
         damage("a log is gone", "call 1 links to message log 1", |t| remove(t, LOGS, serial(1))),
         damage("a log is unreadable", "damaged message_logs record", |t| put(t, LOGS, serial(1), &[])),
-        damage("a stray log is gone", "a duplicate is told by message log 3", |t| remove(t, LOGS, serial(3))),
+        damage("a stray log is gone", "4 duplicates are told by no log, 3 logs were purged", |t| {
+            remove(t, LOGS, serial(3))
+        }),
         damage("a payload of no log", "raw payload 99 is of no message log", |t| {
             copy(t, RAW, serial(1), serial(99))
         }),
@@ -255,6 +259,15 @@ fn damages_of_the_rest() -> Vec<Damage> {
         }),
         damage("a count is gone", "0 conversations are counted, 5 are there", |t| {
             drop(t.open_table(COUNTS).unwrap().pop_first().unwrap())
+        }),
+        damage("a purge is forgotten", "call 6 is archived and has 3 rows that nobody is to purge", |t| {
+            remove(t, PURGES, serial(6))
+        }),
+        damage("a purge of what is not archived", "call 4 is to be purged, but is not archived", |t| {
+            copy(t, PURGES, serial(6), serial(4))
+        }),
+        damage("a job is another's", "call 4 links to an outbound job, not one of its own", |t| {
+            put(t, THREADS, thread(4, JOB, 0), &[0; 16])
         }),
         damage("a user is gone", "API key 1 is of no user", |t| remove(t, USERS, serial(1))),
         damage("a key too many", "API key 9 is not among the ids given", |t| {

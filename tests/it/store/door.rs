@@ -8,12 +8,13 @@ use smslite::model::call::{Conversation, ConversationFilter, ConversationStatus}
 use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, CallId, OrganizationId, UserId};
 use smslite::model::message::{Message, MessageRange, Role};
 use smslite::model::page::Page;
+use smslite::model::session::SessionKey;
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateApiKey, CreateAssistant,
-    CreateOrganization, CreateUser, EndDashboardSession, KeepAudit, NoteUsage, RecordInbound,
-    RecordInboundOutcome, RenameApiKey, RevokeApiKey, Snapshot, StartDashboardSession, Store, StoreError,
-    UpdateUser, UserOutcome,
+    ArchiveConversation, ArchiveOutcome, AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped,
+    CloseSessions, CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, EndDashboardSession,
+    KeepAudit, NoteUsage, PurgeStep, RecordInbound, RecordInboundOutcome, RenameApiKey, RevokeApiKey,
+    Snapshot, StartDashboardSession, Store, StoreError, UpdateUser, UserOutcome,
 };
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
@@ -33,6 +34,9 @@ pub enum Act {
     AssignNumber(AssignNumber),
     Inbound(RecordInbound),
     KeepAudit(KeepAudit),
+    Archive(ArchiveConversation),
+    Purge(PurgeStep),
+    Close(CloseSessions),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +50,7 @@ pub enum Answer {
     Number(AssignNumberOutcome),
     Inbound(RecordInboundOutcome),
     Audit(AuditId),
+    Closed(Vec<SessionKey>),
 }
 
 /// A conversation as it is read at some `now`.
@@ -146,6 +151,10 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         Act::AssignNumber(command) => Answer::Number(store.execute_blocking(command)?),
         Act::Inbound(command) => Answer::Inbound(store.execute_blocking(command)?),
         Act::KeepAudit(command) => Answer::Audit(store.execute_blocking(command)?),
+        Act::Archive(command) => Answer::Done(store.execute_blocking(command)? != ArchiveOutcome::NotThere),
+        // How far it is, only the store's own rows tell.
+        Act::Purge(command) => Answer::Nothing(store.execute_blocking(command).map(drop)?),
+        Act::Close(command) => Answer::Closed(store.execute_blocking(command)?),
     })
 }
 

@@ -2,7 +2,8 @@
 //! after every step. And beside the model's an oracle of its own for the thread rule.
 
 use super::acts::{
-    ANN, BOB, DESK, NOBODYS, ORG, SALES, START, TTL, Went, address, assign, furnish, message, went,
+    ANN, BOB, DESK, NOBODYS, ORG, SALES, START, TTL, Went, address, archive, assign, close, furnish, message,
+    purge, went,
 };
 use super::contract::{EVERYTHING, on_a_file};
 use super::disk::Disk;
@@ -13,8 +14,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use smslite::model::ids::CallId;
 use smslite::model::page::Page;
+use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
-use smslite::store::RecordInbound;
+use smslite::store::{RecordInbound, SessionsOf};
 use std::collections::BTreeMap;
 
 const CUSTOMERS: [&str; 4] = [ANN, BOB, "+15559876544", "ACME"];
@@ -55,6 +57,20 @@ enum Step {
         number: usize,
         assistant: u64,
     },
+    /// The rows that go in the same commit are few, so that a purge stays under way for long.
+    Archive {
+        id: u64,
+        rows: usize,
+    },
+    /// One step of each purge that is under way.
+    Purge {
+        rows: usize,
+    },
+    /// All sessions that the closing is about, found so many at a time.
+    Close {
+        closing: Closing,
+        rows: usize,
+    },
     Reopen,
 }
 
@@ -82,6 +98,10 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => any::<Index>().prop_map(Step::Retry),
         1 => (0..TTLS.len()).prop_map(Step::Ttl),
         1 => (0..2usize, 1..3u64).prop_map(|(number, assistant)| Step::Reassign { number, assistant }),
+        2 => (1..16u64, 0..5usize).prop_map(|(id, rows)| Step::Archive { id, rows }),
+        2 => (1..4usize).prop_map(|rows| Step::Purge { rows }),
+        1 => (prop_oneof![Just(Closing::Living), Just(Closing::Expired)], 1..4usize)
+            .prop_map(|(closing, rows)| Step::Close { closing, rows }),
         1 => Just(Step::Reopen),
     ]
 }
@@ -158,6 +178,16 @@ impl History {
                 self.oracle.hands.insert(NUMBERS[*number].to_owned(), *assistant);
                 self.act(&assign(ORG, NUMBERS[*number], *assistant, Timestamp(self.now)));
             }
+            Step::Archive { id, rows } => {
+                self.oracle.newest.retain(|_, newest| newest.id != *id);
+                self.act(&archive(*id, Timestamp(self.now), *rows));
+            }
+            Step::Purge { rows } => {
+                for (_, id) in self.door.store().snapshot().unwrap().pending_purges().unwrap() {
+                    self.act(&purge(id.0, *rows));
+                }
+            }
+            Step::Close { closing, rows } => self.close(*closing, *rows),
             Step::Retry(which) => {
                 if !self.sent.is_empty() {
                     let before = which.get(&self.sent).clone();
@@ -181,6 +211,31 @@ impl History {
             }
         }
         self.compare_lists();
+    }
+
+    fn close(&mut self, closing: Closing, rows: usize) {
+        let now = Timestamp(self.now);
+        let (mut calls, mut from) = (Vec::new(), None);
+        loop {
+            let snapshot = self.door.store().snapshot().unwrap();
+            let everyone = SessionsOf::Everyone;
+            let (some, next) =
+                snapshot.sessions_to_close(ORG, &everyone, (closing, now), from, rows).unwrap();
+            assert!(some.len() <= rows);
+            calls.extend(some.into_iter().map(|id| id.0));
+            from = next;
+            if from.is_none() {
+                break;
+            }
+        }
+        calls.sort_unstable();
+        let wanted = self.model.closable(ORG, closing, now);
+        assert_eq!(calls, wanted.into_iter().map(|id| id.0).collect::<Vec<_>>(), "{closing:?}");
+        self.oracle.newest.retain(|_, newest| match closing {
+            Closing::Living => newest.expiry <= self.now,
+            Closing::Expired => newest.expiry > self.now,
+        });
+        self.act(&close(closing, &calls, now));
     }
 
     fn turn(&mut self, clock: &Clock) {

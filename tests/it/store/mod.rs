@@ -4,6 +4,7 @@
 mod accounts;
 mod acts;
 mod checker;
+mod closing;
 mod concurrent;
 mod contract;
 mod crash;

@@ -11,7 +11,9 @@ use smslite::model::ids::{PhoneNumberId, UserId};
 use smslite::model::message::{MessageRange, Role};
 use smslite::model::message_log::Provider;
 use smslite::model::page::Page;
-use smslite::model::session::{NextMessage, SessionKey, ThreadDecision, decide_thread};
+use smslite::model::session::{
+    Closing, NextMessage, SessionKey, ThreadDecision, decide_archive, decide_close, decide_thread,
+};
 use smslite::model::time::Timestamp;
 use smslite::store::{
     AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateOrganization, NewApiKey, RecordInbound,
@@ -35,6 +37,7 @@ struct Tenant {
     numbers: BTreeMap<Address, PhoneNumber>,
     calls: BTreeMap<CallId, Call>,
     lines: BTreeMap<(CallId, u32), Line>,
+    messages: u64,
     sessions: BTreeMap<SessionKey, CallId>,
     /// (carrier, its id of the message, fortnight it came in) -> log.
     seen: BTreeMap<(Provider, String, i64), MessageLogId>,
@@ -167,9 +170,10 @@ impl Tenant {
                 (call_id, message, true)
             }
         };
+        self.messages += 1;
         let line = Line {
             index: message.index,
-            id: self.lines.len() as u64 + 1,
+            id: self.messages,
             role: Role::User,
             content: command.body.clone(),
             timestamp: message.at,
@@ -177,6 +181,30 @@ impl Tenant {
         self.lines.insert((call_id, message.index), line);
         let expires_at = message.expires_at;
         Route::Conversation { call_id, message_index: message.index, started, session, expires_at }
+    }
+}
+
+impl Tenant {
+    fn archive(&mut self, id: CallId, now: Timestamp) -> bool {
+        let Some(archived) = self.calls.get(&id).and_then(|call| decide_archive(call, now)) else {
+            return false;
+        };
+        self.calls.insert(id, archived);
+        self.lines.retain(|(call, _), _| *call != id);
+        self.sessions.retain(|_, call| *call != id);
+        true
+    }
+
+    fn close(&mut self, calls: &[CallId], closing: Closing, now: Timestamp) -> Vec<SessionKey> {
+        let mut closed = Vec::new();
+        for id in calls {
+            let Some(call) = self.calls.get_mut(id) else { continue };
+            let Some(ended_at) = decide_close(call, closing, now) else { continue };
+            call.ended_at = Some(ended_at);
+            closed.push(SessionKey::of(call));
+            self.sessions.retain(|_, call| call != id);
+        }
+        closed
     }
 }
 
@@ -212,6 +240,12 @@ impl Model {
 
     fn tenant(&mut self, organization: OrganizationId) -> &mut Tenant {
         self.tenants.entry(organization).or_default()
+    }
+
+    /// The conversations that a closing is about.
+    pub fn closable(&self, organization: OrganizationId, closing: Closing, now: Timestamp) -> Vec<CallId> {
+        let calls = self.tenants.get(&organization).into_iter().flat_map(|tenant| &tenant.calls);
+        calls.filter(|(_, call)| decide_close(call, closing, now).is_some()).map(|(id, _)| *id).collect()
     }
 
     /// The conversation that the customer's session names with whoever has the number.
@@ -284,6 +318,15 @@ impl Door for Model {
                 tenant.audit_steps += command.steps.len().max(1) as u64;
                 Answer::Audit(id)
             }
+            Act::Archive(command) => {
+                Answer::Done(self.tenant(command.organization).archive(command.call_id, command.now))
+            }
+            // It forgets what is archived at once.
+            Act::Purge(_) => Answer::Nothing(()),
+            Act::Close(command) => {
+                let tenant = self.tenant(command.organization);
+                Answer::Closed(tenant.close(&command.calls, command.closing, command.now))
+            }
         }
     }
 
@@ -303,7 +346,8 @@ impl Door for Model {
     }
 
     fn count(&self, organization: OrganizationId) -> u64 {
-        self.tenants.get(&organization).map_or(0, |tenant| tenant.calls.len() as u64)
+        let calls = self.tenants.get(&organization).into_iter().flat_map(|tenant| tenant.calls.values());
+        calls.filter(|call| call.is_conversation()).count() as u64
     }
 
     fn list(
@@ -314,7 +358,8 @@ impl Door for Model {
         now: Timestamp,
     ) -> Vec<Row> {
         let calls = self.tenants.get(&organization).into_iter().flat_map(|tenant| &tenant.calls);
-        let matching = calls.map(|(id, call)| call.conversation(*id)).filter(|row| filter.matches(row, now));
+        let shown = calls.filter(|(_, call)| call.is_conversation());
+        let matching = shown.map(|(id, call)| call.conversation(*id)).filter(|row| filter.matches(row, now));
         let mut rows: Vec<Row> = matching.map(|row| Row::of(&row, now)).collect();
         rows.sort_by_key(|row| std::cmp::Reverse((row.last_activity, row.id)));
         let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
@@ -322,7 +367,7 @@ impl Door for Model {
     }
 
     fn get(&self, organization: OrganizationId, id: CallId, now: Timestamp) -> Option<Row> {
-        let call = self.tenants.get(&organization)?.calls.get(&id)?;
+        let call = self.tenants.get(&organization)?.calls.get(&id).filter(|call| call.is_conversation())?;
         Some(Row::of(&call.conversation(id), now))
     }
 

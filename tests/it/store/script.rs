@@ -2,9 +2,9 @@
 //! disks under it.
 
 use super::acts::{
-    ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, assign, at, bootstrap, create_assistant,
-    create_key, create_organization, create_user, hinted, keep_audit, message, revoke_key, seconds,
-    set_password, sign_in, update_user, with_ttl,
+    ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, archive, assign, at, bootstrap, close,
+    create_assistant, create_key, create_organization, create_user, hinted, keep_audit, message, purge,
+    revoke_key, seconds, set_password, sign_in, update_user, with_ttl,
 };
 use super::contract::EVERYTHING;
 use super::door::{Accounts, Act, Door, Line, Reads, Row};
@@ -14,6 +14,7 @@ use smslite::model::address::AddressQuery;
 use smslite::model::call::{ConversationFilter, ConversationStatus};
 use smslite::model::ids::{ApiKeyId, CallId, OrganizationId};
 use smslite::model::message::MessageRange;
+use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
 use smslite::store::{RecordInbound, RenameApiKey, Snapshot, UpdateUser};
 
@@ -67,6 +68,22 @@ pub fn script() -> Vec<Act> {
         inbound("SM8", ANN, DESK, 108),
         Act::Inbound(long),
         inbound("SM8", ANN, DESK, 109),
+        // Three more conversations, older than all others: 6 is archived and purged to the half, 7 is
+        // closed, archived and purged later, 8 goes at once. 2 has expired and is swept.
+        inbound("SM10", "+15550000010", DESK, 20),
+        inbound("SM11", "+15550000010", DESK, 21),
+        inbound("SM12", "+15550000011", DESK, 22),
+        inbound("SM13", "+15550000012", DESK, 23),
+        close(Closing::Living, &[7, 99], at(seconds(24))),
+        close(Closing::Expired, &[2, 3, 7], at(seconds(116))),
+        archive(6, at(seconds(25)), 1),
+        archive(6, at(seconds(26)), 1),
+        purge(6, 2),
+        archive(7, at(seconds(27)), 0),
+        purge(7, 100),
+        purge(7, 100),
+        archive(8, at(seconds(28)), 100),
+        inbound("SM11", "+15550000010", DESK, 29),
         // The place for an import's batch, once there is such a command.
     ]
 }
@@ -104,7 +121,8 @@ pub fn state_of(door: &dyn Door, nows: &[Timestamp]) -> State {
                 state.lists.push(door.list(organization, &filter, EVERYTHING, *now));
             }
         }
-        for id in 1..=door.count(organization) + 1 {
+        // Archived ones are asked for too.
+        for id in 1..=door.count(organization) + 4 {
             state.lists.push(door.get(organization, CallId(id), START).into_iter().collect());
             state.threads.push(door.messages(organization, CallId(id), MessageRange::default()));
         }

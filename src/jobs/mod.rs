@@ -1,0 +1,52 @@
+//! When background work runs and how it stops; what it does is in `app`. Each piece is a command that
+//! stands by itself, so the whole may be dropped at any point and goes on at the next start.
+
+use crate::app::{App, purge, sms_sessions, users};
+use std::fmt::Display;
+use std::time::Duration;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// How often expired sessions are swept, usage is written down, and a purge that failed is tried again.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Background work under way.
+pub struct Jobs(JoinHandle<()>);
+
+impl Jobs {
+    pub fn start(app: App) -> Jobs {
+        Jobs(tokio::spawn(work(app)))
+    }
+
+    /// Returns once nothing runs any more.
+    pub async fn stop(self) {
+        self.0.abort();
+        // It says that it was aborted.
+        let _ = self.0.await;
+    }
+}
+
+/// Purges at once what a stop interrupted and what an archive leaves; the rest now and then.
+async fn work(app: App) {
+    let mut turns = tokio::time::interval(EVERY);
+    turns.tick().await;
+    loop {
+        tell("archived conversations could not be purged", purge::run_pending(&app).await);
+        tokio::select! {
+            () = app.purge_wanted.notified() => {}
+            _ = turns.tick() => {
+                tell("expired sessions could not be swept", sms_sessions::sweep(&app).await);
+                let app = app.clone();
+                if let Ok(written) = spawn_blocking(move || users::write_usage(&app)).await {
+                    tell("when keys were last used could not be written", written);
+                }
+            }
+        }
+    }
+}
+
+/// What failed is tried again at the next turn.
+fn tell(what: &str, done: Result<(), impl Display>) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "{what}");
+    }
+}

@@ -1,0 +1,85 @@
+//! Closing sessions: some at a time, each decided once more when it is written, so that what a message
+//! has meanwhile brought to life, or another has closed, is left alone.
+
+use super::error::ReadError;
+use super::key;
+use super::record;
+use super::snapshot::Snapshot;
+use super::transaction::{Command, Tx, TxError};
+use crate::model::address::Address;
+use crate::model::call::Call;
+use crate::model::feed::FeedEvent;
+use crate::model::ids::{AssistantId, CallId, OrganizationId};
+use crate::model::session::{Closing, SessionKey, decide_close};
+use crate::model::time::Timestamp;
+
+#[derive(Clone, Debug)]
+pub struct CloseSessions {
+    pub organization: OrganizationId,
+    pub now: Timestamp,
+    pub closing: Closing,
+    pub calls: Vec<CallId>,
+}
+
+impl Command for CloseSessions {
+    /// Those that this closed.
+    type Outcome = Vec<SessionKey>;
+    const NAME: &'static str = "close_sessions";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionKey>, TxError> {
+        let org = self.organization;
+        let mut closed = Vec::new();
+        for &call_id in &self.calls {
+            let Some(before) = tx.call(org, call_id)? else { continue };
+            let Some(ended_at) = decide_close(&before, self.closing, self.now) else { continue };
+            let session = SessionKey::of(&before);
+            let call = Call { ended_at: Some(ended_at), ..before.clone() };
+            tx.put_call(org, call_id, Some(&before), &call)?;
+            tx.unbind(org, &session, call_id)?;
+            tx.append_feed(org, self.now, FeedEvent::ConversationEnded { call_id })?;
+            closed.push(session);
+        }
+        Ok(closed)
+    }
+}
+
+/// Which of an organization's sessions are looked at.
+#[derive(Clone, Debug)]
+pub enum SessionsOf {
+    Everyone,
+    Customer(Address, AssistantId),
+}
+
+impl Snapshot {
+    /// Looks at `rows` sessions from the key `from` on. Returns the conversations whose sessions this
+    /// closing is about, and where to go on.
+    pub fn sessions_to_close(
+        &self,
+        organization: OrganizationId,
+        of: &SessionsOf,
+        (closing, now): (Closing, Timestamp),
+        from: Option<Vec<u8>>,
+        rows: usize,
+    ) -> Result<(Vec<CallId>, Option<Vec<u8>>), ReadError> {
+        let prefix = match of {
+            SessionsOf::Everyone => key::organization(organization).to_vec(),
+            SessionsOf::Customer(customer, assistant) => {
+                key::customer_and_assistant(organization, customer, *assistant)
+            }
+        };
+        let (start, end) = key::starting_with(&prefix);
+        let start = from.unwrap_or(start);
+        let mut found = Vec::new();
+        for (at, row) in self.tables.sessions.range(start.as_slice()..=end.as_slice())?.enumerate() {
+            let (key, id) = row?;
+            if at == rows {
+                return Ok((found, Some(key.value().to_vec())));
+            }
+            let id = CallId(id.value());
+            let Some(bytes) = self.tables.threads.get(&key::head(organization, id))? else { continue };
+            let call: Call = record::decode("threads", bytes.value())?;
+            found.extend(decide_close(&call, closing, now).map(|_| id));
+        }
+        Ok((found, None))
+    }
+}
