@@ -175,6 +175,33 @@ async fn a_client_that_hangs_up_midway_harms_nobody() {
     export(&app, 101, "").await.expect(200);
 }
 
+#[tokio::test]
+async fn a_download_breaks_off_when_its_conversation_is_archived_meanwhile() {
+    let app = app_with_thread().await;
+    // More than what buffers on the way take in.
+    let line = json!({"type": "message", "call_id": 7, "role": "user", "content": "x".repeat(2_000), "timestamp": "2026-04-29T11:00:00Z"}).to_string() + "\n";
+    import(&app, THREAD.lines().next().unwrap().replace("101", "7") + "\n" + &line.repeat(12_000)).await;
+    let stream = tokio::net::TcpStream::connect(app.address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::get("/api/v1/sms-conversations/7/export")
+        .header("host", "x")
+        .header("authorization", "Bearer sl_live_viewer_of_default")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let mut body = sender.send_request(request).await.unwrap().into_body();
+    assert!(body.frame().await.unwrap().is_ok());
+    app.user().delete("/api/v1/sms-conversations/7").await.expect(200);
+    export(&app, 7, "").await.expect(404);
+    let end = loop {
+        match body.frame().await {
+            Some(Ok(_)) => {}
+            end => break end,
+        }
+    };
+    assert!(matches!(end, Some(Err(_))), "it must not look whole");
+}
+
 async fn related(app: &TestApp, id: u64) -> Answer {
     app.viewer().get(&format!("/api/v1/sms-conversations/{id}/related")).await
 }
