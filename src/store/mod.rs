@@ -3,6 +3,7 @@
 
 mod accounts;
 mod assistants;
+mod calls;
 mod check;
 mod conversations;
 mod dashboard_sessions;
@@ -12,6 +13,7 @@ mod import;
 mod inbound;
 mod key;
 mod open;
+mod phone_numbers;
 mod record;
 mod sequences;
 mod snapshot;
@@ -23,7 +25,7 @@ mod writer;
 pub use accounts::{
     Bootstrap, Bootstrapped, CreateApiKey, CreateOrganization, NewApiKey, RenameApiKey, RevokeApiKey,
 };
-pub use assistants::{AssignNumber, AssignNumberOutcome, CreateAssistant};
+pub use assistants::{CreateAssistant, DeleteAssistant, UpdateAssistant};
 pub use conversations::Thread;
 pub use dashboard_sessions::{EndDashboardSession, NoteUsage, StartDashboardSession};
 pub use directory::{AssistantNames, Directory, DirectoryView, Entries, KeyOwner, SessionOwner};
@@ -34,6 +36,7 @@ pub use import::{
 };
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{DataDir, Location, OpenBackend};
+pub use phone_numbers::{AssignNumber, AssignNumberOutcome, UnassignNumber};
 pub use snapshot::{Snapshot, SnapshotView};
 pub use transaction::{Command, Tx, TxError};
 pub use users::{CreateUser, UpdateUser, UserOutcome};

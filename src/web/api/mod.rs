@@ -3,9 +3,11 @@
 pub mod api_keys;
 pub mod assistants;
 pub mod auth;
+pub mod calls;
 pub mod conversations;
 pub mod health;
 pub mod import;
+pub mod phone_numbers;
 pub mod users;
 
 use axum::http::header::CONTENT_TYPE;

@@ -3,9 +3,14 @@
 mod api_keys;
 mod assistants;
 mod auth;
+mod calls;
 mod conventions;
+mod every_route;
 mod health;
 mod import;
 mod jwt;
+mod openapi;
+mod phone_numbers;
+mod shapes;
 mod sms_conversations;
 mod users;

@@ -11,9 +11,9 @@ use smslite::model::page::Page;
 use smslite::model::time::Timestamp;
 use smslite::store::{
     AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateApiKey, CreateAssistant,
-    CreateOrganization, CreateUser, EndDashboardSession, KeepAudit, NoteUsage, RecordInbound,
-    RecordInboundOutcome, RenameApiKey, RevokeApiKey, Snapshot, StartDashboardSession, Store, StoreError,
-    UpdateUser, UserOutcome,
+    CreateOrganization, CreateUser, DeleteAssistant, EndDashboardSession, KeepAudit, NoteUsage,
+    RecordInbound, RecordInboundOutcome, RenameApiKey, RevokeApiKey, Snapshot, StartDashboardSession, Store,
+    StoreError, UnassignNumber, UpdateAssistant, UpdateUser, UserOutcome,
 };
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
@@ -30,7 +30,10 @@ pub enum Act {
     CreateApiKey(CreateApiKey),
     RevokeApiKey(RevokeApiKey),
     CreateAssistant(CreateAssistant),
+    UpdateAssistant(UpdateAssistant),
+    DeleteAssistant(DeleteAssistant),
     AssignNumber(AssignNumber),
+    UnassignNumber(UnassignNumber),
     Inbound(RecordInbound),
     KeepAudit(KeepAudit),
 }
@@ -43,7 +46,9 @@ pub enum Answer {
     User(UserOutcome),
     Key(ApiKeyId),
     Assistant(AssistantId),
+    Updated(Option<Assistant>),
     Number(AssignNumberOutcome),
+    Unassigned(Option<PhoneNumber>),
     Inbound(RecordInboundOutcome),
     Audit(AuditId),
 }
@@ -143,7 +148,10 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         Act::CreateApiKey(command) => Answer::Key(store.execute_blocking(command)?),
         Act::RevokeApiKey(command) => Answer::Done(store.execute_blocking(command)?),
         Act::CreateAssistant(command) => Answer::Assistant(store.execute_blocking(command)?),
+        Act::UpdateAssistant(command) => Answer::Updated(store.execute_blocking(command)?),
+        Act::DeleteAssistant(command) => Answer::Done(store.execute_blocking(command)?),
         Act::AssignNumber(command) => Answer::Number(store.execute_blocking(command)?),
+        Act::UnassignNumber(command) => Answer::Unassigned(store.execute_blocking(command)?),
         Act::Inbound(command) => Answer::Inbound(store.execute_blocking(command)?),
         Act::KeepAudit(command) => Answer::Audit(store.execute_blocking(command)?),
     })
