@@ -112,7 +112,7 @@ impl<'a> Shape<'a> {
 
 /// Which of `some` are no `others`. Every integer is a number.
 fn beyond(some: Option<BTreeSet<String>>, others: Option<BTreeSet<String>>) -> Option<String> {
-    let Some(others) = others else { return None };
+    let others = others?;
     let Some(some) = some else { return Some("anything".to_owned()) };
     let fits = |kind: &String| others.contains(kind) || kind == "integer" && others.contains("number");
     let beyond: Vec<_> = some.into_iter().filter(|kind| !fits(kind)).collect();
