@@ -6,7 +6,7 @@ use crate::dice::Dice;
 use anyhow::{Context, bail, ensure};
 use smslite::app::accounts::{FirstStart, bootstrap};
 use smslite::model::address::Address;
-use smslite::model::assistant::Assistant;
+use smslite::model::assistant::{Assistant, AssistantState};
 use smslite::model::audit::{SignatureVerdict, Step};
 use smslite::model::call::JsonText;
 use smslite::model::ids::{AssistantId, OrganizationId, UserId};
@@ -169,7 +169,7 @@ fn open_new(dir: &Path, now: i64) -> anyhow::Result<Store> {
         sms_webhook_url: None,
         messaging_service_sid: None,
         custom_settings: None,
-        is_active: true,
+        state: AssistantState::Active,
         created_at: now,
         updated_at: now,
         extra: JsonText::default(),

@@ -3,10 +3,12 @@
 
 pub mod accounts;
 pub mod assistants;
+pub mod calls;
 pub mod conversations;
 pub mod import;
 pub mod inbound;
 pub mod passwords;
+pub mod phone_numbers;
 pub mod purge;
 pub mod sign_in;
 pub mod sms_sessions;

@@ -45,7 +45,9 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
             out::print(&format!("{}\n", cell(&made["data"]["phone_number"])))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let numbers = client.json(Method::GET, "/api/v1/assistants/organization/phone-numbers", None).await?;
+        let numbers = client
+            .json(Method::GET, "/api/v1/assistants/organization/phone-numbers?include_inactive=true", None)
+            .await?;
         let row = |number: &serde_json::Value| {
             let assistant = &number["assistant"];
             [

@@ -102,7 +102,7 @@ impl Call {
     }
 
     /// As people see it: a voice call's as it was imported, an SMS conversation's as its times tell.
-    pub fn status_at(&self, now: Timestamp) -> &str {
+    pub fn status(&self, now: Timestamp) -> &str {
         match self.channel {
             Channel::Voice => self.voice_status.as_deref().unwrap_or("completed"),
             Channel::Sms if self.archived => ConversationStatus::Completed.as_str(),
@@ -190,5 +190,45 @@ impl ConversationFilter {
             && self.started_from.is_none_or(|from| row.started_at >= from)
             && self.started_to.is_none_or(|to| row.started_at <= to)
             && self.customer.as_ref().is_none_or(|query| query.matches(row.customer))
+    }
+}
+
+/// The filters of the call records, combined with AND.
+#[derive(Clone, Debug, Default)]
+pub struct CallFilter {
+    pub status: Option<String>,
+    pub assistant_id: Option<AssistantId>,
+    /// Part of the assistant's name, letters of either case.
+    pub assistant_name: Option<String>,
+    pub customer: Option<super::address::AddressQuery>,
+    pub call_sid: Option<String>,
+    /// Bounds on `started_at`, both inclusive.
+    pub started_from: Option<Timestamp>,
+    pub started_to: Option<Timestamp>,
+    /// Bounds on the duration, both inclusive; a record without one is in no bounds.
+    pub least_seconds: Option<u64>,
+    pub most_seconds: Option<u64>,
+}
+
+impl CallFilter {
+    /// What the index by customer tells of a call.
+    pub fn matches_start(&self, customer: &str, assistant_id: AssistantId, started_at: Timestamp) -> bool {
+        self.assistant_id.is_none_or(|id| assistant_id == id)
+            && self.started_from.is_none_or(|from| started_at >= from)
+            && self.started_to.is_none_or(|to| started_at <= to)
+            && self.customer.as_ref().is_none_or(|query| query.matches(customer))
+    }
+
+    /// Whether only the record itself can tell.
+    pub fn needs_record(&self) -> bool {
+        self.status.is_some() || self.least_seconds.is_some() || self.most_seconds.is_some()
+    }
+
+    /// What only the record tells.
+    pub fn matches_record(&self, call: &Call, now: Timestamp) -> bool {
+        let duration = call.duration_seconds;
+        self.status.as_ref().is_none_or(|status| call.status(now) == status)
+            && self.least_seconds.is_none_or(|least| duration.is_some_and(|seconds| seconds >= least))
+            && self.most_seconds.is_none_or(|most| duration.is_some_and(|seconds| seconds <= most))
     }
 }

@@ -23,6 +23,10 @@ impl Role {
             Role::System => "system",
         }
     }
+
+    pub fn parse(text: &str) -> Option<Role> {
+        [Role::User, Role::Assistant, Role::System].into_iter().find(|role| role.as_str() == text)
+    }
 }
 
 /// A message without its conversation and index, which are its key. Borrows when read from disk.

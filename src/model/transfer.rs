@@ -150,7 +150,7 @@ fn fields<T: DeserializeOwned>(line: &str) -> Result<T, LineError> {
 }
 
 fn assistant(line: &str) -> Result<AssistantLine, LineError> {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 14] = [
         "type",
         "id",
         "user_id",
@@ -162,6 +162,7 @@ fn assistant(line: &str) -> Result<AssistantLine, LineError> {
         "messaging_service_sid",
         "custom_settings",
         "is_active",
+        "is_deleted",
         "created_at",
         "updated_at",
     ];

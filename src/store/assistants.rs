@@ -1,16 +1,15 @@
-//! Assistants and phone numbers: the commands that make and change them, and their reads.
+//! Assistants: the commands that make and change them, and their reads.
 
 use super::directory::DirectoryChange;
 use super::error::ReadError;
 use super::key;
+use super::phone_numbers::{numbers, unassign};
 use super::record;
 use super::snapshot::{self, Snapshot};
 use super::transaction::{Command, Tx, TxError};
-use crate::model::address::Address;
-use crate::model::assistant::{Assistant, PhoneNumber};
+use crate::model::assistant::{Assistant, AssistantChange, AssistantState};
 use crate::model::feed::FeedEvent;
-use crate::model::ids::{AssistantId, OrganizationId, PhoneNumberId};
-use crate::model::message_log::Provider;
+use crate::model::ids::{AssistantId, OrganizationId};
 use crate::model::time::Timestamp;
 use redb::ReadableTable;
 
@@ -35,6 +34,71 @@ impl Command for CreateAssistant {
     }
 }
 
+/// Changes what is given, whatever others changed meanwhile.
+#[derive(Clone, Debug)]
+pub struct UpdateAssistant {
+    pub organization: OrganizationId,
+    pub id: AssistantId,
+    pub change: AssistantChange,
+    pub now: Timestamp,
+}
+
+impl Command for UpdateAssistant {
+    /// As changed; `None`: there is no such assistant.
+    type Outcome = Option<Assistant>;
+    const NAME: &'static str = "update_assistant";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Assistant>, TxError> {
+        let Some(mut assistant) = assistant(tx, self.organization, self.id)? else { return Ok(None) };
+        self.change.apply(&mut assistant);
+        assistant.updated_at = self.now;
+        put_assistant(tx, self.organization, self.id, &assistant)?;
+        tx.append_feed(self.organization, self.now, FeedEvent::AssistantChanged(self.id))?;
+        Ok(Some(assistant))
+    }
+}
+
+/// Takes an assistant out of use, and its numbers from it. Its conversations stay as they are; their
+/// sessions expire by themselves, for nothing new reaches them.
+#[derive(Clone, Debug)]
+pub struct DeleteAssistant {
+    pub organization: OrganizationId,
+    pub id: AssistantId,
+    pub now: Timestamp,
+}
+
+impl Command for DeleteAssistant {
+    /// False: there is no such assistant.
+    type Outcome = bool;
+    const NAME: &'static str = "delete_assistant";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
+        let Some(assistant) = assistant(tx, self.organization, self.id)? else { return Ok(false) };
+        for (address, number) in numbers(&tx.tables.phone_numbers, self.organization)? {
+            if number.assistant_id == Some(self.id) {
+                unassign(tx, self.organization, &address, number, self.now)?;
+            }
+        }
+        let deleted = Assistant { state: AssistantState::Deleted, updated_at: self.now, ..assistant };
+        put_assistant(tx, self.organization, self.id, &deleted)?;
+        tx.append_feed(self.organization, self.now, FeedEvent::AssistantChanged(self.id))?;
+        Ok(true)
+    }
+}
+
+/// The assistant, if it is in use.
+pub(super) fn assistant(
+    tx: &Tx<'_>,
+    organization: OrganizationId,
+    id: AssistantId,
+) -> Result<Option<Assistant>, TxError> {
+    let Some(bytes) = tx.tables.assistants.get(&key::serial(organization, id.0))? else {
+        return Ok(None);
+    };
+    let assistant: Assistant = record::decode("assistants", bytes.value())?;
+    Ok(Some(assistant).filter(|assistant| !assistant.is_deleted()))
+}
+
 pub(super) fn put_assistant(
     tx: &mut Tx<'_>,
     organization: OrganizationId,
@@ -48,93 +112,8 @@ pub(super) fn put_assistant(
     Ok(())
 }
 
-/// Gives a number to an assistant, whether the number is new or another assistant had it.
-#[derive(Clone, Debug)]
-pub struct AssignNumber {
-    pub organization: OrganizationId,
-    pub number: Address,
-    pub assistant_id: AssistantId,
-    /// `None` keeps the carrier that a known number has; a new one is Twilio's.
-    pub provider: Option<Provider>,
-    /// `None` keeps the name that a known number has.
-    pub friendly_name: Option<String>,
-    pub now: Timestamp,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AssignNumberOutcome {
-    Assigned(PhoneNumber),
-    NoSuchAssistant,
-}
-
-impl Command for AssignNumber {
-    type Outcome = AssignNumberOutcome;
-    const NAME: &'static str = "assign_number";
-
-    fn run(&self, tx: &mut Tx<'_>) -> Result<AssignNumberOutcome, TxError> {
-        let assistant = key::serial(self.organization, self.assistant_id.0);
-        if tx.tables.assistants.get(&assistant)?.is_none() {
-            return Ok(AssignNumberOutcome::NoSuchAssistant);
-        }
-        let known = phone_number(tx, self.organization, &self.number)?;
-        let number = match known {
-            Some(known) => PhoneNumber {
-                provider: self.provider.unwrap_or(known.provider),
-                assistant_id: Some(self.assistant_id),
-                friendly_name: self.friendly_name.clone().or(known.friendly_name),
-                is_active: true,
-                updated_at: self.now,
-                ..known
-            },
-            None => PhoneNumber {
-                id: next_number_id(tx, self.organization)?,
-                provider: self.provider.unwrap_or(Provider::Twilio),
-                assistant_id: Some(self.assistant_id),
-                friendly_name: self.friendly_name.clone(),
-                is_active: true,
-                created_at: self.now,
-                updated_at: self.now,
-            },
-        };
-        put_number(tx, self.organization, &self.number, &number)?;
-        tx.append_feed(self.organization, self.now, FeedEvent::PhoneNumberChanged(number.id))?;
-        Ok(AssignNumberOutcome::Assigned(number))
-    }
-}
-
-pub(super) fn next_number_id(
-    tx: &mut Tx<'_>,
-    organization: OrganizationId,
-) -> Result<PhoneNumberId, TxError> {
-    let sequences = tx.sequences(organization)?;
-    sequences.phone_number += 1;
-    Ok(PhoneNumberId(sequences.phone_number))
-}
-
-pub(super) fn phone_number(
-    tx: &Tx<'_>,
-    organization: OrganizationId,
-    number: &Address,
-) -> Result<Option<PhoneNumber>, TxError> {
-    let key = key::address(organization, number);
-    let stored = tx.tables.phone_numbers.get(key.as_slice())?;
-    Ok(stored.map(|bytes| record::decode("phone_numbers", bytes.value())).transpose()?)
-}
-
-pub(super) fn put_number(
-    tx: &mut Tx<'_>,
-    organization: OrganizationId,
-    address: &Address,
-    number: &PhoneNumber,
-) -> Result<(), TxError> {
-    let key = key::address(organization, address);
-    let (tables, bytes) = tx.encoded(number);
-    tables.phone_numbers.insert(key.as_slice(), bytes)?;
-    tx.changes.push(DirectoryChange::PhoneNumber(organization, address.clone(), number.clone()));
-    Ok(())
-}
-
 impl Snapshot {
+    /// An assistant, a deleted one too.
     pub fn assistant(
         &self,
         organization: OrganizationId,
@@ -143,32 +122,12 @@ impl Snapshot {
         snapshot::get("assistants", &self.tables.assistants, organization, id.0)
     }
 
-    /// Every assistant of the organization, by id.
+    /// Every assistant of the organization, by id; deleted ones too.
     pub fn assistants(
         &self,
         organization: OrganizationId,
     ) -> Result<Vec<(AssistantId, Assistant)>, ReadError> {
         let assistants = snapshot::all("assistants", &self.tables.assistants, organization)?;
         Ok(assistants.into_iter().map(|(id, assistant)| (AssistantId(id), assistant)).collect())
-    }
-
-    /// Every number of the organization, in the order of the numbers.
-    pub fn phone_numbers(
-        &self,
-        organization: OrganizationId,
-    ) -> Result<Vec<(Address, PhoneNumber)>, ReadError> {
-        let (from, to) = key::starting_with(&key::organization(organization));
-        self.tables
-            .phone_numbers
-            .range(from.as_slice()..=to.as_slice())?
-            .map(|row| {
-                let (key, bytes) = row?;
-                let number = key::address_of(key.value()).ok_or_else(|| ReadError::Damaged {
-                    table: "phone_numbers",
-                    reason: "the key is no number".to_owned(),
-                })?;
-                Ok((number, record::decode("phone_numbers", bytes.value())?))
-            })
-            .collect()
     }
 }

@@ -223,7 +223,7 @@ impl<'s> Check<'s> {
             if let Some(assistant) = number.assistant_id {
                 let found: Option<Assistant> = Self::find(&self.tables.assistants, org, assistant.0)?;
                 let damage = format_args!("phone number {} is of no assistant", number.id);
-                self.expect(found.is_some(), org, damage);
+                self.expect(found.is_some_and(|found| !found.is_deleted()), org, damage);
             }
         }
         Ok(())

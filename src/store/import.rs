@@ -12,11 +12,12 @@ pub use standing::Standing;
 
 use self::existing::{Existing, digest};
 use self::threads::Threads;
-use super::assistants::{next_number_id, put_assistant, put_number};
+use super::assistants::put_assistant;
 use super::directory::DirectoryChange;
 use super::error::ReadError;
 use super::inbound::bucket;
 use super::key::{self, ThreadKey, ThreadPart};
+use super::phone_numbers::{next_number_id, put_number};
 use super::record;
 use super::sequences::Sequences;
 use super::snapshot::Snapshot;

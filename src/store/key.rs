@@ -47,6 +47,10 @@ fn ordered(time: Timestamp) -> u64 {
     time.0.cast_unsigned() ^ (1 << 63)
 }
 
+fn unordered(number: u64) -> Timestamp {
+    Timestamp((number ^ (1 << 63)).cast_signed())
+}
+
 pub(super) fn organization(id: OrganizationId) -> [u8; 4] {
     id.0.to_be_bytes()
 }
@@ -103,10 +107,7 @@ pub(super) fn activity_range(organization: OrganizationId) -> RangeInclusive<Act
 }
 
 pub(super) fn activity_parts(key: &ActivityKey) -> (Timestamp, CallId) {
-    let mut time = [0; 8];
-    time.copy_from_slice(&key[4..12]);
-    let time = !u64::from_be_bytes(time) ^ (1 << 63);
-    (Timestamp(time.cast_signed()), CallId(!last_u64(key)))
+    (unordered(!last_u64(&key[4..12])), CallId(!last_u64(key)))
 }
 
 fn last_u64(key: &[u8]) -> u64 {
@@ -165,6 +166,14 @@ pub(super) fn customer(
 
 pub(super) fn customer_call(key: &[u8]) -> CallId {
     CallId(!last_u64(key))
+}
+
+/// What a key of [`customer`] was made of, after the organization. `None`: it is damaged.
+pub(super) fn customer_parts(key: &[u8]) -> Option<(&str, AssistantId, Timestamp, CallId)> {
+    let (address, numbers) = key.get(4..)?.split_last_chunk::<24>()?;
+    let customer = std::str::from_utf8(address.strip_suffix(&[0])?).ok()?;
+    let started_at = unordered(!last_u64(&numbers[8..16]));
+    Some((customer, AssistantId(last_u64(&numbers[..8])), started_at, CallId(!last_u64(numbers))))
 }
 
 /// The keys that start with `prefix`.
@@ -264,6 +273,9 @@ mod tests {
             let key = |x: (u64, Timestamp, u64)| customer(OrganizationId(1), &who, AssistantId(x.0), x.1, CallId(x.2));
             let wanted = a.0.cmp(&b.0).then(b.1.cmp(&a.1)).then(b.2.cmp(&a.2));
             prop_assert_eq!(key(a).cmp(&key(b)), wanted);
+            let parts = Some((who.as_str(), AssistantId(a.0), a.1, CallId(a.2)));
+            let key = key(a);
+            prop_assert_eq!(customer_parts(&key), parts);
         }
     }
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod archive;
 mod assistants;
+mod calls;
 mod check;
 mod conversations;
 mod dashboard_sessions;
@@ -13,6 +14,7 @@ mod import;
 mod inbound;
 mod key;
 mod open;
+mod phone_numbers;
 mod record;
 mod sequences;
 mod sms_sessions;
@@ -26,7 +28,7 @@ pub use accounts::{
     Bootstrap, Bootstrapped, CreateApiKey, CreateOrganization, NewApiKey, RenameApiKey, RevokeApiKey,
 };
 pub use archive::{ArchiveConversation, ArchiveOutcome, PurgeStep};
-pub use assistants::{AssignNumber, AssignNumberOutcome, CreateAssistant};
+pub use assistants::{CreateAssistant, DeleteAssistant, UpdateAssistant};
 pub use conversations::Thread;
 pub use dashboard_sessions::{EndDashboardSession, NoteUsage, StartDashboardSession};
 pub use directory::{AssistantNames, Directory, DirectoryView, Entries, KeyOwner, SessionOwner};
@@ -37,6 +39,7 @@ pub use import::{
 };
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{DataDir, Location, OpenBackend};
+pub use phone_numbers::{AssignNumber, AssignNumberOutcome, UnassignNumber};
 pub use sms_sessions::{CloseSessions, SessionsOf};
 pub use snapshot::{Snapshot, SnapshotView};
 pub use transaction::{Command, Tx, TxError};

@@ -186,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn an_assistants_state_is_stored_as_the_truth_value_that_stood_there_at_first() {
+        use crate::model::assistant::AssistantState;
+        for (active, state) in [(false, AssistantState::Inactive), (true, AssistantState::Active)] {
+            let mut bytes = Vec::new();
+            encode(&(active, 7u8), &mut bytes);
+            assert_eq!(decode::<(AssistantState, u8)>("assistants", &bytes).unwrap(), (state, 7));
+        }
+    }
+
+    #[test]
     fn a_record_of_an_unknown_version_is_refused() {
         let mut bytes = Vec::new();
         encode(&"text", &mut bytes);

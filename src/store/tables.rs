@@ -65,7 +65,7 @@ tables! {
     /// SMS-channel records that are not archived, each once. Read by the conversation list.
     activity, ACTIVITY: Def<&'static ActivityKey> = Bytes;
     /// (organization, customer, assistant, started_at descending, call descending) -> nothing.
-    /// Every call record. Read by related records and by the list for one whole number.
+    /// Every call record. Read by related records, by the list for one whole number and by call records.
     calls_by_customer, CALLS_BY_CUSTOMER: Def<Bytes> = Bytes;
     /// (organization, customer, assistant, our number) -> call id: the conversation that was last
     /// bound. Whether the session lives is told by that call record. Read when a message arrives.

@@ -67,6 +67,15 @@ impl QueryParams {
         None
     }
 
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(true),
+            "false" | "0" | "no" | "off" => Some(false),
+            _ => None,
+        };
+        self.parsed(name, parse, "Input should be true or false", "bool_parsing")
+    }
+
     /// A time; `upper` for the end of a range, where a date means its last moment.
     pub fn time(&mut self, name: &str, upper: bool) -> Option<Timestamp> {
         let parse = if upper { Timestamp::parse_upper } else { Timestamp::parse };
@@ -108,8 +117,20 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathId, ApiError> {
-        let text = Path::<String>::from_request_parts(parts, state).await.map_err(|_| ApiError::NotFound)?;
+        let PathText(text) = PathText::from_request_parts(parts, state).await?;
         parse_id(&text).map(PathId).ok_or(ApiError::NotFound)
+    }
+}
+
+/// The one text in the path. What cannot be read is not there.
+pub struct PathText(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathText {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathText, ApiError> {
+        let text = Path::<String>::from_request_parts(parts, state).await.map_err(|_| ApiError::NotFound)?;
+        Ok(PathText(text.0))
     }
 }
 

@@ -7,7 +7,8 @@ use crate::config::IdFormat;
 use crate::model::account::Role;
 use crate::model::address::Address;
 use crate::model::call::{Channel, ConversationStatus, Direction};
-use crate::model::ids::{ApiKeyId, CallId, OrganizationId, UserId};
+use crate::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, PhoneNumberId, UserId};
+use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -51,6 +52,9 @@ described! {
     OrganizationId: id();
     UserId: id();
     ApiKeyId: id();
+    AssistantId: id();
+    PhoneNumberId: id();
+    Provider: text().enum_values(Some(Provider::ALL.map(Provider::as_str)));
     Role: text().enum_values(Some(["admin", "user", "viewer"]));
     ConversationStatus: text().enum_values(Some(["active", "completed"]));
 }

@@ -1,7 +1,10 @@
 //! The URL table. Every route answers with and without a trailing slash, directly.
 
 use super::AppState;
-use super::api::{api_keys, assistants, auth, conversations, export, health, import, sms_sessions, users};
+use super::api::{
+    api_keys, assistants, auth, calls, conversations, export, health, import, phone_numbers, sms_sessions,
+    users,
+};
 use super::error::ApiError;
 use super::openapi;
 use super::webhooks::twilio;
@@ -54,11 +57,35 @@ fn table() -> Table {
         .at("/api/v1/sms-sessions/{phone_number}/{assistant_id}", routes!(sms_sessions::clear_sms_session))
         .tag("Assistants")
         .at("/api/v1/assistants", routes!(assistants::list_assistants, assistants::create_assistant))
-        .at("/api/v1/assistants/organization/phone-numbers", routes!(assistants::list_phone_numbers))
+        .at(
+            "/api/v1/assistants/{assistant_id}",
+            routes!(
+                assistants::get_assistant,
+                assistants::replace_assistant,
+                assistants::update_assistant,
+                assistants::delete_assistant
+            ),
+        )
+        .tag("Phone numbers")
+        .at("/api/v1/assistants/organization/phone-numbers", routes!(phone_numbers::list_phone_numbers))
+        .at(
+            "/api/v1/assistants/{assistant_id}/phone-numbers",
+            routes!(phone_numbers::list_assistants_phone_numbers),
+        )
         .at(
             "/api/v1/assistants/{assistant_id}/phone-numbers/assign-by-number",
-            routes!(assistants::assign_phone_number),
+            routes!(phone_numbers::assign_phone_number),
         )
+        .at(
+            "/api/v1/assistants/{assistant_id}/phone-numbers/unassign-by-number",
+            routes!(phone_numbers::unassign_phone_number),
+        )
+        .tag("Call records")
+        .at("/api/v1/calls/", routes!(calls::list_calls))
+        .at("/api/v1/calls/count", routes!(calls::count_calls))
+        .at("/api/v1/calls/{call_id}", routes!(calls::get_call))
+        .at("/api/v1/calls/sid/{call_sid}", routes!(calls::get_call_by_sid))
+        .at("/api/v1/calls/{call_id}/messages", routes!(calls::list_call_messages))
         .tag("Signing in")
         .at("/api/auth/login/simple", routes!(auth::sign_in))
         .at("/api/auth/logout", routes!(auth::sign_out))

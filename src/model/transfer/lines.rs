@@ -92,6 +92,8 @@ lines! {
         #[serde(default, with = "wire::option")]
         custom_settings: Option<JsonText>,
         is_active: Option<bool>,
+        /// Kept for the names in its conversations.
+        is_deleted: Option<bool>,
         #[serde(default, with = "wire::option")]
         created_at: Option<Timestamp>,
         #[serde(default, with = "wire::option")]

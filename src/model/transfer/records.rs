@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::model::account::{ApiKey, User};
-use crate::model::assistant::{Assistant, PhoneNumber};
+use crate::model::assistant::{Assistant, AssistantState, PhoneNumber};
 use crate::model::audit::{AuditEntry, Level, Step};
 use crate::model::call::JsonText;
 use crate::model::ids::PhoneNumberId;
@@ -121,10 +121,18 @@ impl AssistantLine {
             sms_webhook_url: self.sms_webhook_url.clone(),
             messaging_service_sid: self.messaging_service_sid.clone(),
             custom_settings: self.custom_settings.clone(),
-            is_active: self.is_active.unwrap_or(true),
+            state: self.state(),
             created_at,
             updated_at: self.updated_at.unwrap_or(created_at),
             extra: self.extra.clone(),
+        }
+    }
+
+    fn state(&self) -> AssistantState {
+        match (self.is_deleted, self.is_active) {
+            (Some(true), _) => AssistantState::Deleted,
+            (_, Some(false)) => AssistantState::Inactive,
+            _ => AssistantState::Active,
         }
     }
 
@@ -138,7 +146,8 @@ impl AssistantLine {
             ("sms_webhook_url", self.sms_webhook_url == stored.sms_webhook_url),
             ("messaging_service_sid", self.messaging_service_sid == stored.messaging_service_sid),
             ("custom_settings", same_json(self.custom_settings.as_ref(), stored.custom_settings.as_ref())),
-            ("is_active", self.is_active.unwrap_or(true) == stored.is_active),
+            ("is_deleted", self.is_deleted.unwrap_or(false) == stored.is_deleted()),
+            ("is_active", self.state() == stored.state),
             ("created_at", agrees(&self.created_at, &stored.created_at)),
             ("updated_at", agrees(&self.updated_at, &stored.updated_at)),
             ("fields that are kept as they come", same_json(Some(&self.extra), Some(&stored.extra))),

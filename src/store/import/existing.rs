@@ -129,7 +129,8 @@ macro_rules! existing {
         }
 
         fn assistant_of_name(&self, org: OrganizationId, name: &str) -> Found<Assistant> {
-            let found = find("assistants", &self.assistants, org, |known: &Assistant| known.name == name)?;
+            let is_it = |known: &Assistant| known.name == name && !known.is_deleted();
+            let found = find("assistants", &self.assistants, org, is_it)?;
             Ok(found.map(|(_, assistant)| assistant))
         }
 

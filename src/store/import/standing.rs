@@ -112,6 +112,11 @@ fn assistant(there: &dyn Existing, org: OrganizationId, line: &AssistantLine) ->
 
 fn number(there: &dyn Existing, org: OrganizationId, line: &PhoneNumberLine) -> Judged {
     let stored = there.number(org, &line.phone_number)?;
+    if let Some(id) = line.assistant_id
+        && there.assistant(org, id.0)?.is_some_and(|assistant| assistant.is_deleted())
+    {
+        return Ok(Standing::Refused(format!("assistant_id: assistant {id} is deleted")));
+    }
     match line.id {
         Some(id) if stored.is_none() && there.has_number_id(org, id.0)? => taken("id: it", "another number"),
         _ => {

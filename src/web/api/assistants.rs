@@ -1,11 +1,12 @@
-//! `/api/v1/assistants`: assistants, and the numbers that they answer.
+//! `/api/v1/assistants`: who answers.
 
-use crate::app::assistants::{self, NewAssistant};
-use crate::model::address::Address;
-use crate::model::assistant::{Assistant, PhoneNumber};
+use super::auth::DoneOut;
+use crate::app::assistants;
+use crate::model::account::Actor;
+use crate::model::assistant::{Assistant, AssistantChange, AssistantState};
 use crate::model::call::JsonText;
-use crate::model::ids::AssistantId;
-use crate::model::message_log::Provider;
+use crate::model::ids::{AssistantId, OrganizationId, UserId};
+use crate::model::time::Timestamp;
 use crate::web::AppState;
 use crate::web::auth::{Authority, Writer};
 use crate::web::error::ApiError;
@@ -13,12 +14,66 @@ use crate::web::extract::{JsonBody, PathId, QueryParams};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AssistantCreate)]
 pub struct CreateAssistantBody {
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    #[serde(flatten)]
+    rest: AssistantFields,
+}
+
+/// What is left out stays as it is, `null` clears a field.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AssistantUpdate)]
+pub struct UpdateAssistantBody {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(min_length = 1, max_length = 100, nullable = false)]
+    name: Option<String>,
+    #[serde(flatten)]
+    rest: AssistantFields,
+}
+
+/// Fields that are not known are kept and given back.
+#[derive(Deserialize, ToSchema)]
+pub struct AssistantFields {
+    #[serde(default, deserialize_with = "given")]
+    description: Option<Option<String>>,
+    /// `openai` unless it is said
+    #[serde(default, deserialize_with = "given")]
+    llm_provider: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    webhook_url: Option<Option<String>>,
+    /// Where inbound messages are forwarded
+    #[serde(default, deserialize_with = "given")]
+    sms_webhook_url: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    messaging_service_sid: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    custom_settings: Option<Option<Map<String, Value>>>,
+    /// True unless it is said; `null` is true
+    #[serde(default, deserialize_with = "given")]
+    is_active: Option<Option<bool>>,
+    #[serde(flatten)]
+    extra: Map<String, Value>,
+}
+
+/// Tells `null` from what was left out.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// The fields that are not known follow the others.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AssistantResponse)]
+pub struct AssistantOut {
+    id: AssistantId,
+    organization_id: OrganizationId,
+    user_id: UserId,
     name: String,
     description: Option<String>,
     llm_provider: Option<String>,
@@ -26,147 +81,186 @@ pub struct CreateAssistantBody {
     sms_webhook_url: Option<String>,
     messaging_service_sid: Option<String>,
     custom_settings: Option<Map<String, Value>>,
-    is_active: Option<bool>,
-    /// Fields that we do not know are kept and given back.
+    is_active: bool,
+    created_at: Timestamp,
+    updated_at: Timestamp,
     #[serde(flatten)]
     extra: Map<String, Value>,
 }
 
 /// List assistants
+///
+/// The oldest first. Deleted ones are left out.
 #[utoipa::path(
     get,
     path = "",
-    params(("skip" = Option<u64>, Query), ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000)),
-    responses((status = 200, description = "A page of assistants", body = [Object])),
+    params(
+        ("skip" = Option<u64>, Query, description = "Records to skip; default 0"),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "Records to return; default 100"),
+        ("active_only" = Option<bool>, Query, description = "Leave out inactive ones"),
+        ("my_assistants_only" = Option<bool>, Query, description = "Only those that the caller made"),
+    ),
+    responses((status = 200, description = "A page of assistants", body = [AssistantOut])),
 )]
 pub async fn list_assistants(
     State(state): State<AppState>,
     Authority(actor): Authority,
     mut query: QueryParams,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Vec<AssistantOut>>, ApiError> {
     let skip = query.integer("skip", 0..=u64::MAX).unwrap_or(0);
     let limit = query.integer("limit", 1..=1000).unwrap_or(100);
+    let active_only = query.flag("active_only").unwrap_or(false);
+    let own_only = query.flag("my_assistants_only").unwrap_or(false);
     query.finish()?;
-    let assistants = assistants::list(&state.app, &actor)?;
-    let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-    let page = assistants.iter().skip(skip).take(limit as usize);
-    Ok(Json(page.map(|(id, assistant)| assistant_out(*id, assistant, actor.organization.0)).collect()))
+    let wanted = |(_, assistant): &(_, Assistant)| {
+        (assistant.is_active() || !active_only) && (assistant.user_id == actor.user_id || !own_only)
+    };
+    let assistants = assistants::list(&state.app, &actor)?.into_iter().filter(wanted);
+    let page = assistants.skip(usize::try_from(skip).unwrap_or(usize::MAX)).take(limit as usize);
+    Ok(Json(page.map(|(id, assistant)| assistant_out(&actor, id, assistant)).collect()))
 }
 
 /// Make an assistant
 #[utoipa::path(
     post,
     path = "",
-    responses((status = 201, description = "It was made", body = Object)),
+    request_body = CreateAssistantBody,
+    responses((status = 201, description = "It was made", body = AssistantOut)),
 )]
 pub async fn create_assistant(
     State(state): State<AppState>,
     Writer(actor): Writer,
     JsonBody(body): JsonBody<CreateAssistantBody>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let name = body.name.trim();
-    if name.is_empty() || name.chars().count() > 100 {
-        return Err(ApiError::field("name", "Input should have 1 to 100 characters"));
-    }
-    let new = NewAssistant {
-        name: name.to_owned(),
-        description: body.description,
-        llm_provider: body.llm_provider.or_else(|| Some("openai".to_owned())),
-        webhook_url: body.webhook_url,
-        sms_webhook_url: body.sms_webhook_url,
-        messaging_service_sid: body.messaging_service_sid,
-        custom_settings: body.custom_settings.map(|settings| JsonText(Value::Object(settings).to_string())),
-        is_active: body.is_active.unwrap_or(true),
-        extra: JsonText(Value::Object(kept(body.extra)).to_string()),
-    };
-    let (id, assistant) = assistants::create(&state.app, &actor, new).await?;
-    Ok((StatusCode::CREATED, Json(assistant_out(id, &assistant, actor.organization.0))))
+) -> Result<(StatusCode, Json<AssistantOut>), ApiError> {
+    let said = body.rest.change(Some(body.name))?;
+    let (id, assistant) = assistants::create(&state.app, &actor, said).await?;
+    Ok((StatusCode::CREATED, Json(assistant_out(&actor, id, assistant))))
 }
 
-/// What we say of an assistant is not its caller's to say, nor is the word that import tells lines by.
+/// Get one assistant
+#[utoipa::path(
+    get,
+    path = "",
+    params(("assistant_id" = u64, Path)),
+    responses((status = 200, description = "The assistant", body = AssistantOut)),
+)]
+pub async fn get_assistant(
+    State(state): State<AppState>,
+    Authority(actor): Authority,
+    PathId(id): PathId,
+) -> Result<Json<AssistantOut>, ApiError> {
+    let id = AssistantId(id);
+    let assistant = assistants::get(&state.app, &actor, id)?.ok_or(ApiError::NotFound)?;
+    Ok(Json(assistant_out(&actor, id, assistant)))
+}
+
+/// Replace what is given of an assistant
+///
+/// The same as `PATCH`: every field may be left out, so what is left out stays as it is.
+#[utoipa::path(
+    put,
+    path = "",
+    params(("assistant_id" = u64, Path)),
+    request_body = UpdateAssistantBody,
+    responses((status = 200, description = "The assistant as changed", body = AssistantOut)),
+)]
+pub async fn replace_assistant(
+    state: State<AppState>,
+    writer: Writer,
+    id: PathId,
+    body: JsonBody<UpdateAssistantBody>,
+) -> Result<Json<AssistantOut>, ApiError> {
+    update_assistant(state, writer, id, body).await
+}
+
+/// Change an assistant
+///
+/// A new name is shown at once by all of its conversations. A field that is not known goes when it is `null`.
+#[utoipa::path(
+    patch,
+    path = "",
+    params(("assistant_id" = u64, Path)),
+    request_body = UpdateAssistantBody,
+    responses((status = 200, description = "The assistant as changed", body = AssistantOut)),
+)]
+pub async fn update_assistant(
+    State(state): State<AppState>,
+    Writer(actor): Writer,
+    PathId(id): PathId,
+    JsonBody(body): JsonBody<UpdateAssistantBody>,
+) -> Result<Json<AssistantOut>, ApiError> {
+    let id = AssistantId(id);
+    let change = body.rest.change(body.name)?;
+    let changed = assistants::update(&state.app, &actor, id, change).await?.ok_or(ApiError::NotFound)?;
+    Ok(Json(assistant_out(&actor, id, changed)))
+}
+
+/// Delete an assistant
+///
+/// Its numbers are nobody's from then on. Its conversations stay, with its name.
+#[utoipa::path(
+    delete,
+    path = "",
+    params(("assistant_id" = u64, Path)),
+    responses((status = 200, description = "It was deleted", body = DoneOut)),
+)]
+pub async fn delete_assistant(
+    State(state): State<AppState>,
+    Writer(actor): Writer,
+    PathId(id): PathId,
+) -> Result<Json<DoneOut>, ApiError> {
+    match assistants::delete(&state.app, &actor, AssistantId(id)).await? {
+        true => Ok(Json(DoneOut { success: true, message: "Assistant deleted" })),
+        false => Err(ApiError::NotFound),
+    }
+}
+
+impl AssistantFields {
+    fn change(self, name: Option<String>) -> Result<AssistantChange, ApiError> {
+        let name = name.map(|name| name.trim().to_owned());
+        if name.as_ref().is_some_and(|name| !(1..=100).contains(&name.chars().count())) {
+            return Err(ApiError::field("name", "Input should have 1 to 100 characters"));
+        }
+        let text = |settings| JsonText(Value::Object(settings).to_string());
+        let state = |active| if active { AssistantState::Active } else { AssistantState::Inactive };
+        Ok(AssistantChange {
+            name,
+            description: self.description,
+            llm_provider: self.llm_provider,
+            webhook_url: self.webhook_url,
+            sms_webhook_url: self.sms_webhook_url,
+            messaging_service_sid: self.messaging_service_sid,
+            custom_settings: self.custom_settings.map(|settings| settings.map(text)),
+            state: self.is_active.map(|active| state(active.unwrap_or(true))),
+            extra: kept(self.extra),
+        })
+    }
+}
+
+/// What we say of an assistant is not its caller's to say, nor are the words that import tells it by.
 fn kept(mut extra: Map<String, Value>) -> Map<String, Value> {
-    for ours in ["id", "organization_id", "user_id", "created_at", "updated_at", "type"] {
+    for ours in ["id", "organization_id", "user_id", "created_at", "updated_at", "type", "is_deleted"] {
         extra.remove(ours);
     }
     extra
 }
 
-#[derive(Deserialize)]
-pub struct AssignPhoneNumberBody {
-    phone_number: String,
-    friendly_name: Option<String>,
-    provider: Option<Provider>,
-}
-
-/// Give a number to an assistant
-#[utoipa::path(
-    post,
-    path = "",
-    params(("assistant_id" = u64, Path)),
-    responses((status = 200, description = "It was assigned", body = Object)),
-)]
-pub async fn assign_phone_number(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
-    PathId(id): PathId,
-    JsonBody(body): JsonBody<AssignPhoneNumberBody>,
-) -> Result<Json<Value>, ApiError> {
-    let id = AssistantId(id);
-    let address = Address::parse(&body.phone_number)
-        .map_err(|error| ApiError::field("phone_number", &error.to_string()))?;
-    let number =
-        assistants::assign_number(&state.app, &actor, id, address.clone(), body.provider, body.friendly_name)
-            .await?
-            .ok_or(ApiError::NotFound)?;
-    Ok(Json(json!({
-        "success": true,
-        "message": "Phone number assigned",
-        "data": {"id": number.id, "phone_number": address, "assistant_id": id, "provider": number.provider},
-    })))
-}
-
-/// List the organization's numbers
-#[utoipa::path(
-    get,
-    path = "",
-    responses((status = 200, description = "The numbers", body = [Object])),
-)]
-pub async fn list_phone_numbers(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
-) -> Result<Json<Value>, ApiError> {
-    let assistants: BTreeMap<_, _> = assistants::list(&state.app, &actor)?.into_iter().collect();
-    let numbers = assistants::phone_numbers(&state.app, &actor)?;
-    let out = |(address, number): &(Address, PhoneNumber)| {
-        let assistant = number.assistant_id.and_then(|id| {
-            let assistant = assistants.get(&id)?;
-            Some(json!({"id": id, "name": assistant.name, "is_active": assistant.is_active}))
-        });
-        json!({
-            "id": number.id, "phone_number": address, "friendly_name": number.friendly_name,
-            "provider": number.provider, "twilio_sid": "", "is_active": number.is_active,
-            "is_verified_caller_id": false, "capabilities": {"sms": true, "mms": true, "voice": false},
-            "sip_trunk_id": null, "allowed_country_codes": null, "assistant": assistant, "flow": null,
-            "created_at": number.created_at.to_string(), "updated_at": number.updated_at.to_string(),
-        })
-    };
-    Ok(Json(numbers.iter().map(out).collect()))
-}
-
-/// The known fields win over kept ones of the same name.
-fn assistant_out(id: AssistantId, assistant: &Assistant, organization: u32) -> Value {
-    let mut out: Map<String, Value> = serde_json::from_str(&assistant.extra.0).unwrap_or_default();
-    let settings = assistant.custom_settings.as_ref();
-    let known = json!({
-        "name": assistant.name, "description": assistant.description, "llm_provider": assistant.llm_provider,
-        "webhook_url": assistant.webhook_url, "sms_webhook_url": assistant.sms_webhook_url,
-        "messaging_service_sid": assistant.messaging_service_sid,
-        "custom_settings": settings.and_then(|text| serde_json::from_str::<Value>(&text.0).ok()),
-        "is_active": assistant.is_active, "id": id, "organization_id": organization, "user_id": assistant.user_id,
-        "created_at": assistant.created_at.to_string(), "updated_at": assistant.updated_at.to_string(),
-    });
-    if let Value::Object(known) = known {
-        out.extend(known);
+fn assistant_out(actor: &Actor, id: AssistantId, assistant: Assistant) -> AssistantOut {
+    let object = |text: JsonText| serde_json::from_str(&text.0).ok();
+    AssistantOut {
+        id,
+        organization_id: actor.organization,
+        user_id: assistant.user_id,
+        is_active: assistant.is_active(),
+        name: assistant.name,
+        description: assistant.description,
+        llm_provider: assistant.llm_provider,
+        webhook_url: assistant.webhook_url,
+        sms_webhook_url: assistant.sms_webhook_url,
+        messaging_service_sid: assistant.messaging_service_sid,
+        custom_settings: assistant.custom_settings.and_then(object),
+        created_at: assistant.created_at,
+        updated_at: assistant.updated_at,
+        extra: kept(object(assistant.extra).unwrap_or_default()),
     }
-    Value::Object(out)
 }

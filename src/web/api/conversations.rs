@@ -155,7 +155,7 @@ pub async fn list_related(
         call_sid: call.sid(id),
         channel: call.channel,
         direction: call.direction,
-        status: call.status_at(actor.now).to_owned(),
+        status: call.status(actor.now).to_owned(),
         duration: call.duration_seconds,
         message_count: call.message_count,
         started_at: call.started_at,

@@ -3,10 +3,12 @@
 pub mod api_keys;
 pub mod assistants;
 pub mod auth;
+pub mod calls;
 pub mod conversations;
 pub mod export;
 pub mod health;
 pub mod import;
+pub mod phone_numbers;
 pub mod sms_sessions;
 pub mod users;
 

@@ -3,7 +3,7 @@
 use super::door::{Act, Answer, Door};
 use smslite::model::account::{DashboardSession, KeyHash, Organization, PasswordHash, Role, User};
 use smslite::model::address::Address;
-use smslite::model::assistant::Assistant;
+use smslite::model::assistant::{Assistant, AssistantChange, AssistantState};
 use smslite::model::audit::{SignatureVerdict, Step};
 use smslite::model::call::JsonText;
 use smslite::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId};
@@ -12,8 +12,9 @@ use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
 use smslite::store::{
     ArchiveConversation, AssignNumber, Bootstrap, CloseSessions, CreateApiKey, CreateAssistant,
-    CreateOrganization, CreateUser, KeepAudit, NewApiKey, PurgeStep, RecordInbound, RecordInboundOutcome,
-    RevokeApiKey, Route, StartDashboardSession, UpdateUser,
+    CreateOrganization, CreateUser, DeleteAssistant, KeepAudit, NewApiKey, PurgeStep, RecordInbound,
+    RecordInboundOutcome, RevokeApiKey, Route, StartDashboardSession, UnassignNumber, UpdateAssistant,
+    UpdateUser,
 };
 
 pub const ORG: OrganizationId = OrganizationId(1);
@@ -167,7 +168,7 @@ pub fn create_assistant(organization: OrganizationId, name: &str) -> Act {
         sms_webhook_url: None,
         messaging_service_sid: None,
         custom_settings: None,
-        is_active: true,
+        state: AssistantState::Active,
         created_at: START,
         updated_at: START,
         extra: JsonText::default(),
@@ -184,6 +185,20 @@ pub fn assign(organization: OrganizationId, number: &str, assistant: u64, now: T
         friendly_name: Some(format!("given at {now}")),
         now,
     })
+}
+
+pub fn unassign(number: &str, assistant: u64, now: Timestamp) -> Act {
+    let assistant_id = AssistantId(assistant);
+    Act::UnassignNumber(UnassignNumber { organization: ORG, number: address(number), assistant_id, now })
+}
+
+pub fn rename_assistant(assistant: u64, name: &str, now: Timestamp) -> Act {
+    let change = AssistantChange { name: Some(name.to_owned()), ..AssistantChange::default() };
+    Act::UpdateAssistant(UpdateAssistant { organization: ORG, id: AssistantId(assistant), change, now })
+}
+
+pub fn delete_assistant(assistant: u64, now: Timestamp) -> Act {
+    Act::DeleteAssistant(DeleteAssistant { organization: ORG, id: AssistantId(assistant), now })
 }
 
 pub fn keep_audit(reason: &str, now: Timestamp) -> Act {

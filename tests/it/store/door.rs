@@ -12,9 +12,10 @@ use smslite::model::session::SessionKey;
 use smslite::model::time::Timestamp;
 use smslite::store::{
     ArchiveConversation, ArchiveOutcome, AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped,
-    CloseSessions, CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, EndDashboardSession,
-    KeepAudit, NoteUsage, PurgeStep, RecordInbound, RecordInboundOutcome, RenameApiKey, RevokeApiKey,
-    Snapshot, StartDashboardSession, Store, StoreError, UpdateUser, UserOutcome,
+    CloseSessions, CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, DeleteAssistant,
+    EndDashboardSession, KeepAudit, NoteUsage, PurgeStep, RecordInbound, RecordInboundOutcome, RenameApiKey,
+    RevokeApiKey, Snapshot, StartDashboardSession, Store, StoreError, UnassignNumber, UpdateAssistant,
+    UpdateUser, UserOutcome,
 };
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
@@ -31,7 +32,10 @@ pub enum Act {
     CreateApiKey(CreateApiKey),
     RevokeApiKey(RevokeApiKey),
     CreateAssistant(CreateAssistant),
+    UpdateAssistant(UpdateAssistant),
+    DeleteAssistant(DeleteAssistant),
     AssignNumber(AssignNumber),
+    UnassignNumber(UnassignNumber),
     Inbound(RecordInbound),
     KeepAudit(KeepAudit),
     Archive(ArchiveConversation),
@@ -47,7 +51,9 @@ pub enum Answer {
     User(UserOutcome),
     Key(ApiKeyId),
     Assistant(AssistantId),
+    Updated(Option<Assistant>),
     Number(AssignNumberOutcome),
+    Unassigned(Option<PhoneNumber>),
     Inbound(RecordInboundOutcome),
     Audit(AuditId),
     Closed(Vec<SessionKey>),
@@ -148,7 +154,10 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         Act::CreateApiKey(command) => Answer::Key(store.execute_blocking(command)?),
         Act::RevokeApiKey(command) => Answer::Done(store.execute_blocking(command)?),
         Act::CreateAssistant(command) => Answer::Assistant(store.execute_blocking(command)?),
+        Act::UpdateAssistant(command) => Answer::Updated(store.execute_blocking(command)?),
+        Act::DeleteAssistant(command) => Answer::Done(store.execute_blocking(command)?),
         Act::AssignNumber(command) => Answer::Number(store.execute_blocking(command)?),
+        Act::UnassignNumber(command) => Answer::Unassigned(store.execute_blocking(command)?),
         Act::Inbound(command) => Answer::Inbound(store.execute_blocking(command)?),
         Act::KeepAudit(command) => Answer::Audit(store.execute_blocking(command)?),
         Act::Archive(command) => Answer::Done(store.execute_blocking(command)? != ArchiveOutcome::NotThere),

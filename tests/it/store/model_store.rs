@@ -4,7 +4,7 @@
 use super::door::{Accounts, Act, Answer, Door, Line, Row};
 use smslite::model::account::{self, ApiKey, Usage, User};
 use smslite::model::address::Address;
-use smslite::model::assistant::{Assistant, PhoneNumber};
+use smslite::model::assistant::{Assistant, AssistantState, PhoneNumber};
 use smslite::model::call::{Call, Channel, ConversationFilter, Direction, JsonText};
 use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, CallId, MessageLogId, OrganizationId};
 use smslite::model::ids::{PhoneNumberId, UserId};
@@ -17,7 +17,7 @@ use smslite::model::session::{
 use smslite::model::time::Timestamp;
 use smslite::store::{
     AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateOrganization, NewApiKey, RecordInbound,
-    RecordInboundOutcome, Route, UpdateUser, UserOutcome,
+    RecordInboundOutcome, Route, UnassignNumber, UpdateUser, UserOutcome,
 };
 use std::collections::BTreeMap;
 
@@ -101,8 +101,29 @@ impl Tenant {
         true
     }
 
+    fn assistant(&mut self, id: AssistantId) -> Option<&mut Assistant> {
+        self.assistants.get_mut(&id).filter(|assistant| assistant.state != AssistantState::Deleted)
+    }
+
+    fn delete_assistant(&mut self, id: AssistantId, now: Timestamp) -> bool {
+        let Some(assistant) = self.assistant(id) else { return false };
+        (assistant.state, assistant.updated_at) = (AssistantState::Deleted, now);
+        for number in self.numbers.values_mut().filter(|number| number.assistant_id == Some(id)) {
+            (number.assistant_id, number.updated_at) = (None, now);
+        }
+        true
+    }
+
+    fn unassign(&mut self, command: &UnassignNumber) -> Option<PhoneNumber> {
+        let number = self.numbers.get_mut(&command.number)?;
+        (number.assistant_id == Some(command.assistant_id)).then(|| {
+            (number.assistant_id, number.updated_at) = (None, command.now);
+            number.clone()
+        })
+    }
+
     fn assign(&mut self, command: &AssignNumber) -> AssignNumberOutcome {
-        if !self.assistants.contains_key(&command.assistant_id) {
+        if self.assistant(command.assistant_id).is_none() {
             return AssignNumberOutcome::NoSuchAssistant;
         }
         let fresh = PhoneNumber {
@@ -309,6 +330,20 @@ impl Door for Model {
                 let id = AssistantId(tenant.assistants.len() as u64 + 1);
                 tenant.assistants.insert(id, command.assistant.clone());
                 Answer::Assistant(id)
+            }
+            Act::UpdateAssistant(command) => {
+                let assistant = self.tenant(command.organization).assistant(command.id);
+                Answer::Updated(assistant.map(|assistant| {
+                    command.change.apply(assistant);
+                    assistant.updated_at = command.now;
+                    assistant.clone()
+                }))
+            }
+            Act::DeleteAssistant(command) => {
+                Answer::Done(self.tenant(command.organization).delete_assistant(command.id, command.now))
+            }
+            Act::UnassignNumber(command) => {
+                Answer::Unassigned(self.tenant(command.organization).unassign(command))
             }
             Act::AssignNumber(command) => Answer::Number(self.tenant(command.organization).assign(command)),
             Act::Inbound(command) => Answer::Inbound(self.tenant(command.organization).inbound(command)),

@@ -3,8 +3,9 @@
 
 use super::acts::{
     ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, archive, assign, at, bootstrap, close,
-    create_assistant, create_key, create_organization, create_user, hinted, keep_audit, message, purge,
-    revoke_key, seconds, set_password, sign_in, update_user, with_ttl,
+    create_assistant, create_key, create_organization, create_user, delete_assistant, hinted, keep_audit,
+    message, purge, rename_assistant, revoke_key, seconds, set_password, sign_in, unassign, update_user,
+    with_ttl,
 };
 use super::contract::EVERYTHING;
 use super::door::{Accounts, Act, Door, Line, Reads, Row};
@@ -84,6 +85,20 @@ pub fn script() -> Vec<Act> {
         purge(7, 100),
         archive(8, at(seconds(28)), 100),
         inbound("SM11", "+15550000010", DESK, 29),
+        rename_assistant(2, "Night Bot", at(seconds(116))),
+        rename_assistant(77, "Nobody", at(seconds(116))),
+        unassign(DESK, 1, at(seconds(117))),
+        unassign(DESK, 2, at(seconds(117))),
+        inbound("SM20", ANN, DESK, 118),
+        create_assistant(ORG, "Third Bot"),
+        assign(ORG, DESK, 3, at(seconds(119))),
+        delete_assistant(3, at(seconds(120))),
+        delete_assistant(3, at(seconds(121))),
+        rename_assistant(3, "Back", at(seconds(121))),
+        assign(ORG, DESK, 3, at(seconds(121))),
+        inbound("SM21", ANN, DESK, 122),
+        assign(ORG, DESK, 2, at(seconds(123))),
+        inbound("SM22", ANN, DESK, 124),
         // The place for an import's batch, once there is such a command.
     ]
 }
