@@ -196,7 +196,7 @@ async fn a_deleted_assistant_is_gone_and_its_conversations_still_show_its_name()
 }
 
 #[tokio::test]
-async fn an_assistant_is_still_deleted_after_a_restart_and_an_import() {
+async fn an_import_brings_deleted_assistants_too_and_gives_them_no_number() {
     let app = TestApp::start().await;
     let import = async |lines: &str| {
         let ndjson = [("content-type", "application/x-ndjson")];

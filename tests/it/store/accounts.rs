@@ -1,15 +1,19 @@
 //! Accounts and kept webhooks: what every door promises beside conversations.
 
 use super::acts::{
-    ANN, DESK, ORG, SALES, START, address, at, bootstrap, create_key, create_user, furnish, keep_audit,
-    message, revoke_key, send, set_password, sign_in, update_user,
+    ANN, DESK, ORG, SALES, START, address, at, bootstrap, create_key, create_user, delete_assistant, furnish,
+    keep_audit, message, rename_assistant, revoke_key, send, set_password, sign_in, update_user,
 };
 use super::contract::{on_a_file, on_every_door};
-use super::door::{Act, Answer, Door, StoreDoor};
+use super::disk::Disk;
+use super::door::{Act, Answer, Door, StoreDoor, execute};
+use super::script::script;
 use smslite::model::account::{KeyHash, Role, Usage};
-use smslite::model::ids::{ApiKeyId, AuditId, UserId};
+use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, UserId};
 use smslite::model::time::Timestamp;
-use smslite::store::{Bootstrapped, EndDashboardSession, KeepAudit, NoteUsage, UpdateUser, UserOutcome};
+use smslite::store::{
+    Bootstrapped, EndDashboardSession, KeepAudit, NoteUsage, Store, UpdateUser, UserOutcome,
+};
 
 #[test]
 fn accounts_are_made_changed_and_ended() {
@@ -31,6 +35,27 @@ fn accounts_are_made_changed_and_ended() {
         let numbers: Vec<_> = accounts.numbers.iter().map(|(number, _)| number.as_str()).collect();
         assert_eq!(numbers, [DESK, SALES]);
     });
+}
+
+#[test]
+fn a_deleted_assistants_last_name_is_known_after_a_restart_and_its_number_is_nobodys() {
+    let disk = Disk::default();
+    let store = disk.open().unwrap();
+    for act in script().iter().take(4) {
+        execute(&store, act).unwrap();
+    }
+    let known = |store: &Store| {
+        let name = store.directory().view().assistant_names(ORG).get(&AssistantId(1)).cloned();
+        (name.unwrap().to_string(), store.directory().assistant_of(ORG, &address(DESK)))
+    };
+    assert_eq!(known(&store), ("Support Bot".to_owned(), Some(AssistantId(1))));
+    execute(&store, &rename_assistant(1, "Front Desk", at(1))).unwrap();
+    execute(&store, &delete_assistant(1, at(2))).unwrap();
+    assert_eq!(known(&store), ("Front Desk".to_owned(), None));
+    store.close();
+    let store = disk.open().unwrap();
+    assert_eq!(known(&store), ("Front Desk".to_owned(), None));
+    store.close();
 }
 
 #[test]
