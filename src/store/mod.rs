@@ -8,6 +8,7 @@ mod conversations;
 mod dashboard_sessions;
 mod directory;
 mod error;
+mod export;
 mod import;
 mod inbound;
 mod key;
@@ -28,12 +29,11 @@ pub use conversations::Thread;
 pub use dashboard_sessions::{EndDashboardSession, NoteUsage, StartDashboardSession};
 pub use directory::{AssistantNames, Directory, DirectoryView, Entries, KeyOwner, SessionOwner};
 pub use error::{OpenError, ReadError, StoreError};
-
-pub use import::{
-    HighestIds, ImportBatch, ImportBatchOutcome, ImportRecord, Place, ReserveIds, Settled, Standing,
-};
+pub use export::{Export, ExportError};
+pub use import::{ImportBatch, ImportBatchOutcome, ImportRecord, Place, ReserveIds, Settled, Standing};
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{DataDir, Location, OpenBackend};
+pub use sequences::Sequences;
 pub use snapshot::{Snapshot, SnapshotView};
 pub use transaction::{Command, Tx, TxError};
 pub use users::{CreateUser, UpdateUser, UserOutcome};

@@ -1,7 +1,7 @@
 //! The URL table. Every route answers with and without a trailing slash, directly.
 
 use super::AppState;
-use super::api::{api_keys, assistants, auth, conversations, health, import, users};
+use super::api::{api_keys, assistants, auth, conversations, export, health, import, users};
 use super::error::ApiError;
 use super::openapi;
 use super::webhooks::twilio;
@@ -62,6 +62,7 @@ fn table() -> Table {
         .at("/api/v1/users/me/api-keys", routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .at("/api/v1/users/me/api-keys/{key_id}", routes!(api_keys::rename_api_key, api_keys::revoke_api_key))
         .tag("Moving data")
+        .at("/api/v1/export", routes!(export::export_records))
         .at("/api/v1/import", routes!(import::import_records))
         .tag("Webhooks")
         .at("/webhooks/sms/twilio", routes!(twilio::receive_twilio_sms))

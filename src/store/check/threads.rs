@@ -25,7 +25,7 @@ impl Check<'_> {
         for row in self.tables.threads.range::<&ThreadKey>(..)? {
             let (key, bytes) = row?;
             let key = key.value();
-            let (organization, id) = (key::organization_of(key), call_of(key));
+            let (organization, id) = (key::organization_of(key), key::call_of(key));
             let mut current = match thread.take() {
                 Some(same) if (same.organization, same.id) == (organization, id) => same,
                 before => {
@@ -188,10 +188,4 @@ fn session_of(organization: OrganizationId, call: &Call) -> Vec<u8> {
         our_number: call.our_number.clone(),
     };
     key::session(organization, &session)
-}
-
-fn call_of(key: &ThreadKey) -> CallId {
-    let mut id = [0; 8];
-    id.copy_from_slice(&key[4..12]);
-    CallId(u64::from_be_bytes(id))
 }

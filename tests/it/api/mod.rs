@@ -4,6 +4,7 @@ mod api_keys;
 mod assistants;
 mod auth;
 mod conventions;
+mod export;
 mod health;
 mod import;
 mod jwt;

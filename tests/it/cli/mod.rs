@@ -1,5 +1,8 @@
 //! The real binary: what it prints, what it leaves behind, how it ends.
 
 mod commands;
+mod exit_codes;
+mod export;
+mod printed;
 mod refusals;
 mod serve;

@@ -1,0 +1,75 @@
+//! `GET /api/v1/export`: NDJSON out, for admins and the operator; what `import` reads. It is read
+//! as fast as the caller takes it. If it fails midway the connection is cut: only an answer that
+//! ends as it should is whole.
+
+use crate::app::export::{Export, ExportError, next};
+use crate::web::AppState;
+use crate::web::auth::Admin;
+use crate::web::error::ApiError;
+use crate::web::extract::QueryParams;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use http_body_util::channel::Channel;
+
+/// Export the organization
+///
+/// One JSON object a line, parents before children; what the import reads. A record made after the start is left
+/// out, a conversation is as it is when its turn comes, an archived one comes without its contents.
+#[utoipa::path(
+    get,
+    path = "",
+    params((
+        "with_secrets" = Option<bool>, Query,
+        description = "Also the organization, its users and API keys, with the hashes of their secrets",
+    )),
+    responses(
+        (status = 200, description = "The records", body = String, content_type = "application/x-ndjson"),
+        (status = 403, description = "The role is too weak", body = crate::web::openapi::ErrorOut),
+    ),
+)]
+pub async fn export_records(
+    State(state): State<AppState>,
+    Admin(actor): Admin,
+    mut query: QueryParams,
+) -> Result<Response, ApiError> {
+    let says = "Input should be 'true' or 'false'";
+    let with_secrets = query.parsed("with_secrets", |text| text.parse().ok(), says, "bool_parsing");
+    query.finish()?;
+    let export = Export::new(actor.organization, with_secrets.unwrap_or(false), actor.now);
+    // Whether there is anything to read is told before the answer begins.
+    let mut piece = read(state.clone(), export).await?;
+    let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(1);
+    tokio::spawn(async move {
+        while let Some((text, export)) = piece {
+            if sender.send_data(Bytes::from(text)).await.is_err() {
+                // The caller has gone.
+                return;
+            }
+            piece = match read(state.clone(), export).await {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::error!(?error, "an export broke off");
+                    return sender.abort(std::io::Error::other("the export broke off"));
+                }
+            };
+        }
+    });
+    let headers = [
+        (CONTENT_TYPE, "application/x-ndjson"),
+        (CONTENT_DISPOSITION, "attachment; filename=\"smslite-export.ndjson\""),
+    ];
+    Ok((headers, Body::new(body)).into_response())
+}
+
+/// The next lines and what goes on from there, read where reading may take its time.
+async fn read(state: AppState, mut export: Export) -> Result<Option<(Vec<u8>, Export)>, ApiError> {
+    let (text, export) =
+        tokio::task::spawn_blocking(move || (next(&state.app.store, &mut export), export)).await?;
+    let text = text.map_err(|error| match error {
+        ExportError::Read(error) => error.into(),
+        ExportError::Archived(_) => ApiError::Internal(error.to_string()),
+    })?;
+    Ok(text.map(|text| (text, export)))
+}
