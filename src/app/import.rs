@@ -15,7 +15,9 @@ use self::lines::Lines;
 use crate::model::ids::OrganizationId;
 use crate::model::time::Timestamp;
 use crate::model::transfer::{Line, parse};
-use crate::store::{Command, ImportBatch, ImportRecord, ReadError, ReserveIds, Store, StoreError};
+use crate::store::{
+    Command, ImportBatch, ImportBatchOutcome, ImportRecord, ReadError, ReserveIds, Store, StoreError,
+};
 use std::io::BufRead;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +35,8 @@ pub struct ImportSummary {
     pub stored: u64,
     /// There already, or in the input before.
     pub skipped: u64,
+    /// How many of those that were stored took the place of what the first start had made.
+    pub replaced: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +68,14 @@ pub fn run(
     let taken = checked.taken_since(execute(store, reserve)?);
     let mut lines = Lines::new(input);
     let mut summary = ImportSummary::default();
-    let mut batch = Batch::default();
+    let mut batch = ImportBatch {
+        organization,
+        now,
+        session_ttl_seconds: ttl_seconds,
+        bare: checked.bare,
+        records: Arc::default(),
+    };
+    let mut bytes = 0;
     while let Some((line_number, text)) = lines.next()? {
         summary.records += 1;
         if checked.is_left_out(line_number) {
@@ -79,41 +90,26 @@ pub fn run(
             return Err(ImportError::Line { line: line_number, message });
         }
         let place = checked.place(&line);
-        batch.bytes += text.len();
-        batch.records.push(ImportRecord { line_number, line, place });
-        if batch.records.len() >= BATCH_RECORDS || batch.bytes >= BATCH_BYTES {
-            batch.store(store, organization, now, ttl_seconds, &mut summary)?;
+        bytes += text.len();
+        Arc::make_mut(&mut batch.records).push(ImportRecord { line_number, line, place });
+        if batch.records.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES {
+            bytes = 0;
+            let records = std::mem::take(&mut batch.records);
+            summary.add(execute(store, ImportBatch { records, ..batch.clone() })?)?;
             progress(summary.stored + summary.skipped);
         }
     }
-    batch.store(store, organization, now, ttl_seconds, &mut summary)?;
+    summary.add(execute(store, batch)?)?;
     progress(summary.records);
     Ok(summary)
 }
 
-#[derive(Default)]
-struct Batch {
-    records: Vec<ImportRecord>,
-    bytes: usize,
-}
-
-impl Batch {
-    fn store(
-        &mut self,
-        store: &Store,
-        organization: OrganizationId,
-        now: Timestamp,
-        session_ttl_seconds: u64,
-        summary: &mut ImportSummary,
-    ) -> Result<(), ImportError> {
-        if self.records.is_empty() {
-            return Ok(());
-        }
-        let records = Arc::new(std::mem::take(self).records);
-        let outcome = execute(store, ImportBatch { organization, now, session_ttl_seconds, records })?;
-        summary.stored += outcome.stored;
-        summary.skipped += outcome.skipped;
-        match outcome.refused {
+impl ImportSummary {
+    fn add(&mut self, batch: ImportBatchOutcome) -> Result<(), ImportError> {
+        self.stored += batch.stored;
+        self.skipped += batch.skipped;
+        self.replaced += batch.replaced;
+        match batch.refused {
             Some((line, message)) => Err(ImportError::Line { line, message }),
             None => Ok(()),
         }

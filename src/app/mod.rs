@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod assistants;
 pub mod calls;
 pub mod conversations;
+pub mod export;
 pub mod import;
 pub mod inbound;
 pub mod passwords;

@@ -8,8 +8,12 @@ pub fn command() -> Command {
     Command::new("config").about("Show every setting, its value and where it comes from")
 }
 
-/// One aligned line a key.
+/// The file that was read, then one aligned line a key.
 pub fn print(resolved: &Resolved, out: &mut dyn Write) -> io::Result<()> {
+    match &resolved.file {
+        Some(file) => writeln!(out, "# read from {file}")?,
+        None => writeln!(out, "# no configuration file: there is no ./smslite.toml")?,
+    }
     let width = |text: &str| text.chars().count();
     let keys = resolved.values.iter().map(|(key, _, _)| width(key)).max().unwrap_or(0);
     let values = resolved.values.iter().map(|(_, value, _)| width(value)).max().unwrap_or(0);

@@ -58,6 +58,12 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
             number("stored"),
             number("skipped")
         ));
+        if number("replaced") > 0 {
+            out::tell(
+                "The user and the API key of this server's first start gave way to those of the file: \
+                 sign in with the file's.",
+            );
+        }
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -80,7 +86,7 @@ fn in_file(name: &str, error: &str) -> String {
 }
 
 /// A bar on a terminal, nothing elsewhere.
-fn progress(what: &'static str, unit: &str, length: Option<u64>) -> ProgressBar {
+pub(super) fn progress(what: &'static str, unit: &str, length: Option<u64>) -> ProgressBar {
     let bar = match length {
         Some(length) => ProgressBar::new(length),
         None => ProgressBar::new_spinner(),

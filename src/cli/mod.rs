@@ -5,6 +5,7 @@ pub mod config;
 mod assistant;
 mod client;
 mod demo;
+mod export;
 mod healthcheck;
 mod import;
 mod key;
@@ -16,7 +17,9 @@ mod user;
 
 use crate::config as settings;
 use crate::config::Resolved;
+use clap::builder::EnumValueParser;
 use clap::{Arg, ArgMatches, Command};
+use clap_complete::Shell;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -39,14 +42,26 @@ fn command() -> Command {
         .arg(organization)
         .args(serving.clone())
         .args(serve::args())
-        .subcommand(serve::command().args(serving))
+        .subcommand(serve::command().args(serving.clone()))
         .subcommand(import::command())
+        .subcommand(export::command())
         .subcommand(key::command())
         .subcommand(user::command())
         .subcommand(assistant::command())
         .subcommand(number::command())
-        .subcommand(config::command())
+        .subcommand(config::command().args(serving.clone()))
         .subcommand(healthcheck::command())
+        .subcommand(
+            Command::new("openapi").about("Print the OpenAPI document of this configuration").args(serving),
+        )
+        .subcommand(
+            Command::new("completions").about("Print what makes a shell complete the commands").arg(
+                Arg::new("shell")
+                    .required(true)
+                    .value_name("SHELL")
+                    .value_parser(EnumValueParser::<Shell>::new()),
+            ),
+        )
 }
 
 /// Runs what the process was called with.
@@ -59,6 +74,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(WRONG_USAGE));
         }
     };
+    // What a shell asks for at its start hangs on no configuration.
+    if let Some(shell) = matches.subcommand_matches("completions").and_then(|asked| asked.get_one("shell")) {
+        return exit(completions(*shell));
+    }
     let resolved = settings::environment(std::env::vars_os())
         .and_then(|env| settings::load(Some(&matches), &env, Path::new("")));
     let resolved = match resolved {
@@ -71,13 +90,25 @@ pub fn main() -> ExitCode {
     for warning in &resolved.warnings {
         out::tell(&format!("warning: {warning}"));
     }
-    match run(&matches, resolved) {
-        Ok(code) => code,
-        Err(error) => {
-            out::tell(&format!("error: {error:#}"));
-            ExitCode::from(FAILED)
-        }
-    }
+    exit(run(&matches, resolved))
+}
+
+fn exit(ran: anyhow::Result<ExitCode>) -> ExitCode {
+    ran.unwrap_or_else(|error| {
+        out::tell(&format!("error: {error:#}"));
+        ExitCode::from(FAILED)
+    })
+}
+
+fn print(text: &[u8]) -> anyhow::Result<ExitCode> {
+    out::print(&String::from_utf8_lossy(text))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command(), "smslite", &mut text);
+    print(&text)
 }
 
 fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
@@ -88,14 +119,18 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
         Some(("config", _)) => {
             let mut text = Vec::new();
             config::print(&resolved, &mut text)?;
-            out::print(&String::from_utf8_lossy(&text))?;
-            Ok(ExitCode::SUCCESS)
+            print(&text)
+        }
+        Some(("openapi", _)) => {
+            let document = crate::web::routes::document(resolved.settings.id_format);
+            print(format!("{}\n", document.to_pretty_json()?).as_bytes())
         }
         Some(("healthcheck", matches)) => healthcheck::run(matches, &resolved),
         Some((name, matches)) => {
             let asked = client::Asked { resolved, organization };
             match name {
                 "import" => import::run(matches, asked),
+                "export" => export::run(matches, asked),
                 "key" => key::run(matches, asked),
                 "user" => user::run(matches, asked),
                 "assistant" => assistant::run(matches, asked),

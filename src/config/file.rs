@@ -9,8 +9,9 @@ use std::io::{self, Read};
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
-/// Reads the file called `name` in `dir`. One that nobody asked for (`required` is false) may be missing.
-pub(super) fn read(found: &mut Found, dir: &Path, name: &str, required: bool) {
+/// Reads the file called `name` in `dir`. One that nobody asked for (`required` is false) may be missing:
+/// `false`.
+pub(super) fn read(found: &mut Found, dir: &Path, name: &str, required: bool) -> bool {
     let mut text = String::new();
     let mut open = || {
         let mut file = File::open(dir.join(name))?;
@@ -19,8 +20,11 @@ pub(super) fn read(found: &mut Found, dir: &Path, name: &str, required: bool) {
     };
     let metadata = match open() {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !required => return,
-        Err(error) => return found.error(format!("cannot read {name}: {error}")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !required => return false,
+        Err(error) => {
+            found.error(format!("cannot read {name}: {error}"));
+            return false;
+        }
     };
     let (root, errors) = DeTable::parse_recoverable(&text);
     let mut reader = Reader { found, name, text: &text };
@@ -32,6 +36,7 @@ pub(super) fn read(found: &mut Found, dir: &Path, name: &str, required: bool) {
         let place = reader.place(error.span().map_or(0, |span| span.start));
         reader.found.error(format!("{place}: {}", error.message()));
     }
+    true
 }
 
 struct Reader<'a> {

@@ -40,6 +40,8 @@ pub struct Resolved {
     pub bootstrap: Bootstrap,
     /// Key, value as people may see it, who said it; in the order of the table.
     pub values: Vec<(&'static str, String, String)>,
+    /// The file that was read, as it was named.
+    pub file: Option<String>,
     pub warnings: Vec<String>,
 }
 
@@ -65,7 +67,8 @@ pub fn load(matches: Option<&ArgMatches>, env: &Environment, dir: &Path) -> Resu
     let named = matches.and_then(|matches| sources::flag(matches, "config"));
     let from_env = || env.get("SMSLITE_CONFIG").filter(|name| !name.is_empty()).cloned();
     let named = named.or_else(from_env);
-    file::read(&mut found, dir, named.as_deref().unwrap_or("smslite.toml"), named.is_some());
+    let name = named.as_deref().unwrap_or("smslite.toml");
+    let file = file::read(&mut found, dir, name, named.is_some()).then(|| name.to_owned());
     found.read_environment(env, dir);
     if let Some(matches) = matches {
         found.read_flags(matches);
@@ -88,7 +91,7 @@ pub fn load(matches: Option<&ArgMatches>, env: &Environment, dir: &Path) -> Resu
         return Err(ConfigErrors(found.errors));
     }
     let values = shown(&found.values);
-    Ok(Resolved { settings, bootstrap, values, warnings: found.warnings })
+    Ok(Resolved { settings, bootstrap, values, file, warnings: found.warnings })
 }
 
 fn shown(values: &Values) -> Vec<(&'static str, String, String)> {

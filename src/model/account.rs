@@ -2,7 +2,8 @@
 
 use super::ids::{ApiKeyId, OrganizationId, UserId};
 use super::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 /// Every API key starts so; a person who finds one in a log knows what it is.
@@ -25,7 +26,8 @@ pub struct Organization {
     pub created_at: Timestamp,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// In JSON it is one text.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PasswordHash {
     /// 256 random bits made by us; SHA-256 is enough for those.
     Generated(String),
@@ -45,14 +47,85 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
-/// SHA-256 of an API key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+/// What the text of a generated password's hash starts with; that of a chosen one with `$argon2`.
+const GENERATED: &str = "sha256:";
+
+impl Serialize for PasswordHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (self, serializer.is_human_readable()) {
+            (PasswordHash::Generated(hash), true) => {
+                serializer.collect_str(&format_args!("{GENERATED}{hash}"))
+            }
+            (PasswordHash::Chosen(phc), true) => serializer.serialize_str(phc),
+            (PasswordHash::Generated(hash), false) => {
+                serializer.serialize_newtype_variant("PasswordHash", 0, "Generated", hash)
+            }
+            (PasswordHash::Chosen(phc), false) => {
+                serializer.serialize_newtype_variant("PasswordHash", 1, "Chosen", phc)
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PasswordHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PasswordHash, D::Error> {
+        #[derive(Deserialize)]
+        enum Stored {
+            Generated(String),
+            Chosen(String),
+        }
+        if !deserializer.is_human_readable() {
+            return Stored::deserialize(deserializer).map(|stored| match stored {
+                Stored::Generated(hash) => PasswordHash::Generated(hash),
+                Stored::Chosen(phc) => PasswordHash::Chosen(phc),
+            });
+        }
+        let text = String::deserialize(deserializer)?;
+        match text.strip_prefix(GENERATED) {
+            Some(hash) if !hash.is_empty() => Ok(PasswordHash::Generated(hash.to_owned())),
+            None if text.starts_with("$argon2") => Ok(PasswordHash::Chosen(text)),
+            // The text is never shown: somebody may have put a password there.
+            _ => Err(D::Error::custom("expected a hash: \"sha256:...\" or \"$argon2...\"")),
+        }
+    }
+}
+
+/// SHA-256 of an API key. In JSON it is hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyHash(pub [u8; 32]);
+
+impl Serialize for KeyHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(&self.0.map(|byte| format!("{byte:02x}")).concat()),
+            false => self.0.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<KeyHash, D::Error> {
+        if !deserializer.is_human_readable() {
+            return <[u8; 32]>::deserialize(deserializer).map(KeyHash);
+        }
+        // The text is never shown: somebody may have put the key there.
+        let wrong = || D::Error::custom("expected the key's SHA-256 as 64 hexadecimal digits");
+        KeyHash::of_hex(&String::deserialize(deserializer)?).ok_or_else(wrong)
+    }
+}
 
 impl KeyHash {
     pub fn of(presented: &str) -> KeyHash {
         KeyHash(Sha256::digest(presented.as_bytes()).into())
+    }
+
+    fn of_hex(text: &str) -> Option<KeyHash> {
+        let mut hash = [0; 32];
+        for (byte, at) in hash.iter_mut().zip((0..).step_by(2)) {
+            let digits = text.get(at..at + 2).filter(|digits| !digits.starts_with('+'))?;
+            *byte = u8::from_str_radix(digits, 16).ok()?;
+        }
+        (text.len() == 64).then_some(KeyHash(hash))
     }
 }
 

@@ -1,13 +1,24 @@
 //! Who sends and who receives: E.164 numbers, short codes, alphanumeric senders, and how a
 //! customer's number is searched for.
 
-use serde::{Deserialize, Serialize};
+use super::wire;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// An E.164 number (`+15551234567`), a short code (`72345`) or an alphanumeric sender (`ACME`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Address(String);
+
+/// From JSON however it was punctuated; from disk as it is.
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+        match deserializer.is_human_readable() {
+            true => wire::read(deserializer, |text| Address::parse(text).map_err(|error| error.to_string())),
+            false => String::deserialize(deserializer).map(Address),
+        }
+    }
+}
 
 /// Why a text is no address. The message says what would be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +48,11 @@ impl Address {
         } else {
             Err(NotAnAddress)
         }
+    }
+
+    /// Of a text that was an address when it was stored.
+    pub fn stored(text: String) -> Address {
+        Address(text)
     }
 
     pub fn as_str(&self) -> &str {

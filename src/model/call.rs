@@ -3,7 +3,10 @@
 use super::address::Address;
 use super::ids::{AssistantId, CallId};
 use super::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -53,10 +56,34 @@ impl ConversationStatus {
     }
 }
 
-/// A JSON object as text: free-form data that we keep and give back but never look into.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+/// A JSON object as text: free-form data that we keep and give back but never look into. In JSON
+/// it is the object itself, verbatim.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonText(pub String);
+
+impl Serialize for JsonText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return self.0.serialize(serializer);
+        }
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<JsonText, D::Error> {
+        if !deserializer.is_human_readable() {
+            return String::deserialize(deserializer).map(JsonText);
+        }
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        // Raw text may hold what no reader takes: halves of surrogate pairs, endless nesting.
+        match raw.get() == "{}" || serde_json::from_str::<Value>(raw.get()).is_ok_and(|v| v.is_object()) {
+            true => Ok(JsonText(String::from(Box::<str>::from(raw)))),
+            false => Err(D::Error::custom("expected a JSON object")),
+        }
+    }
+}
 
 impl Default for JsonText {
     fn default() -> JsonText {

@@ -1,6 +1,6 @@
 //! Id types that cannot be mixed up. All but the organization's count per organization, from 1.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserialize, Deserializer, Error, Unexpected};
 use std::fmt;
 
 /// The largest id that is accepted from outside: 2^52. Every JSON reader keeps whole numbers below
@@ -10,9 +10,19 @@ pub const MAX_GIVEN_ID: u64 = 1 << 52;
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident($int:ty);)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[serde(transparent)]
         pub struct $name(pub $int);
+
+        /// In JSON, which comes from outside, it must be within bounds.
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
+                let from_outside = deserializer.is_human_readable();
+                let id = <$int>::deserialize(deserializer)?;
+                if from_outside { within_bounds(id.into())?; }
+                Ok($name(id))
+            }
+        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,6 +46,16 @@ id! {
     AuditId(u64);
     /// A position in an organization's change feed.
     FeedSeq(u64);
+}
+
+fn within_bounds<E: Error>(id: u64) -> Result<(), E> {
+    match (1..=MAX_GIVEN_ID).contains(&id) {
+        true => Ok(()),
+        false => Err(E::invalid_value(
+            Unexpected::Unsigned(id),
+            &format!("a whole number from 1 to {MAX_GIVEN_ID}").as_str(),
+        )),
+    }
 }
 
 /// Reads an id as it stands in a URL: decimal digits only, at least 1, nothing around them.

@@ -70,35 +70,37 @@ pub struct MessageLog {
 
 /// What a carrier really sent, byte for byte, apart from the log: it is large and may go earlier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RawPayload {
     pub received_at: Timestamp,
     pub method: String,
     /// Path and query as they reached us.
     pub path_and_query: String,
     pub content_type: String,
-    #[serde(with = "serde_bytes_compat")]
+    #[serde(with = "run_of_bytes")]
     pub body: Vec<u8>,
 }
 
-/// A `Vec<u8>` as one run of bytes instead of a sequence of numbers.
-mod serde_bytes_compat {
-    use serde::{Deserializer, Serializer, de};
+/// A `Vec<u8>` as one run of bytes instead of a sequence of numbers; in JSON as base64.
+mod run_of_bytes {
+    use crate::model::wire;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
+        match serializer.is_human_readable() {
+            true => serializer.serialize_str(&STANDARD.encode(bytes)),
+            false => serializer.serialize_bytes(bytes),
+        }
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        struct Bytes;
-        impl de::Visitor<'_> for Bytes {
-            type Value = Vec<u8>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("bytes")
+        match deserializer.is_human_readable() {
+            true => {
+                wire::read(deserializer, |text| STANDARD.decode(text).map_err(|_| "no base64".to_owned()))
             }
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                Ok(bytes.to_vec())
-            }
+            false => <&[u8]>::deserialize(deserializer).map(<[u8]>::to_vec),
         }
-        deserializer.deserialize_bytes(Bytes)
     }
 }

@@ -15,3 +15,4 @@ pub mod page;
 pub mod session;
 pub mod time;
 pub mod transfer;
+mod wire;

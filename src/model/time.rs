@@ -1,9 +1,8 @@
 //! Points in time: microseconds since 1970, UTC. Parsing and printing as the contract has them.
 
+use super::wire;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::borrow::Cow;
 use std::fmt;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -29,8 +28,8 @@ impl<'de> Deserialize<'de> for Timestamp {
         if !deserializer.is_human_readable() {
             return i64::deserialize(deserializer).map(Timestamp);
         }
-        let text = <Cow<'_, str>>::deserialize(deserializer)?;
-        Timestamp::parse(&text).ok_or_else(|| D::Error::custom("no time; write it like 2026-04-30T10:00:00Z"))
+        let wrong = || "no time; write it like 2026-04-30T10:00:00Z".to_owned();
+        wire::read(deserializer, |text| Timestamp::parse(text).ok_or_else(wrong))
     }
 }
 

@@ -68,9 +68,7 @@ impl Command for CreateOrganization {
 }
 
 fn make_organization(tx: &mut Tx<'_>, id: OrganizationId, new: &Bootstrap) -> Result<Bootstrapped, TxError> {
-    let (tables, bytes) = tx.encoded(&new.organization);
-    tables.organizations.insert(&key::organization(id), bytes)?;
-    tx.changes.push(DirectoryChange::Organization(id, new.organization.clone()));
+    put_organization(tx, id, &new.organization)?;
     tx.append_feed(id, new.now, FeedEvent::OrganizationCreated)?;
 
     let sequences = tx.sequences(id)?;
@@ -79,6 +77,17 @@ fn make_organization(tx: &mut Tx<'_>, id: OrganizationId, new: &Bootstrap) -> Re
     put_user(tx, id, admin, &new.admin, new.now)?;
     let key = insert_key(tx, id, admin, &new.key, new.now)?;
     Ok(Bootstrapped::Made { organization: id, admin, key })
+}
+
+pub(super) fn put_organization(
+    tx: &mut Tx<'_>,
+    id: OrganizationId,
+    organization: &Organization,
+) -> Result<(), TxError> {
+    let (tables, bytes) = tx.encoded(organization);
+    tables.organizations.insert(&key::organization(id), bytes)?;
+    tx.changes.push(DirectoryChange::Organization(id, organization.clone()));
+    Ok(())
 }
 
 /// A key that is to be made. Its secret was shown to its owner and is not known here.
@@ -202,7 +211,7 @@ fn known_key(tx: &Tx<'_>, new: &NewApiKey) -> Option<(OrganizationId, ApiKeyId)>
     in_batch.or_else(|| tx.directory.key(&new.hash).map(|owner| (owner.organization, owner.key_id)))
 }
 
-fn put_key(
+pub(super) fn put_key(
     tx: &mut Tx<'_>,
     organization: OrganizationId,
     id: ApiKeyId,

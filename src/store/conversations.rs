@@ -3,7 +3,7 @@
 use super::error::ReadError;
 use super::key::{self, ThreadKey, ThreadPart};
 use super::record;
-use super::sequences::{Count, Sequences};
+use super::sequences::Count;
 use super::snapshot::Snapshot;
 use crate::model::address::{Address, AddressQuery};
 use crate::model::call::{Call, Conversation, ConversationFilter, ConversationStatus};
@@ -60,12 +60,7 @@ impl Snapshot {
         if filter.status != Some(ConversationStatus::Active) {
             return Ok(from);
         }
-        let stored = self.tables.sequences.get(&key::organization(organization))?;
-        let sequences = match stored {
-            Some(bytes) => record::decode("sequences", bytes.value())?,
-            None => Sequences::default(),
-        };
-        Ok(from.max(now.minus_seconds(sequences.longest_ttl_seconds)))
+        Ok(from.max(now.minus_seconds(self.sequences(organization)?.longest_ttl_seconds)))
     }
 
     /// One whole number: its records are few, and found by the customer's index.

@@ -76,6 +76,8 @@ pub(super) enum DirectoryChange {
     Organization(OrganizationId, Organization),
     User(OrganizationId, UserId, User),
     ApiKey(OrganizationId, ApiKeyId, ApiKey),
+    /// No record has this key any more.
+    ApiKeyGone(KeyHash),
     SignedIn(OrganizationId, DashboardSession),
     SignedOut(KeyHash),
     AssistantName(OrganizationId, AssistantId, Arc<str>),
@@ -265,6 +267,9 @@ impl Entries {
             }
             DirectoryChange::SignedOut(hash) => {
                 Arc::make_mut(&mut self.sessions).remove(&hash);
+            }
+            DirectoryChange::ApiKeyGone(hash) => {
+                Arc::make_mut(&mut self.keys).remove(&hash);
             }
             DirectoryChange::AssistantName(organization, id, name) => {
                 let names = Arc::make_mut(&mut self.names).entry(organization).or_default();

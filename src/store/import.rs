@@ -4,33 +4,33 @@
 //! What was checked may have changed since: each record is judged once more before it is written.
 //! One that is refused then stops the import; those before it in the batch stay.
 
-mod existing;
-mod standing;
+mod there;
 mod threads;
 
-pub use standing::Standing;
+pub use there::Standing;
 
-use self::existing::{Existing, digest};
+use self::there::{There, digest};
 use self::threads::Threads;
+use super::accounts::{put_key, put_organization};
 use super::assistants::put_assistant;
+use super::dashboard_sessions;
 use super::directory::DirectoryChange;
 use super::error::ReadError;
 use super::inbound::bucket;
 use super::key::{self, ThreadKey, ThreadPart};
-use super::phone_numbers::{next_number_id, put_number};
+use super::phone_numbers::put_number;
 use super::record;
 use super::sequences::Sequences;
 use super::snapshot::Snapshot;
 use super::transaction::{Command, Tx, TxError};
 use super::users::put_user;
+use crate::model::account::ApiKey;
 use crate::model::feed::FeedEvent;
-use crate::model::ids::{CallId, OrganizationId, PhoneNumberId, UserId};
+use crate::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, PhoneNumberId, UserId};
 use crate::model::message::Message;
 use crate::model::time::Timestamp;
-use crate::model::transfer::{
-    ApiKeyLine, AssistantLine, AuditEventLine, Line, MessageLogLine, OutboundJobLine, Parent,
-    PhoneNumberLine, UserLine,
-};
+use crate::model::transfer::{AuditEventLine, Kind, Line, MessageLogLine, OutboundJobLine};
+use redb::ReadableTable;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -68,24 +68,12 @@ pub struct Settled {
     pub lives: bool,
 }
 
-/// The highest given id of each kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HighestIds {
-    pub user: u64,
-    pub api_key: u64,
-    pub assistant: u64,
-    pub phone_number: u64,
-    pub call: u64,
-    pub message: u64,
-    pub message_log: u64,
-    pub audit: u64,
-}
-
 /// Sets ids aside, so that none that is assigned from now on is one that the input gives.
 #[derive(Clone, Copy, Debug)]
 pub struct ReserveIds {
     pub organization: OrganizationId,
-    pub highest: HighestIds,
+    /// The highest given id of each kind.
+    pub highest: Sequences,
 }
 
 impl Command for ReserveIds {
@@ -95,20 +83,11 @@ impl Command for ReserveIds {
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<u64, TxError> {
         let sequences = tx.sequences(self.organization)?;
-        let before = sequences.message;
-        let HighestIds { user, api_key, assistant, phone_number, call, message, message_log, audit } =
-            self.highest;
-        for (sequence, highest) in [
-            (&mut sequences.user, user),
-            (&mut sequences.api_key, api_key),
-            (&mut sequences.assistant, assistant),
-            (&mut sequences.phone_number, phone_number),
-            (&mut sequences.call, call),
-            (&mut sequences.message, message),
-            (&mut sequences.message_log, message_log),
-            (&mut sequences.audit, audit),
-        ] {
-            *sequence = highest.max(*sequence);
+        let (before, mut given) = (sequences.message, self.highest);
+        for kind in Kind::ALL {
+            if let (Some(last), Some(given)) = (sequences.of(*kind), given.of(*kind)) {
+                *last = (*last).max(*given);
+            }
         }
         Ok(before)
     }
@@ -120,6 +99,8 @@ pub struct ImportBatch {
     pub organization: OrganizationId,
     pub now: Timestamp,
     pub session_ttl_seconds: u64,
+    /// When the input was checked, the organization held nothing: what the first start made gives way.
+    pub bare: bool,
     pub records: Arc<Vec<ImportRecord>>,
 }
 
@@ -128,6 +109,8 @@ pub struct ImportBatchOutcome {
     pub stored: u64,
     /// There already.
     pub skipped: u64,
+    /// How many of those that were stored took the place of what the first start had made.
+    pub replaced: u64,
     /// The line that stopped the batch, and why. Those after it were not looked at.
     pub refused: Option<(u64, String)>,
 }
@@ -137,11 +120,14 @@ impl Command for ImportBatch {
     const NAME: &'static str = "import_batch";
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<ImportBatchOutcome, TxError> {
-        let mut outcome = ImportBatchOutcome { stored: 0, skipped: 0, refused: None };
+        let mut outcome = ImportBatchOutcome { stored: 0, skipped: 0, replaced: 0, refused: None };
         let mut threads = Threads::new(self);
         for record in self.records.iter() {
             match self.apply(tx, &mut threads, record)? {
                 Standing::New => outcome.stored += 1,
+                Standing::Replaces => {
+                    (outcome.stored, outcome.replaced) = (outcome.stored + 1, outcome.replaced + 1)
+                }
                 Standing::Same => outcome.skipped += 1,
                 Standing::Refused(reason) => {
                     outcome.refused = Some((record.line_number, reason));
@@ -166,14 +152,15 @@ impl ImportBatch {
         threads: &mut Threads<'_>,
         record: &ImportRecord,
     ) -> Result<Standing, TxError> {
-        for (field, parent) in record.line.parents().into_iter().flatten() {
-            if !threads.has(tx, parent)? {
+        let line = &record.line;
+        for (field, kind, id) in line.parents().into_iter().flatten() {
+            if !threads.has(tx, kind, id)? {
                 return Ok(Standing::Refused(format!("{field}: it is not there any more")));
             }
         }
-        match (&record.line, record.place) {
-            (Line::Message(line), Place::Message { index, settled }) => {
-                return threads.message(tx, line, index, settled);
+        match (line, record.place) {
+            (Line::Message(message), Place::Message { index, settled }) => {
+                return threads.message(tx, line, message, index, settled);
             }
             // What it had is gone, or is just being purged.
             (
@@ -181,15 +168,15 @@ impl ImportBatch {
                 | Line::OutboundJob(OutboundJobLine { call_id, .. }),
                 _,
             ) if threads.is_archived(tx, *call_id)? => return Ok(Standing::Same),
-            (Line::Call(line), _) => threads.make_findable(tx, line.id)?,
-            (Line::AuditEvent(line), _) if line.id.is_none() && threads.has_audit(tx, line)? => {
+            (Line::Call(call), _) => threads.make_findable(tx, call.id)?,
+            (Line::AuditEvent(event), _) if event.id.is_none() && threads.has_audit(tx, event)? => {
                 return Ok(Standing::Same);
             }
             _ => {}
         }
-        let standing = standing::judge(&tx.tables, self.organization, &record.line, self.now)?;
-        if standing == Standing::New {
-            self.store(tx, threads, &record.line, record.place)?;
+        let standing = there(&tx.tables, self.organization).judge(line, self.now, self.bare, |_| false)?;
+        if matches!(standing, Standing::New | Standing::Replaces) {
+            self.store(tx, threads, line, record.place)?;
         }
         Ok(standing)
     }
@@ -201,86 +188,69 @@ impl ImportBatch {
         line: &Line,
         place: Place,
     ) -> Result<(), TxError> {
-        let org = self.organization;
+        let (org, now) = (self.organization, self.now);
+        let id = given_or_next(tx, org, line)?;
         match line {
-            Line::Organization(_) | Line::Message(_) => Ok(()),
-            Line::User(line) => self.user(tx, line),
-            Line::ApiKey(line) => self.api_key(tx, line),
-            Line::Assistant(line) => self.assistant(tx, line),
-            Line::PhoneNumber(line) => self.number(tx, line),
-            Line::Call(line) => threads.start(tx, line, place),
-            Line::MessageLog(line) => self.log(tx, threads, line),
-            Line::AuditEvent(line) => self.audit(tx, line),
+            Line::Organization(line) => put_organization(tx, org, &line.record(now)),
+            Line::User(line) => {
+                // Whoever this one takes the place of is not signed in any more.
+                dashboard_sessions::end(tx, org, |session| session.user_id == UserId(id))?;
+                put_user(tx, org, UserId(id), &line.record(now), now)
+            }
+            Line::ApiKey(line) => {
+                let replaced = tx.tables.api_keys.get(&key::serial(org, id))?;
+                let replaced = replaced.map(|bytes| record::decode::<ApiKey>("api_keys", bytes.value()));
+                tx.changes.extend(replaced.transpose()?.map(|key| DirectoryChange::ApiKeyGone(key.hash)));
+                put_key(tx, org, ApiKeyId(id), &line.record(now), now)
+            }
+            Line::Assistant(line) => {
+                // An assistant that nobody is named for is the oldest user's.
+                let owner = there(&tx.tables, org).first_user()?.unwrap_or(UserId(1));
+                put_assistant(tx, org, AssistantId(id), &line.record(owner, now))
+            }
+            Line::PhoneNumber(line) => {
+                put_number(tx, org, &line.phone_number, &line.record(PhoneNumberId(id), now))
+            }
+            Line::Call(line) => threads.start(tx, line, CallId(id), place),
+            Line::Message(_) => Ok(()),
+            Line::MessageLog(line) => self.log(tx, threads, line, id),
+            Line::AuditEvent(line) => self.audit(tx, line, id),
             Line::OptOut(line) => {
                 let key = key::opt_out(org, &line.assistant_phone_number, &line.customer_phone_number);
-                let (tables, bytes) = tx.encoded(&line.opt_out());
+                let (tables, bytes) = tx.encoded(&line.record());
                 tables.opt_outs.insert(key.as_slice(), bytes)?;
                 Ok(())
             }
             Line::OutboundJob(line) => {
-                let (tables, bytes) = tx.encoded(&line.job());
+                let (tables, bytes) = tx.encoded(&line.record());
                 tables.outbound_jobs.insert(&key::job(org, line.uuid.into_bytes()), bytes)?;
                 line.call_id.map_or(Ok(()), |call| tx.link_job(org, call, line.uuid.into_bytes()))
             }
         }
     }
 
-    fn user(&self, tx: &mut Tx<'_>, line: &UserLine) -> Result<(), TxError> {
-        let sequences = tx.sequences(self.organization)?;
-        let id = given_or_next(&mut sequences.user, line.id.map(|id| id.0));
-        put_user(tx, self.organization, UserId(id), &line.user(self.now), self.now)
-    }
-
-    fn api_key(&self, tx: &mut Tx<'_>, line: &ApiKeyLine) -> Result<(), TxError> {
-        let sequences = tx.sequences(self.organization)?;
-        let id = given_or_next(&mut sequences.api_key, line.id.map(|id| id.0));
-        let api_key = line.api_key(self.now);
-        let (tables, bytes) = tx.encoded(&api_key);
-        tables.api_keys.insert(&key::serial(self.organization, id), bytes)?;
-        let id = crate::model::ids::ApiKeyId(id);
-        tx.changes.push(DirectoryChange::ApiKey(self.organization, id, api_key));
-        Ok(())
-    }
-
-    fn assistant(&self, tx: &mut Tx<'_>, line: &AssistantLine) -> Result<(), TxError> {
-        // An assistant that nobody is named for is the oldest user's.
-        let owner = tx.tables.first_user(self.organization)?.unwrap_or(UserId(1));
-        let sequences = tx.sequences(self.organization)?;
-        let id = given_or_next(&mut sequences.assistant, line.id.map(|id| id.0));
-        let id = crate::model::ids::AssistantId(id);
-        put_assistant(tx, self.organization, id, &line.assistant(owner, self.now))
-    }
-
-    fn number(&self, tx: &mut Tx<'_>, line: &PhoneNumberLine) -> Result<(), TxError> {
-        let id = match line.id {
-            Some(PhoneNumberId(id)) => {
-                let sequences = tx.sequences(self.organization)?;
-                PhoneNumberId(given_or_next(&mut sequences.phone_number, Some(id)))
-            }
-            None => next_number_id(tx, self.organization)?,
-        };
-        put_number(tx, self.organization, &line.phone_number, &line.number(id, self.now))
-    }
-
-    fn log(&self, tx: &mut Tx<'_>, threads: &mut Threads<'_>, line: &MessageLogLine) -> Result<(), TxError> {
+    fn log(
+        &self,
+        tx: &mut Tx<'_>,
+        threads: &mut Threads<'_>,
+        line: &MessageLogLine,
+        id: u64,
+    ) -> Result<(), TxError> {
         let org = self.organization;
-        let call = match line.call_id {
-            Some(id) => threads.call(tx, id)?,
-            None => None,
-        };
-        let log = line.log(call.map(|call| call.assistant_id));
-        let sequences = tx.sequences(org)?;
-        let id = given_or_next(&mut sequences.message_log, line.id.map(|id| id.0));
+        let mut log = line.record();
+        if let (None, Some(call)) = (log.assistant_id, line.call_id) {
+            log.assistant_id = threads.call(tx, call)?.map(|call| call.assistant_id);
+        }
         let key = key::serial(org, id);
         let (tables, bytes) = tx.encoded(&log);
         tables.message_logs.insert(&key, bytes)?;
         if let Some(payload) = &line.raw_payload {
-            let (tables, bytes) = tx.encoded(&payload.payload());
+            let (tables, bytes) = tx.encoded(payload);
             tables.raw_payloads.insert(&key, bytes)?;
         }
         // A carrier's retry after the move is recognised by this. One that came before stays.
         if let Some(digest) = digest(log.provider, &log.provider_message_id)
-            && tx.tables.log_of_carrier(org, &digest, log.created_at)?.is_none()
+            && there(&tx.tables, org).log_of_carrier(&digest, log.created_at)?.is_none()
         {
             tx.tables.dedupe.insert(&key::dedupe(org, bucket(log.created_at), &digest), id)?;
         }
@@ -290,15 +260,13 @@ impl ImportBatch {
         }
     }
 
-    fn audit(&self, tx: &mut Tx<'_>, line: &AuditEventLine) -> Result<(), TxError> {
+    fn audit(&self, tx: &mut Tx<'_>, line: &AuditEventLine, id: u64) -> Result<(), TxError> {
         let org = self.organization;
-        let sequences = tx.sequences(org)?;
-        let id = given_or_next(&mut sequences.audit, line.id.map(|id| id.0));
         let key = key::serial(org, id);
         let (tables, bytes) = tx.encoded(&line.entry());
         tables.audit_entries.insert(&key, bytes)?;
         if let Some(payload) = &line.raw_payload {
-            let (tables, bytes) = tx.encoded(&payload.payload());
+            let (tables, bytes) = tx.encoded(payload);
             tables.audit_payloads.insert(&key, bytes)?;
         }
         match line.call_id {
@@ -308,44 +276,55 @@ impl ImportBatch {
     }
 }
 
-/// A given id, which the sequence then has reached, or the next one.
-fn given_or_next(sequence: &mut u64, given: Option<u64>) -> u64 {
-    let id = given.unwrap_or(*sequence + 1);
-    *sequence = id.max(*sequence);
-    id
+fn there<T>(tables: &T, org: OrganizationId) -> There<'_, T> {
+    There { tables, org }
+}
+
+/// A line's id, which its sequence then has reached, or the next one; 0 for what has none.
+fn given_or_next(tx: &mut Tx<'_>, org: OrganizationId, line: &Line) -> Result<u64, TxError> {
+    let Some(last) = tx.sequences(org)?.of(line.kind()) else { return Ok(0) };
+    let id = line.id().unwrap_or(*last + 1);
+    *last = id.max(*last);
+    Ok(id)
 }
 
 /// What the check of an input asks.
 impl Snapshot {
-    /// Whether a line's record is there already. A message's is judged by [`Snapshot::message_at`].
+    /// Whether a line's record is there already. A message's is judged by
+    /// [`Snapshot::import_message`].
     pub fn import_standing(
         &self,
         organization: OrganizationId,
         line: &Line,
         now: Timestamp,
+        bare: bool,
+        replaced: impl Fn(Kind) -> bool,
     ) -> Result<Standing, ReadError> {
-        standing::judge(&self.tables, organization, line, now)
+        there(&self.tables, organization).judge(line, now, bare, replaced)
     }
 
-    pub fn import_parent(&self, organization: OrganizationId, parent: Parent) -> Result<bool, ReadError> {
-        has(&self.tables, organization, parent)
-    }
-
-    pub fn message_at(
+    pub fn import_message(
         &self,
         organization: OrganizationId,
+        line: &Line,
         call: CallId,
         index: u32,
-    ) -> Result<Option<Message<'static>>, ReadError> {
-        self.tables.message(organization, call, index)
+    ) -> Result<Standing, ReadError> {
+        there(&self.tables, organization).judge_message(line, call, index)
     }
 
-    /// The last message id that was assigned.
-    pub fn last_message_id(&self, organization: OrganizationId) -> Result<u64, ReadError> {
-        let Some(bytes) = self.tables.sequences.get(&key::organization(organization))? else {
-            return Ok(0);
-        };
-        Ok(record::decode::<Sequences>("sequences", bytes.value())?.message)
+    pub fn import_parent(
+        &self,
+        organization: OrganizationId,
+        kind: Kind,
+        id: u64,
+    ) -> Result<bool, ReadError> {
+        there(&self.tables, organization).has(kind, id)
+    }
+
+    /// Whether the organization holds nothing but accounts.
+    pub fn is_bare(&self, organization: OrganizationId) -> Result<bool, ReadError> {
+        there(&self.tables, organization).is_bare()
     }
 
     /// The ids of all messages. Reads every thread.
@@ -360,18 +339,4 @@ impl Snapshot {
         }
         Ok(ids)
     }
-}
-
-fn has(there: &dyn Existing, org: OrganizationId, parent: Parent) -> Result<bool, ReadError> {
-    Ok(match parent {
-        Parent::User(id) => there.user(org, id.0)?.is_some(),
-        Parent::Assistant(id) => there.assistant(org, id.0)?.is_some(),
-        Parent::Call(id) => there.call(org, id)?.is_some(),
-        Parent::MessageLog(id) => there.log(org, id.0)?.is_some(),
-    })
-}
-
-/// What a refusal calls the message at this place.
-pub(super) fn message_name(call: CallId, index: u32) -> String {
-    format!("message {index} of call {call}")
 }

@@ -273,7 +273,7 @@ fn digest_of(parts: &[&[u8]]) -> [u8; 16] {
 }
 
 /// The buckets where something is that came up to two weeks ago, or before a clock was set back.
-fn buckets(now: Timestamp) -> RangeInclusive<u16> {
+pub(super) fn buckets(now: Timestamp) -> RangeInclusive<u16> {
     bucket(now).saturating_sub(1)..=bucket(now).saturating_add(1)
 }
 

@@ -88,6 +88,12 @@ pub(super) fn thread_part(key: &ThreadKey) -> Option<ThreadPart> {
     [Head, Message, Log, Audit, Job].into_iter().find(|part| *part as u8 == key[12])
 }
 
+pub(super) fn call_of(key: &ThreadKey) -> CallId {
+    let mut id = [0; 8];
+    id.copy_from_slice(&key[4..12]);
+    CallId(u64::from_be_bytes(id))
+}
+
 pub(super) fn thread_number(key: &ThreadKey) -> u64 {
     last_u64(key)
 }
@@ -124,8 +130,18 @@ pub(super) fn address(organization: OrganizationId, address: &Address) -> Vec<u8
 
 /// The address that a key of [`address`] was made of.
 pub(super) fn address_of(key: &[u8]) -> Option<Address> {
-    let text = key.get(4..)?.split(|byte| *byte == 0).next()?;
-    Address::parse(std::str::from_utf8(text).ok()?).ok()
+    addresses_of(key).next()?
+}
+
+/// Our number and the customer's, of a key of [`opt_out`].
+pub(super) fn opt_out_parts(key: &[u8]) -> Option<(Address, Address)> {
+    let mut addresses = addresses_of(key);
+    Some((addresses.next()??, addresses.next()??))
+}
+
+fn addresses_of(key: &[u8]) -> impl Iterator<Item = Option<Address>> {
+    let texts = key.get(4..).unwrap_or_default().split(|byte| *byte == 0);
+    texts.map(|text| Address::parse(std::str::from_utf8(text).ok()?).ok())
 }
 
 fn push_address(key: &mut Vec<u8>, address: &Address) {

@@ -10,6 +10,7 @@ mod conversations;
 mod dashboard_sessions;
 mod directory;
 mod error;
+mod export;
 mod import;
 mod inbound;
 mod key;
@@ -33,13 +34,12 @@ pub use conversations::Thread;
 pub use dashboard_sessions::{EndDashboardSession, NoteUsage, StartDashboardSession};
 pub use directory::{AssistantNames, Directory, DirectoryView, Entries, KeyOwner, SessionOwner};
 pub use error::{OpenError, ReadError, StoreError};
-
-pub use import::{
-    HighestIds, ImportBatch, ImportBatchOutcome, ImportRecord, Place, ReserveIds, Settled, Standing,
-};
+pub use export::{Export, ExportError};
+pub use import::{ImportBatch, ImportBatchOutcome, ImportRecord, Place, ReserveIds, Settled, Standing};
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{DataDir, Location, OpenBackend};
 pub use phone_numbers::{AssignNumber, AssignNumberOutcome, UnassignNumber};
+pub use sequences::Sequences;
 pub use sms_sessions::{CloseSessions, SessionsOf};
 pub use snapshot::{Snapshot, SnapshotView};
 pub use transaction::{Command, Tx, TxError};

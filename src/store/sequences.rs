@@ -1,10 +1,11 @@
 //! The counters of an organization: the last id of each kind, and the longest session TTL so far.
 //! Held in memory while a batch runs and written once with its commit.
 
+use crate::model::transfer::Kind;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Sequences {
+pub struct Sequences {
     pub user: u64,
     pub api_key: u64,
     pub assistant: u64,
@@ -16,6 +17,23 @@ pub(super) struct Sequences {
     pub feed: u64,
     /// No live session can have a last activity older than this, whatever the TTL is today.
     pub longest_ttl_seconds: u64,
+}
+
+impl Sequences {
+    /// The counter of a kind of record, if it has ids that count.
+    pub fn of(&mut self, kind: Kind) -> Option<&mut u64> {
+        match kind {
+            Kind::User => Some(&mut self.user),
+            Kind::ApiKey => Some(&mut self.api_key),
+            Kind::Assistant => Some(&mut self.assistant),
+            Kind::PhoneNumber => Some(&mut self.phone_number),
+            Kind::Call => Some(&mut self.call),
+            Kind::Message => Some(&mut self.message),
+            Kind::MessageLog => Some(&mut self.message_log),
+            Kind::AuditEvent => Some(&mut self.audit),
+            Kind::Organization | Kind::OptOut | Kind::OutboundJob => None,
+        }
+    }
 }
 
 /// What is counted in the `counts` table.

@@ -5,6 +5,7 @@ use super::directory::Directory;
 use super::error::ReadError;
 use super::key;
 use super::record;
+use super::sequences::Sequences;
 use super::tables::ReadTables;
 use crate::model::ids::OrganizationId;
 use arc_swap::Guard;
@@ -21,6 +22,12 @@ pub struct Snapshot {
 impl Snapshot {
     pub(super) fn new(txn: &ReadTransaction, directory: Arc<Directory>) -> Result<Snapshot, ReadError> {
         Ok(Snapshot { tables: ReadTables::open(txn)?, directory })
+    }
+
+    /// The organization's counters.
+    pub fn sequences(&self, organization: OrganizationId) -> Result<Sequences, ReadError> {
+        let stored = self.tables.sequences.get(&key::organization(organization))?;
+        stored.map_or(Ok(Sequences::default()), |bytes| record::decode("sequences", bytes.value()))
     }
 
     /// Names, numbers and keys, as they are now.

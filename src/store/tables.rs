@@ -3,7 +3,9 @@
 //! said otherwise. ARCHITECTURE.md has the invariants.
 
 use super::key::{ActivityKey, CountKey, DedupeKey, SerialKey, ThreadKey};
-use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition, TableError, WriteTransaction};
+use redb::{
+    ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError, WriteTransaction,
+};
 
 type Bytes = &'static [u8];
 type Def<K> = TableDefinition<'static, K, Bytes>;
@@ -32,6 +34,20 @@ macro_rules! tables {
         /// Every table as one commit left it.
         pub(super) struct ReadTables {
             $(pub(super) $field: ReadOnlyTable<$key, $value>,)*
+        }
+
+        /// Every table, for reads that are the same of a snapshot and of the open transaction.
+        #[allow(dead_code, reason = "not every table is read by both")]
+        pub(super) trait AnyTables {
+            $(fn $field(&self) -> &impl ReadableTable<$key, $value>;)*
+        }
+
+        impl AnyTables for Tables<'_> {
+            $(fn $field(&self) -> &impl ReadableTable<$key, $value> { &self.$field })*
+        }
+
+        impl AnyTables for ReadTables {
+            $(fn $field(&self) -> &impl ReadableTable<$key, $value> { &self.$field })*
         }
 
         impl ReadTables {

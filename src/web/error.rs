@@ -55,6 +55,8 @@ pub enum ApiError {
     Internal(String),
     /// 503: storage refuses or too much waits. Nothing is lost by trying again.
     Unavailable(String),
+    /// 503: an upload does not fit on the server's disk.
+    DiskFull(String),
 }
 
 impl ApiError {
@@ -93,6 +95,9 @@ impl ApiError {
             ApiError::Invalid(_) => plain(StatusCode::UNPROCESSABLE_ENTITY, ""),
             ApiError::Unprocessable(what) => (StatusCode::UNPROCESSABLE_ENTITY, what.clone()),
             ApiError::Internal(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
+            ApiError::DiskFull(_) => {
+                plain(StatusCode::SERVICE_UNAVAILABLE, "The server's disk is full; make room and try again")
+            }
             ApiError::Unavailable(_) => {
                 plain(StatusCode::SERVICE_UNAVAILABLE, "Storage is unavailable or overloaded; try again")
             }
@@ -112,7 +117,9 @@ impl IntoResponse for ApiError {
             ApiError::Unauthorized | ApiError::WrongCredentials => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
-            ApiError::Unavailable(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            ApiError::Unavailable(_) | ApiError::DiskFull(_) => {
+                Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
+            }
             ApiError::TooManyRequests { retry_after_seconds } => {
                 Some((header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds)))
             }
@@ -121,8 +128,10 @@ impl IntoResponse for ApiError {
         if let Some((name, value)) = extra {
             response.headers_mut().insert(name, value);
         }
-        if let ApiError::Internal(cause) | ApiError::Unavailable(cause) | ApiError::SignatureRefused(cause) =
-            self
+        if let ApiError::Internal(cause)
+        | ApiError::Unavailable(cause)
+        | ApiError::DiskFull(cause)
+        | ApiError::SignatureRefused(cause) = self
         {
             response.extensions_mut().insert(Cause(cause));
         }

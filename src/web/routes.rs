@@ -2,8 +2,8 @@
 
 use super::AppState;
 use super::api::{
-    api_keys, assistants, auth, calls, conversations, export, health, import, phone_numbers, sms_sessions,
-    users,
+    api_keys, assistants, auth, calls, conversation_export, conversations, export, health, import,
+    phone_numbers, sms_sessions, users,
 };
 use super::error::ApiError;
 use super::openapi;
@@ -47,7 +47,10 @@ fn table() -> Table {
         )
         .at("/api/v1/sms-conversations/{conversation_id}/messages", routes!(conversations::list_messages))
         .at("/api/v1/sms-conversations/{conversation_id}/related", routes!(conversations::list_related))
-        .at("/api/v1/sms-conversations/{conversation_id}/export", routes!(export::export_conversation))
+        .at(
+            "/api/v1/sms-conversations/{conversation_id}/export",
+            routes!(conversation_export::export_conversation),
+        )
         .tag("SMS sessions")
         .at(
             "/api/v1/sms-sessions/",
@@ -100,6 +103,7 @@ fn table() -> Table {
         .at("/api/v1/users/me/api-keys", routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .at("/api/v1/users/me/api-keys/{key_id}", routes!(api_keys::rename_api_key, api_keys::revoke_api_key))
         .tag("Moving data")
+        .at("/api/v1/export", routes!(export::export_records))
         .at("/api/v1/import", routes!(import::import_records))
         .tag("Health")
         .at("/health", routes!(health::get_health))

@@ -257,6 +257,7 @@ fn smslite_config_shows_value_and_source_of_every_key() {
     let mut printed = Vec::new();
     command::print(&resolved.unwrap(), &mut printed).unwrap();
     let expected = "\
+# read from smslite.toml
 host                    127.0.0.1       default
 port                    0               flag --port
 data_dir                ./smslite-data  default

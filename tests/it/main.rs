@@ -9,7 +9,7 @@ mod api;
 mod architecture;
 mod cli;
 mod config;
-mod import;
 mod store;
+mod transfer;
 mod util;
 mod webhooks;

@@ -10,8 +10,8 @@ use super::lines::Lines;
 use super::threads::{Said, Thread};
 use crate::model::ids::{CallId, MessageId, OrganizationId};
 use crate::model::time::Timestamp;
-use crate::model::transfer::{CallLine, Claim, Line, MessageLine, OrganizationLine, Parent, parse};
-use crate::store::{HighestIds, Place, ReadError, SnapshotView, Standing, Store};
+use crate::model::transfer::{CallLine, Claim, Kind, Line, MessageLine, OrganizationLine, parse};
+use crate::store::{Place, ReadError, Sequences, SnapshotView, Standing, Store};
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 use std::ops::RangeInclusive;
@@ -32,7 +32,10 @@ pub struct Checked {
     /// How many of them the second reading has passed.
     passed: usize,
     last_message_id: u64,
-    pub(super) highest: HighestIds,
+    /// The highest given id of each kind.
+    pub(super) highest: Sequences,
+    /// The organization holds nothing yet: what the first start made gives way.
+    pub(super) bare: bool,
 }
 
 impl Checked {
@@ -100,7 +103,7 @@ struct Check {
     /// Who has what only one record may have, and a fingerprint of what its line says.
     claims: HashMap<Claim, u64>,
     /// Parents that were found in the store.
-    stored: HashSet<Parent>,
+    stored: HashSet<(Kind, u64)>,
     /// The ids of the stored messages, once they are asked for.
     message_ids: Option<HashSet<u64>>,
 }
@@ -123,8 +126,9 @@ pub fn check(
         threads: HashMap::new(),
         left_out: Vec::new(),
         passed: 0,
-        last_message_id: snapshot.last_message_id(organization)?,
-        highest: HighestIds::default(),
+        last_message_id: snapshot.sequences(organization)?.message,
+        highest: Sequences::default(),
+        bare: snapshot.is_bare(organization)?,
     };
     let mut check = Check {
         snapshot,
@@ -153,27 +157,26 @@ impl Check {
     /// False: the line is left out.
     fn line(&mut self, number: u64, line: &Line) -> Result<bool, Stop> {
         let latest = self.checked.now.plus_seconds(LATEST_SECONDS);
-        for (field, time) in line.past_times().into_iter().flatten() {
-            if time > latest {
+        for (field, time) in line.past_times() {
+            if let Some(time) = time.filter(|time| *time > latest) {
                 return Err(format!("{field}: {time} is in the future").into());
             }
         }
         if self.is_said_before(line)? {
             return Ok(false);
         }
-        for (field, parent) in line.parents().into_iter().flatten() {
-            self.parent(field, parent)?;
-            if let Parent::Call(id) = parent {
-                let thread = self.thread(id)?;
-                if thread.is_some_and(|thread| thread.archived_since) {
-                    return Ok(false);
-                }
+        for (field, kind, id) in line.parents().into_iter().flatten() {
+            self.parent(field, kind, id)?;
+            if kind == Kind::Call && self.thread(CallId(id))?.is_some_and(|thread| thread.archived_since) {
+                return Ok(false);
             }
         }
-        self.note_ids(line);
+        if let Some(highest) = self.checked.highest.of(line.kind()) {
+            *highest = line.id().unwrap_or(0).max(*highest);
+        }
         match line {
             Line::Organization(line) => self.organization(line)?,
-            Line::Message(line) => return self.message(line).map(|()| true),
+            Line::Message(message) => return self.message(line, message).map(|()| true),
             Line::MessageLog(line) => {
                 if let Some(call) = line.call_id
                     && self.thread(call)?.is_some_and(|thread| thread.archived)
@@ -183,9 +186,12 @@ impl Check {
             }
             _ => {}
         }
-        let standing = self.snapshot.import_standing(self.organization, line, self.checked.now)?;
-        if let Standing::Refused(message) = standing {
-            return Err(message.into());
+        let Checked { now, bare, .. } = self.checked;
+        // Of the first start's records, those that lines before this one take the place of.
+        let replaced = |kind| bare && self.claims.contains_key(&(kind, "id", 1));
+        match self.snapshot.import_standing(self.organization, line, now, bare, replaced)? {
+            Standing::Refused(message) => return Err(message.into()),
+            Standing::New | Standing::Same | Standing::Replaces => {}
         }
         match line {
             Line::Call(line) => self.call(number, line),
@@ -204,7 +210,8 @@ impl Check {
         for claim in claims.into_iter().flatten() {
             match self.claims.entry(claim) {
                 Entry::Occupied(entry) if *entry.get() != fingerprint => {
-                    let (name, field) = (line.type_name(), claim.field());
+                    let (kind, field, _) = claim;
+                    let name = kind.name();
                     return Err(format!(
                         "{field}: another {name} line has the same, and says something else"
                     )
@@ -220,24 +227,19 @@ impl Check {
     }
 
     /// A parent is in the store or earlier in the input.
-    fn parent(&mut self, field: &str, parent: Parent) -> Result<(), Stop> {
-        let (claim, name, id) = match parent {
-            Parent::User(id) => (Claim::User(id.0), "user", id.0),
-            Parent::Assistant(id) => (Claim::Assistant(id.0), "assistant", id.0),
-            Parent::Call(id) => (Claim::Call(id.0), "call", id.0),
-            Parent::MessageLog(id) => (Claim::MessageLog(id.0), "message log", id.0),
-        };
-        let known = match parent {
-            Parent::Call(id) => self.thread(id)?.is_some(),
-            _ => self.claims.contains_key(&claim) || self.stored.contains(&parent),
+    fn parent(&mut self, field: &str, kind: Kind, id: u64) -> Result<(), Stop> {
+        let known = match kind {
+            Kind::Call => self.thread(CallId(id))?.is_some(),
+            _ => self.claims.contains_key(&(kind, "id", id)) || self.stored.contains(&(kind, id)),
         };
         if known {
             return Ok(());
         }
-        if !self.snapshot.import_parent(self.organization, parent)? {
+        if !self.snapshot.import_parent(self.organization, kind, id)? {
+            let name = kind.name().replace('_', " ");
             return Err(format!("{field}: {name} {id} is neither here nor earlier in the input").into());
         }
-        self.stored.insert(parent);
+        self.stored.insert((kind, id));
         Ok(())
     }
 
@@ -281,29 +283,24 @@ impl Check {
         Ok(!thread.archived_since)
     }
 
-    fn message(&mut self, line: &MessageLine) -> Result<(), Stop> {
+    fn message(&mut self, whole: &Line, line: &MessageLine) -> Result<(), Stop> {
         let (organization, snapshot) = (self.organization, self.snapshot.clone());
         let Some(thread) = self.thread(line.call_id)? else { return Ok(()) };
         if thread.archived {
             return Err(archived(line.call_id).into());
         }
         let index = thread.index_of(line)?;
-        if index <= thread.stored {
-            let stored = snapshot.message_at(organization, line.call_id, index)?;
-            if let Some(field) = stored.map_or(Some("place"), |stored| line.difference(&stored)) {
-                let call = line.call_id;
-                return Err(format!(
-                    "message {index} of call {call} is there already, and with another {field}"
-                )
-                .into());
-            }
-            thread.take(line, index);
-            return Ok(());
+        let is_new = index > thread.stored;
+        if is_new {
+            thread.follows(line)?;
+        } else if let Standing::Refused(message) =
+            snapshot.import_message(organization, whole, line.call_id, index)?
+        {
+            return Err(message.into());
         }
-        thread.follows(line)?;
         thread.take(line, index);
         match line.id {
-            Some(id) if id.0 <= self.checked.last_message_id => self.message_id(id),
+            Some(id) if is_new && id.0 <= self.checked.last_message_id => self.message_id(id),
             _ => Ok(()),
         }
     }
@@ -317,22 +314,6 @@ impl Check {
             true => Err(format!("id: message {id} is there already, at another place").into()),
             false => Ok(()),
         }
-    }
-
-    fn note_ids(&mut self, line: &Line) {
-        let highest = &mut self.checked.highest;
-        let (highest, id) = match line {
-            Line::User(line) => (&mut highest.user, line.id.map(|id| id.0)),
-            Line::ApiKey(line) => (&mut highest.api_key, line.id.map(|id| id.0)),
-            Line::Assistant(line) => (&mut highest.assistant, line.id.map(|id| id.0)),
-            Line::PhoneNumber(line) => (&mut highest.phone_number, line.id.map(|id| id.0)),
-            Line::Call(line) => (&mut highest.call, line.id.map(|id| id.0)),
-            Line::Message(line) => (&mut highest.message, line.id.map(|id| id.0)),
-            Line::MessageLog(line) => (&mut highest.message_log, line.id.map(|id| id.0)),
-            Line::AuditEvent(line) => (&mut highest.audit, line.id.map(|id| id.0)),
-            Line::Organization(_) | Line::OptOut(_) | Line::OutboundJob(_) => return,
-        };
-        *highest = id.unwrap_or(0).max(*highest);
     }
 
     /// What only the whole input tells: each call line against all of its messages.

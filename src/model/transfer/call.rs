@@ -1,12 +1,12 @@
 //! Call lines: what they must not say, which record they make, when they are the one that is there.
 
-use super::records::{Difference, first, same_json};
 use super::{CallLine, LineError};
 use crate::model::address::Address;
 use crate::model::call::{Call, Channel, JsonText};
-use crate::model::ids::AssistantId;
+use crate::model::ids::{AssistantId, CallId};
 use crate::model::time::Timestamp;
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 /// What a call without an id is recognised by.
 type Start<'a> = (&'static str, AssistantId, &'a Address, &'a Address, Timestamp);
@@ -44,9 +44,13 @@ impl CallLine {
         self.start() == (channel, call.assistant_id, &call.customer, &call.our_number, call.started_at)
     }
 
+    pub(super) fn is_sms(&self) -> bool {
+        self.channel == Channel::Sms
+    }
+
     /// `active`: its session may still live.
     pub fn is_active(&self) -> bool {
-        self.channel == Channel::Sms && self.status == "active"
+        self.is_sms() && self.status == "active"
     }
 
     pub fn is_archived(&self) -> bool {
@@ -90,40 +94,55 @@ impl CallLine {
         }
     }
 
-    /// What may have gone on since an import is not compared: an active conversation's end, and
-    /// that a conversation was archived. Counts and last activity are judged with the messages.
-    pub fn difference(&self, stored: &Call, now: Timestamp) -> Difference {
-        let ended_at = stored.ended_at(now);
-        let gone_on = self.is_active() || stored.archived && !self.is_archived();
-        let over = self.channel == Channel::Voice || ended_at.is_some();
-        let voice_status = (self.channel == Channel::Voice).then_some(self.status.as_str());
-        let exact_end = self.ended_at.is_some() || self.channel == Channel::Voice;
-        first(&[
-            ("channel", self.channel == stored.channel),
-            ("direction", self.direction == stored.direction),
-            ("assistant_id", self.assistant_id == stored.assistant_id),
-            ("customer_phone_number", self.customer_phone_number == stored.customer),
-            ("assistant_phone_number", self.assistant_phone_number == stored.our_number),
-            ("started_at", self.started_at == stored.started_at),
-            ("status", (gone_on || over) && voice_status == stored.voice_status.as_deref()),
-            ("ended_at", gone_on || !exact_end || self.ended_at == ended_at),
-            ("duration", self.duration == stored.duration_seconds),
-            ("call_meta", self.same_meta(stored)),
-        ])
+    /// The record as it is at `now`.
+    pub fn of(id: CallId, stored: &Call, now: Timestamp) -> CallLine {
+        let sms = stored.channel == Channel::Sms;
+        let seen = stored.conversation(id);
+        let ended_at = if sms { seen.ended_at(now) } else { stored.ended_at };
+        // What was archived has no session any more.
+        let ended_at = ended_at.or((sms && stored.archived).then_some(stored.last_activity));
+        let status = match &stored.voice_status {
+            Some(status) => status,
+            None if ended_at.is_none() => "active",
+            None => "completed",
+        };
+        CallLine {
+            tag: IgnoredAny,
+            id: Some(id),
+            channel: stored.channel,
+            direction: stored.direction,
+            assistant_id: stored.assistant_id,
+            customer_phone_number: stored.customer.clone(),
+            assistant_phone_number: stored.our_number.clone(),
+            status: status.to_owned(),
+            message_count: Some(stored.message_count),
+            started_at: stored.started_at,
+            last_activity: Some(stored.last_activity),
+            expires_at: stored.expires_at,
+            ended_at,
+            duration: stored.duration_seconds,
+            call_meta: Some(if stored.archived { deleted(&stored.meta) } else { stored.meta.clone() }),
+        }
     }
 
-    /// `sms_deleted` stands for itself in a record, whether its free data have it or not.
-    fn same_meta(&self, stored: &Call) -> bool {
-        if self.is_archived() != stored.archived {
-            return stored.archived;
+    /// What may have gone on since an import: an active conversation's end, and that a conversation
+    /// was archived. Counts, last activity and expiry are judged with the messages.
+    pub(super) fn went_on(&self, stored: &CallLine) -> &'static [&'static str] {
+        let archived_since = stored.is_archived() && !self.is_archived();
+        match (archived_since, self.is_active()) {
+            (true, _) => &["status", "ended_at", "call_meta", "message_count", "last_activity", "expires_at"],
+            (_, true) => &["status", "ended_at", "message_count", "last_activity", "expires_at"],
+            _ => &["message_count", "last_activity", "expires_at"],
         }
-        let none = JsonText::default();
-        let bare = |text: &JsonText| {
-            let mut value: Value = serde_json::from_str(&text.0).unwrap_or_default();
-            value.as_object_mut().map(|fields| fields.remove("sms_deleted"));
-            JsonText(value.to_string())
-        };
-        let line = self.call_meta.as_ref().unwrap_or(&none);
-        *line == stored.meta || same_json(Some(&bare(line)), Some(&bare(&stored.meta)))
     }
+}
+
+/// The free data of an archived record, which say so themselves.
+fn deleted(meta: &JsonText) -> JsonText {
+    let mut fields: Map<String, Value> = serde_json::from_str(&meta.0).unwrap_or_default();
+    if fields.get("sms_deleted") == Some(&Value::Bool(true)) {
+        return meta.clone();
+    }
+    fields.insert("sms_deleted".to_owned(), Value::Bool(true));
+    JsonText(Value::Object(fields).to_string())
 }

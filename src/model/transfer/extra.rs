@@ -1,5 +1,6 @@
 //! The fields of an assistant that we do not know: kept, and given back beside the others.
 
+use super::AssistantLine;
 use crate::model::call::JsonText;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::Error as _;
@@ -40,10 +41,11 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Everything in the line but `known`, as one object.
-pub(super) fn of(line: &str, known: &[&str]) -> Result<JsonText, serde_json::Error> {
+/// Everything in the line that `known`, which was read from it, does not have.
+pub(super) fn of(line: &str, known: &AssistantLine) -> Result<JsonText, serde_json::Error> {
+    let known = serde_json::to_value(known)?;
     let Fields(mut fields) = serde_json::from_str(line)?;
-    fields.retain(|(name, _)| !known.contains(&name.as_ref()));
+    fields.retain(|(name, _)| name != "type" && known.get(name.as_ref()).is_none());
     let mut text = String::from("{");
     for (name, value) in fields {
         // As in every free-form object: nothing that no reader takes.

@@ -1,270 +1,250 @@
 //! The lines: one struct a record type, every stored field in its place. A field that may be left
-//! out is optional here; what stands in for it is said where lines become records.
+//! out is optional; its table says what stands in for it, and which field of the record it is.
+//! Calls, messages and audit events are not stored field by field: see `records` and `call`.
 
-use super::wire;
-use crate::model::account;
-use crate::model::account::{KeyHash, PasswordHash};
+use crate::model::account::{ApiKey, KeyHash, Organization, PasswordHash, Role, User};
 use crate::model::address::Address;
+use crate::model::assistant::PhoneNumber;
 use crate::model::audit::Level;
 use crate::model::call::{Channel, Direction, JsonText};
 use crate::model::ids::{
     ApiKeyId, AssistantId, AuditId, CallId, MessageId, MessageLogId, PhoneNumberId, UserId,
 };
-use crate::model::message::Role;
-use crate::model::message_log::{DeliveryStatus, Provider};
-use crate::model::outbound::JobStatus;
+use crate::model::message;
+use crate::model::message_log::{DeliveryStatus, MessageLog, Provider, RawPayload};
+use crate::model::opt_out::OptOut;
+use crate::model::outbound::{JobStatus, OutboundJob};
 use crate::model::time::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Declares lines. Each knows the `type` that stood beside its fields; [`super::Line`] writes it.
-macro_rules! lines {
-    ($($(#[$whole:meta])* $name:ident { $($(#[$attr:meta])* $field:ident: $type:ty,)* })*) => {$(
+/// Declares a line and how it and its record become each other. In parentheses stands what the
+/// record does not hold itself, its key for the most part; then `field: type = field of the record`,
+/// with `or` and what stands in when it is left out. A line knows the `type` that stood beside its
+/// fields; [`super::Line`] writes it.
+macro_rules! line {
+    ($(#[$whole:meta])* $line:ident ($($key:ident: $key_type:ty),*) = $record:ident |$this:ident $(, $arg:ident: $arg_type:ty)*| {
+        $($(#[$attr:meta])* $field:ident: $type:ty = $stored:ident $(or $default:expr)?;)*
+    }) => {
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         $(#[$whole])*
-        pub struct $name {
+        pub struct $line {
             #[serde(rename = "type", default, skip_serializing)]
             pub tag: IgnoredAny,
+            $(pub $key: $key_type,)*
             $($(#[$attr])* pub $field: $type,)*
         }
-    )*};
+
+        impl $line {
+            pub fn record(&self $(, $arg: $arg_type)*) -> $record {
+                let $this = self;
+                $record { $($stored: $this.$field.clone()$(.unwrap_or_else(|| $default))?.into(),)* }
+            }
+
+            pub fn of($($key: $key_type,)* stored: &$record) -> $line {
+                $line { tag: IgnoredAny, $($key,)* $($field: stored.$stored.clone().into(),)* }
+            }
+        }
+    };
 }
 
-lines! {
+line! {
     #[serde(deny_unknown_fields)]
-    OrganizationLine {
-        slug: String,
-        name: Option<String>,
-        #[serde(default, with = "wire::option")]
-        created_at: Option<Timestamp>,
-    }
-
-    #[serde(deny_unknown_fields)]
-    UserLine {
-        #[serde(default, with = "wire::option")]
-        id: Option<UserId>,
-        email: String,
-        first_name: Option<String>,
-        last_name: Option<String>,
-        role: account::Role,
-        #[serde(default, with = "wire::option")]
-        password_hash: Option<PasswordHash>,
-        is_active: Option<bool>,
-        #[serde(default, with = "wire::option")]
-        created_at: Option<Timestamp>,
-        #[serde(default, with = "wire::option")]
-        updated_at: Option<Timestamp>,
-    }
-
-    #[serde(deny_unknown_fields)]
-    ApiKeyLine {
-        #[serde(default, with = "wire::option")]
-        id: Option<ApiKeyId>,
-        #[serde(with = "wire")]
-        user_id: UserId,
-        name: String,
-        key_prefix: String,
-        #[serde(with = "wire")]
-        key_hash: KeyHash,
-        role: account::Role,
-        #[serde(default, with = "wire::option")]
-        created_at: Option<Timestamp>,
-        #[serde(default, with = "wire::option")]
-        updated_at: Option<Timestamp>,
-        #[serde(default, with = "wire::option")]
-        expires_at: Option<Timestamp>,
-        #[serde(default, with = "wire::option")]
-        revoked_at: Option<Timestamp>,
-    }
-
-    AssistantLine {
-        #[serde(default, with = "wire::option")]
-        id: Option<AssistantId>,
-        #[serde(default, with = "wire::option")]
-        user_id: Option<UserId>,
-        name: String,
-        description: Option<String>,
-        llm_provider: Option<String>,
-        webhook_url: Option<String>,
-        sms_webhook_url: Option<String>,
-        messaging_service_sid: Option<String>,
-        #[serde(default, with = "wire::option")]
-        custom_settings: Option<JsonText>,
-        is_active: Option<bool>,
-        /// Kept for the names in its conversations.
-        is_deleted: Option<bool>,
-        #[serde(default, with = "wire::option")]
-        created_at: Option<Timestamp>,
-        #[serde(default, with = "wire::option")]
-        updated_at: Option<Timestamp>,
-        /// The fields that we do not know, beside the others in the line.
-        #[serde(skip_deserializing, flatten, serialize_with = "super::extra::serialize")]
-        extra: JsonText,
-    }
-
-    #[serde(deny_unknown_fields)]
-    PhoneNumberLine {
-        #[serde(default, with = "wire::option")]
-        id: Option<PhoneNumberId>,
-        #[serde(with = "wire")]
-        phone_number: Address,
-        provider: Provider,
-        #[serde(default, with = "wire::option")]
-        assistant_id: Option<AssistantId>,
-        friendly_name: Option<String>,
-        is_active: Option<bool>,
-        #[serde(default, with = "wire::option")]
-        created_at: Option<Timestamp>,
-        #[serde(default, with = "wire::option")]
-        updated_at: Option<Timestamp>,
-    }
-
-    #[serde(deny_unknown_fields)]
-    CallLine {
-        #[serde(default, with = "wire::option")]
-        id: Option<CallId>,
-        channel: Channel,
-        direction: Direction,
-        #[serde(with = "wire")]
-        assistant_id: AssistantId,
-        #[serde(with = "wire")]
-        customer_phone_number: Address,
-        #[serde(with = "wire")]
-        assistant_phone_number: Address,
-        status: String,
-        message_count: Option<u32>,
-        #[serde(with = "wire")]
-        started_at: Timestamp,
-        #[serde(default, with = "wire::option")]
-        last_activity: Option<Timestamp>,
-        /// When the session ends unless another message comes; SMS only.
-        #[serde(default, with = "wire::option")]
-        expires_at: Option<Timestamp>,
-        #[serde(default, with = "wire::option")]
-        ended_at: Option<Timestamp>,
-        /// In seconds.
-        duration: Option<u64>,
-        #[serde(default, with = "wire::option")]
-        call_meta: Option<JsonText>,
-    }
-
-    #[serde(deny_unknown_fields)]
-    MessageLine {
-        #[serde(default, with = "wire::option")]
-        id: Option<MessageId>,
-        #[serde(with = "wire")]
-        call_id: CallId,
-        message_index: Option<u32>,
-        role: Role,
-        content: String,
-        #[serde(with = "wire")]
-        timestamp: Timestamp,
-        llm_provider: Option<String>,
-        llm_model: Option<String>,
-    }
-
-    #[serde(deny_unknown_fields)]
-    MessageLogLine {
-        #[serde(default, with = "wire::option")]
-        id: Option<MessageLogId>,
-        #[serde(default, with = "wire::option")]
-        call_id: Option<CallId>,
-        #[serde(default, with = "wire::option")]
-        assistant_id: Option<AssistantId>,
-        provider: Provider,
-        provider_message_id: String,
-        direction: Direction,
-        #[serde(with = "wire")]
-        from_number: Address,
-        #[serde(with = "wire")]
-        to_number: Address,
-        body: String,
-        #[serde(default)]
-        media_urls: Vec<String>,
-        segment_count: Option<u32>,
-        status: DeliveryStatus,
-        provider_status: Option<String>,
-        error_code: Option<String>,
-        error_message: Option<String>,
-        #[serde(with = "wire")]
-        created_at: Timestamp,
-        #[serde(default, with = "wire::option")]
-        updated_at: Option<Timestamp>,
-        raw_payload: Option<RawPayloadPart>,
-    }
-
-    #[serde(deny_unknown_fields)]
-    AuditEventLine {
-        #[serde(default, with = "wire::option")]
-        id: Option<AuditId>,
-        #[serde(default, with = "wire::option")]
-        call_id: Option<CallId>,
-        #[serde(default, with = "wire::option")]
-        log_id: Option<MessageLogId>,
-        #[serde(with = "wire")]
-        timestamp: Timestamp,
-        event_type: String,
-        level: Option<Level>,
-        message: String,
-        #[serde(default, with = "wire::option")]
-        event_data: Option<JsonText>,
-        /// Of a webhook that made no message log.
-        raw_payload: Option<RawPayloadPart>,
-    }
-
-    #[serde(deny_unknown_fields)]
-    OptOutLine {
-        #[serde(with = "wire")]
-        assistant_phone_number: Address,
-        #[serde(with = "wire")]
-        customer_phone_number: Address,
-        #[serde(with = "wire")]
-        opted_out_at: Timestamp,
-        how: Option<String>,
-    }
-
-    #[serde(deny_unknown_fields)]
-    OutboundJobLine {
-        #[serde(with = "wire")]
-        uuid: Uuid,
-        #[serde(default, with = "wire::option")]
-        call_id: Option<CallId>,
-        #[serde(default, with = "wire::option")]
-        log_id: Option<MessageLogId>,
-        provider: Provider,
-        #[serde(with = "wire")]
-        from_number: Address,
-        #[serde(with = "wire")]
-        to_number: Address,
-        body: String,
-        #[serde(default)]
-        media_urls: Vec<String>,
-        status: JobStatus,
-        idempotency_key: Option<String>,
-        provider_message_id: Option<String>,
-        error_code: Option<String>,
-        error_message: Option<String>,
-        attempts: Option<u32>,
-        #[serde(default, with = "wire::option")]
-        due_at: Option<Timestamp>,
-        #[serde(with = "wire")]
-        created_at: Timestamp,
-        #[serde(default, with = "wire::option")]
-        updated_at: Option<Timestamp>,
+    OrganizationLine() = Organization |line, now: Timestamp| {
+        slug: String = slug;
+        name: Option<String> = name or line.slug.clone();
+        created_at: Option<Timestamp> = created_at or now;
     }
 }
 
-/// What a carrier really sent, within the line of its log or audit event.
+line! {
+    #[serde(deny_unknown_fields)]
+    UserLine(id: Option<UserId>) = User |line, now: Timestamp| {
+        email: String = email;
+        first_name: Option<String> = first_name;
+        last_name: Option<String> = last_name;
+        role: Role = role;
+        password_hash: Option<PasswordHash> = password;
+        is_active: Option<bool> = is_active or true;
+        created_at: Option<Timestamp> = created_at or now;
+        updated_at: Option<Timestamp> = updated_at or line.created_at.unwrap_or(now);
+    }
+}
+
+line! {
+    #[serde(deny_unknown_fields)]
+    ApiKeyLine(id: Option<ApiKeyId>) = ApiKey |line, now: Timestamp| {
+        user_id: UserId = user_id;
+        name: String = name;
+        key_prefix: String = key_prefix;
+        key_hash: KeyHash = hash;
+        role: Role = role;
+        created_at: Option<Timestamp> = created_at or now;
+        updated_at: Option<Timestamp> = updated_at or line.created_at.unwrap_or(now);
+        expires_at: Option<Timestamp> = expires_at;
+        revoked_at: Option<Timestamp> = revoked_at;
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AssistantLine {
+    #[serde(rename = "type", default, skip_serializing)]
+    pub tag: IgnoredAny,
+    pub id: Option<AssistantId>,
+    pub user_id: Option<UserId>,
+    pub name: String,
+    pub description: Option<String>,
+    pub llm_provider: Option<String>,
+    pub webhook_url: Option<String>,
+    pub sms_webhook_url: Option<String>,
+    pub messaging_service_sid: Option<String>,
+    pub custom_settings: Option<JsonText>,
+    pub is_active: Option<bool>,
+    /// Kept for the name in its conversations.
+    pub is_deleted: Option<bool>,
+    pub created_at: Option<Timestamp>,
+    pub updated_at: Option<Timestamp>,
+    /// The fields that we do not know, beside the others in the line.
+    #[serde(skip_deserializing, flatten, serialize_with = "super::extra::serialize")]
+    pub extra: JsonText,
+}
+
+line! {
+    #[serde(deny_unknown_fields)]
+    PhoneNumberLine(phone_number: Address) = PhoneNumber |line, id: PhoneNumberId, now: Timestamp| {
+        id: Option<PhoneNumberId> = id or id;
+        provider: Provider = provider;
+        assistant_id: Option<AssistantId> = assistant_id;
+        friendly_name: Option<String> = friendly_name;
+        is_active: Option<bool> = is_active or true;
+        created_at: Option<Timestamp> = created_at or now;
+        updated_at: Option<Timestamp> = updated_at or line.created_at.unwrap_or(now);
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RawPayloadPart {
-    #[serde(with = "wire")]
-    pub received_at: Timestamp,
-    pub method: String,
-    pub path_and_query: String,
-    pub content_type: String,
-    /// In base64.
-    #[serde(with = "wire")]
-    pub body: Vec<u8>,
+pub struct CallLine {
+    #[serde(rename = "type", default, skip_serializing)]
+    pub tag: IgnoredAny,
+    pub id: Option<CallId>,
+    pub channel: Channel,
+    pub direction: Direction,
+    pub assistant_id: AssistantId,
+    pub customer_phone_number: Address,
+    pub assistant_phone_number: Address,
+    pub status: String,
+    pub message_count: Option<u32>,
+    pub started_at: Timestamp,
+    pub last_activity: Option<Timestamp>,
+    /// When the session ends unless another message comes; SMS only.
+    pub expires_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    /// In seconds.
+    pub duration: Option<u64>,
+    pub call_meta: Option<JsonText>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessageLine {
+    #[serde(rename = "type", default, skip_serializing)]
+    pub tag: IgnoredAny,
+    pub id: Option<MessageId>,
+    pub call_id: CallId,
+    pub message_index: Option<u32>,
+    pub role: message::Role,
+    pub content: String,
+    pub timestamp: Timestamp,
+    pub llm_provider: Option<String>,
+    pub llm_model: Option<String>,
+}
+
+line! {
+    #[serde(deny_unknown_fields)]
+    MessageLogLine(id: Option<MessageLogId>, raw_payload: Option<RawPayload>) = MessageLog |line| {
+        call_id: Option<CallId> = call_id;
+        assistant_id: Option<AssistantId> = assistant_id;
+        provider: Provider = provider;
+        provider_message_id: String = provider_message_id;
+        direction: Direction = direction;
+        from_number: Number = from;
+        to_number: Number = to;
+        body: String = body;
+        #[serde(default)]
+        media_urls: Vec<String> = media_urls;
+        segment_count: Option<u32> = segment_count or 1;
+        status: DeliveryStatus = status;
+        provider_status: Option<String> = provider_status or String::new();
+        error_code: Option<String> = error_code;
+        error_message: Option<String> = error_message;
+        created_at: Timestamp = created_at;
+        updated_at: Option<Timestamp> = updated_at or line.created_at;
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditEventLine {
+    #[serde(rename = "type", default, skip_serializing)]
+    pub tag: IgnoredAny,
+    pub id: Option<AuditId>,
+    pub call_id: Option<CallId>,
+    pub log_id: Option<MessageLogId>,
+    pub timestamp: Timestamp,
+    pub event_type: String,
+    pub level: Option<Level>,
+    pub message: String,
+    pub event_data: Option<JsonText>,
+    /// Of a webhook that made no message log.
+    pub raw_payload: Option<RawPayload>,
+}
+
+line! {
+    #[serde(deny_unknown_fields)]
+    OptOutLine(assistant_phone_number: Address, customer_phone_number: Address) = OptOut |line| {
+        opted_out_at: Timestamp = at;
+        how: Option<String> = how or "import".to_owned();
+    }
+}
+
+line! {
+    #[serde(deny_unknown_fields)]
+    OutboundJobLine(uuid: Uuid) = OutboundJob |line| {
+        call_id: Option<CallId> = call_id;
+        log_id: Option<MessageLogId> = log_id;
+        provider: Provider = provider;
+        from_number: Number = from;
+        to_number: Number = to;
+        body: String = body;
+        #[serde(default)]
+        media_urls: Vec<String> = media_urls;
+        status: JobStatus = status;
+        idempotency_key: Option<String> = idempotency_key;
+        provider_message_id: Option<String> = provider_message_id;
+        error_code: Option<String> = error_code;
+        error_message: Option<String> = error_message;
+        attempts: Option<u32> = attempts or 0;
+        due_at: Option<Timestamp> = due_at or line.created_at;
+        created_at: Timestamp = created_at;
+        updated_at: Option<Timestamp> = updated_at or line.created_at;
+    }
+}
+
+/// An address that a record holds as text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Number(Address);
+
+impl From<String> for Number {
+    fn from(stored: String) -> Number {
+        Number(Address::stored(stored))
+    }
+}
+
+impl From<Number> for String {
+    fn from(number: Number) -> String {
+        number.0.to_string()
+    }
 }

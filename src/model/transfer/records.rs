@@ -1,36 +1,16 @@
-//! From lines to records: what stands in for a field that was left out, what a line must not say,
-//! and in which field it differs from a record that is there already. A field that was left out
-//! and is made up on arrival (an id, a time, an owner) agrees with whatever is stored.
+//! Lines that are not records field by field, what a line must not say by itself, and in which
+//! field it differs from a record that is there already. A field that was left out and is made up
+//! on arrival (an id, a time, an owner) agrees with whatever is stored.
 
 use super::*;
-use crate::model::account::{ApiKey, User};
-use crate::model::assistant::{Assistant, AssistantState, PhoneNumber};
+use crate::model::assistant::{Assistant, AssistantState};
 use crate::model::audit::{AuditEntry, Level, Step};
 use crate::model::call::JsonText;
-use crate::model::ids::PhoneNumberId;
+use crate::model::ids::{AssistantId, AuditId, CallId, UserId};
 use crate::model::message::Message;
-use crate::model::message_log::{MessageLog, RawPayload};
-use crate::model::opt_out::OptOut;
-use crate::model::outbound::OutboundJob;
-use crate::model::time::Timestamp;
-use serde_json::Value;
-
-/// The name of the first field in which a line and a record differ.
-pub type Difference = Option<&'static str>;
-
-pub(super) fn first(fields: &[(&'static str, bool)]) -> Difference {
-    fields.iter().find(|(_, same)| !same).map(|(field, _)| *field)
-}
-
-pub(super) fn agrees<T: PartialEq>(given: &Option<T>, stored: &T) -> bool {
-    given.as_ref().is_none_or(|given| given == stored)
-}
-
-/// The same data, however it is spaced and ordered.
-pub(super) fn same_json(a: Option<&JsonText>, b: Option<&JsonText>) -> bool {
-    let value = |text: Option<&JsonText>| text.and_then(|text| serde_json::from_str::<Value>(&text.0).ok());
-    a == b || value(a) == value(b)
-}
+use crate::model::message_log::RawPayload;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value, json};
 
 impl Line {
     /// What can be said against a line from the line alone.
@@ -46,72 +26,88 @@ impl Line {
             _ => Ok(()),
         }
     }
-}
 
-impl UserLine {
-    pub fn user(&self, now: Timestamp) -> User {
-        let created_at = self.created_at.unwrap_or(now);
-        User {
-            email: self.email.clone(),
-            first_name: self.first_name.clone(),
-            last_name: self.last_name.clone(),
-            role: self.role,
-            password: self.password_hash.clone(),
-            is_active: self.is_active.unwrap_or(true),
-            created_at,
-            updated_at: self.updated_at.unwrap_or(created_at),
+    /// The first field in which it differs from a stored record, which is given as a line.
+    pub fn difference(&self, stored: &Line) -> Option<String> {
+        let (given, there) = (self.fields(), stored.fields());
+        let went_on = self.went_on(stored);
+        let same = |field: &str| match (given.get(field), there.get(field)) {
+            // A raw payload may go earlier than what it came with.
+            (Some(Value::Null), _) | (_, Some(Value::Null)) if field == "raw_payload" => true,
+            (Some(given), Some(there)) => {
+                given == there || went_on.contains(&field) || given.is_null() && self.stands_in(field, there)
+            }
+            _ => false,
+        };
+        given.keys().chain(there.keys()).find(|field| !same(field)).cloned()
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
         }
     }
 
-    pub fn difference(&self, stored: &User) -> Difference {
-        first(&[
-            ("email", self.email == stored.email),
-            ("first_name", self.first_name == stored.first_name),
-            ("last_name", self.last_name == stored.last_name),
-            ("role", self.role == stored.role),
-            ("password_hash", self.password_hash == stored.password),
-            ("is_active", self.is_active.unwrap_or(true) == stored.is_active),
-            ("created_at", agrees(&self.created_at, &stored.created_at)),
-            ("updated_at", agrees(&self.updated_at, &stored.updated_at)),
-        ])
-    }
-}
-
-impl ApiKeyLine {
-    pub fn api_key(&self, now: Timestamp) -> ApiKey {
-        let created_at = self.created_at.unwrap_or(now);
-        ApiKey {
-            user_id: self.user_id,
-            name: self.name.clone(),
-            key_prefix: self.key_prefix.clone(),
-            hash: self.key_hash,
-            role: self.role,
-            created_at,
-            updated_at: self.updated_at.unwrap_or(created_at),
-            expires_at: self.expires_at,
-            revoked_at: self.revoked_at,
+    /// Whether a field that was left out agrees with what is stored.
+    fn stands_in(&self, field: &str, stored: &Value) -> bool {
+        match (self, field) {
+            (_, "id" | "user_id" | "created_at" | "updated_at" | "message_index") => true,
+            (Line::MessageLog(_), "assistant_id") => true,
+            (Line::Call(_), "message_count" | "last_activity" | "expires_at") => true,
+            // A conversation's end; a voice call that has none goes on.
+            (Line::Call(line), "ended_at") => line.is_sms(),
+            (Line::Assistant(line), "is_active") if line.is_deleted == Some(true) => true,
+            (_, "is_active") => *stored == true,
+            (_, "is_deleted") => *stored == false,
+            (_, "segment_count") => *stored == 1,
+            (_, "attempts") => *stored == 0,
+            (_, "provider_status") => *stored == "",
+            (_, "level") => *stored == "info",
+            (_, "how") => *stored == "import",
+            (_, "call_meta") => *stored == json!({}),
+            (Line::OutboundJob(line), "due_at") => *stored == line.created_at.to_string(),
+            _ => false,
         }
     }
 
-    pub fn difference(&self, stored: &ApiKey) -> Difference {
-        first(&[
-            ("user_id", self.user_id == stored.user_id),
-            ("name", self.name == stored.name),
-            ("key_prefix", self.key_prefix == stored.key_prefix),
-            ("key_hash", self.key_hash == stored.hash),
-            ("role", self.role == stored.role),
-            ("created_at", agrees(&self.created_at, &stored.created_at)),
-            ("updated_at", agrees(&self.updated_at, &stored.updated_at)),
-            ("expires_at", self.expires_at == stored.expires_at),
-            ("revoked_at", self.revoked_at == stored.revoked_at),
-        ])
+    /// The fields that may have gone on since it was imported: then the later state stays. What a
+    /// call line says of its messages is judged with them.
+    fn went_on(&self, stored: &Line) -> &'static [&'static str] {
+        match (self, stored) {
+            (Line::MessageLog(line), Line::MessageLog(stored))
+                if stored.updated_at > line.updated_at.or(Some(line.created_at)) =>
+            {
+                &["status", "provider_status", "error_code", "error_message", "updated_at"]
+            }
+            (Line::OutboundJob(line), Line::OutboundJob(stored))
+                if stored.updated_at > line.updated_at.or(Some(line.created_at)) =>
+            {
+                &[
+                    "status",
+                    "provider_message_id",
+                    "error_code",
+                    "error_message",
+                    "attempts",
+                    "due_at",
+                    "updated_at",
+                ]
+            }
+            (Line::Message(line), _) if line.id.is_none() => &["llm_provider", "llm_model"],
+            (Line::Call(line), Line::Call(stored)) => line.went_on(stored),
+            _ => &[],
+        }
     }
 }
 
 impl AssistantLine {
-    /// `owner` is whose it is when the line does not say.
-    pub fn assistant(&self, owner: UserId, now: Timestamp) -> Assistant {
+    pub fn record(&self, owner: UserId, now: Timestamp) -> Assistant {
         let created_at = self.created_at.unwrap_or(now);
+        let state = match (self.is_deleted, self.is_active) {
+            (Some(true), _) => AssistantState::Deleted,
+            (_, Some(false)) => AssistantState::Inactive,
+            _ => AssistantState::Active,
+        };
         Assistant {
             user_id: self.user_id.unwrap_or(owner),
             name: self.name.clone(),
@@ -121,146 +117,48 @@ impl AssistantLine {
             sms_webhook_url: self.sms_webhook_url.clone(),
             messaging_service_sid: self.messaging_service_sid.clone(),
             custom_settings: self.custom_settings.clone(),
-            state: self.state(),
+            state,
             created_at,
             updated_at: self.updated_at.unwrap_or(created_at),
             extra: self.extra.clone(),
         }
     }
 
-    fn state(&self) -> AssistantState {
-        match (self.is_deleted, self.is_active) {
-            (Some(true), _) => AssistantState::Deleted,
-            (_, Some(false)) => AssistantState::Inactive,
-            _ => AssistantState::Active,
-        }
-    }
-
-    pub fn difference(&self, stored: &Assistant) -> Difference {
-        first(&[
-            ("user_id", agrees(&self.user_id, &stored.user_id)),
-            ("name", self.name == stored.name),
-            ("description", self.description == stored.description),
-            ("llm_provider", self.llm_provider == stored.llm_provider),
-            ("webhook_url", self.webhook_url == stored.webhook_url),
-            ("sms_webhook_url", self.sms_webhook_url == stored.sms_webhook_url),
-            ("messaging_service_sid", self.messaging_service_sid == stored.messaging_service_sid),
-            ("custom_settings", same_json(self.custom_settings.as_ref(), stored.custom_settings.as_ref())),
-            ("is_deleted", self.is_deleted.unwrap_or(false) == stored.is_deleted()),
-            ("is_active", self.state() == stored.state),
-            ("created_at", agrees(&self.created_at, &stored.created_at)),
-            ("updated_at", agrees(&self.updated_at, &stored.updated_at)),
-            ("fields that are kept as they come", same_json(Some(&self.extra), Some(&stored.extra))),
-        ])
-    }
-}
-
-impl PhoneNumberLine {
-    pub fn number(&self, id: PhoneNumberId, now: Timestamp) -> PhoneNumber {
-        let created_at = self.created_at.unwrap_or(now);
-        PhoneNumber {
+    pub fn of(id: Option<AssistantId>, stored: &Assistant) -> AssistantLine {
+        AssistantLine {
+            tag: IgnoredAny,
             id,
-            provider: self.provider,
-            assistant_id: self.assistant_id,
-            friendly_name: self.friendly_name.clone(),
-            is_active: self.is_active.unwrap_or(true),
-            created_at,
-            updated_at: self.updated_at.unwrap_or(created_at),
+            user_id: Some(stored.user_id),
+            name: stored.name.clone(),
+            description: stored.description.clone(),
+            llm_provider: stored.llm_provider.clone(),
+            webhook_url: stored.webhook_url.clone(),
+            sms_webhook_url: stored.sms_webhook_url.clone(),
+            messaging_service_sid: stored.messaging_service_sid.clone(),
+            custom_settings: stored.custom_settings.clone(),
+            is_active: Some(stored.is_active()),
+            is_deleted: Some(stored.is_deleted()),
+            created_at: Some(stored.created_at),
+            updated_at: Some(stored.updated_at),
+            extra: stored.extra.clone(),
         }
-    }
-
-    pub fn difference(&self, stored: &PhoneNumber) -> Difference {
-        first(&[
-            ("id", agrees(&self.id, &stored.id)),
-            ("provider", self.provider == stored.provider),
-            ("assistant_id", self.assistant_id == stored.assistant_id),
-            ("friendly_name", self.friendly_name == stored.friendly_name),
-            ("is_active", self.is_active.unwrap_or(true) == stored.is_active),
-            ("created_at", agrees(&self.created_at, &stored.created_at)),
-            ("updated_at", agrees(&self.updated_at, &stored.updated_at)),
-        ])
     }
 }
 
 impl MessageLine {
-    pub fn difference(&self, stored: &Message<'_>) -> Difference {
-        let given = self.id.is_some();
-        let model = |given: &Option<String>, stored: &Option<_>| given.as_deref() == stored.as_deref();
-        first(&[
-            ("id", agrees(&self.id, &stored.id)),
-            ("role", self.role == stored.role),
-            ("timestamp", self.timestamp == stored.timestamp),
-            ("content", self.content == stored.content),
-            ("llm_provider", !given || model(&self.llm_provider, &stored.llm_provider)),
-            ("llm_model", !given || model(&self.llm_model, &stored.llm_model)),
-        ])
-    }
-}
-
-impl RawPayloadPart {
-    pub fn payload(&self) -> RawPayload {
-        RawPayload {
-            received_at: self.received_at,
-            method: self.method.clone(),
-            path_and_query: self.path_and_query.clone(),
-            content_type: self.content_type.clone(),
-            body: self.body.clone(),
+    pub fn of(call_id: CallId, index: u32, stored: &Message<'_>) -> MessageLine {
+        let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
+        MessageLine {
+            tag: IgnoredAny,
+            id: Some(stored.id),
+            call_id,
+            message_index: Some(index),
+            role: stored.role,
+            content: stored.content.clone().into_owned(),
+            timestamp: stored.timestamp,
+            llm_provider: owned(&stored.llm_provider),
+            llm_model: owned(&stored.llm_model),
         }
-    }
-
-    /// A raw payload may go earlier than what it came with, so one that is missing on either side
-    /// is no difference.
-    pub(super) fn same(line: Option<&RawPayloadPart>, stored: Option<&RawPayload>) -> bool {
-        line.zip(stored).is_none_or(|(line, stored)| line.payload() == *stored)
-    }
-}
-
-impl MessageLogLine {
-    /// `assistant_id` is the call's, for a line that does not say.
-    pub fn log(&self, assistant_id: Option<AssistantId>) -> MessageLog {
-        MessageLog {
-            call_id: self.call_id,
-            assistant_id: self.assistant_id.or(assistant_id),
-            provider: self.provider,
-            provider_message_id: self.provider_message_id.clone(),
-            direction: self.direction,
-            from: self.from_number.to_string(),
-            to: self.to_number.to_string(),
-            body: self.body.clone(),
-            media_urls: self.media_urls.clone(),
-            segment_count: self.segment_count.unwrap_or(1),
-            status: self.status,
-            provider_status: self.provider_status.clone().unwrap_or_default(),
-            error_code: self.error_code.clone(),
-            error_message: self.error_message.clone(),
-            created_at: self.created_at,
-            updated_at: self.updated_at.unwrap_or(self.created_at),
-        }
-    }
-
-    /// The delivery of a log may have gone on since it was imported: then its later state stays.
-    pub fn difference(&self, stored: &MessageLog, payload: Option<&RawPayload>) -> Difference {
-        let went_on = stored.updated_at > self.updated_at.unwrap_or(self.created_at);
-        let provider_status = self.provider_status.as_deref().unwrap_or_default();
-        first(&[
-            ("call_id", self.call_id == stored.call_id),
-            ("assistant_id", self.assistant_id.is_none() || self.assistant_id == stored.assistant_id),
-            ("provider", self.provider == stored.provider),
-            ("provider_message_id", self.provider_message_id == stored.provider_message_id),
-            ("direction", self.direction == stored.direction),
-            ("from_number", self.from_number.as_str() == stored.from),
-            ("to_number", self.to_number.as_str() == stored.to),
-            ("body", self.body == stored.body),
-            ("media_urls", self.media_urls == stored.media_urls),
-            ("segment_count", self.segment_count.unwrap_or(1) == stored.segment_count),
-            ("status", went_on || self.status == stored.status),
-            ("provider_status", went_on || provider_status == stored.provider_status),
-            ("error_code", went_on || self.error_code == stored.error_code),
-            ("error_message", went_on || self.error_message == stored.error_message),
-            ("created_at", self.created_at == stored.created_at),
-            ("updated_at", went_on || agrees(&self.updated_at, &stored.updated_at)),
-            ("raw_payload", RawPayloadPart::same(self.raw_payload.as_ref(), payload)),
-        ])
     }
 }
 
@@ -279,79 +177,24 @@ impl AuditEventLine {
         AuditEntry { call_id: self.call_id, log_id: self.log_id, at: self.timestamp, steps }
     }
 
-    /// Compares with one step of an entry. `payload` is that of the entry's first step.
-    pub fn difference(&self, entry: &AuditEntry, step: &Step, payload: Option<&RawPayload>) -> Difference {
+    /// One step of an entry. `payload` is that of the entry, which comes with its first step.
+    pub fn of(id: AuditId, entry: &AuditEntry, step: &Step, payload: Option<RawPayload>) -> AuditEventLine {
         let words = step.words();
-        let data = self.event_data.as_ref().and_then(|text| serde_json::from_str(&text.0).ok());
-        first(&[
-            ("call_id", self.call_id == entry.call_id),
-            ("log_id", self.log_id == entry.log_id),
-            ("timestamp", self.timestamp == entry.at),
-            ("event_type", self.event_type == words.event_type),
-            ("level", self.level.unwrap_or(Level::Info) == words.level),
-            ("message", self.message == words.message),
-            ("event_data", data == words.data),
-            ("raw_payload", RawPayloadPart::same(self.raw_payload.as_ref(), payload)),
-        ])
-    }
-}
-
-impl OptOutLine {
-    pub fn opt_out(&self) -> OptOut {
-        let how = self.how.clone().unwrap_or_else(|| "import".to_owned());
-        OptOut { at: self.opted_out_at, how }
-    }
-
-    pub fn difference(&self, stored: &OptOut) -> Difference {
-        let line = self.opt_out();
-        first(&[("opted_out_at", line.at == stored.at), ("how", line.how == stored.how)])
-    }
-}
-
-impl OutboundJobLine {
-    pub fn job(&self) -> OutboundJob {
-        let updated_at = self.updated_at.unwrap_or(self.created_at);
-        OutboundJob {
-            call_id: self.call_id,
-            log_id: self.log_id,
-            provider: self.provider,
-            from: self.from_number.to_string(),
-            to: self.to_number.to_string(),
-            body: self.body.clone(),
-            media_urls: self.media_urls.clone(),
-            status: self.status,
-            idempotency_key: self.idempotency_key.clone(),
-            provider_message_id: self.provider_message_id.clone(),
-            error_code: self.error_code.clone(),
-            error_message: self.error_message.clone(),
-            attempts: self.attempts.unwrap_or(0),
-            due_at: self.due_at.unwrap_or(self.created_at),
-            created_at: self.created_at,
-            updated_at,
+        let event_data = match step {
+            Step::Imported { data, .. } => data.clone(),
+            _ => words.data.map(|data| JsonText(data.to_string())),
+        };
+        AuditEventLine {
+            tag: IgnoredAny,
+            id: Some(id),
+            call_id: entry.call_id,
+            log_id: entry.log_id,
+            timestamp: entry.at,
+            event_type: words.event_type,
+            level: Some(words.level),
+            message: words.message,
+            event_data,
+            raw_payload: payload,
         }
-    }
-
-    /// A job may have gone on since it was imported: then its later state stays.
-    pub fn difference(&self, stored: &OutboundJob) -> Difference {
-        let line = self.job();
-        let went_on = stored.updated_at > line.updated_at;
-        first(&[
-            ("call_id", line.call_id == stored.call_id),
-            ("log_id", line.log_id == stored.log_id),
-            ("provider", line.provider == stored.provider),
-            ("from_number", line.from == stored.from),
-            ("to_number", line.to == stored.to),
-            ("body", line.body == stored.body),
-            ("media_urls", line.media_urls == stored.media_urls),
-            ("status", went_on || line.status == stored.status),
-            ("idempotency_key", line.idempotency_key == stored.idempotency_key),
-            ("provider_message_id", went_on || line.provider_message_id == stored.provider_message_id),
-            ("error_code", went_on || line.error_code == stored.error_code),
-            ("error_message", went_on || line.error_message == stored.error_message),
-            ("attempts", went_on || line.attempts == stored.attempts),
-            ("due_at", went_on || line.due_at == stored.due_at),
-            ("created_at", line.created_at == stored.created_at),
-            ("updated_at", went_on || line.updated_at == stored.updated_at),
-        ])
     }
 }

@@ -28,7 +28,7 @@ impl Check<'_> {
         for row in self.tables.threads.range::<&ThreadKey>(..)? {
             let (key, bytes) = row?;
             let key = key.value();
-            let (organization, id) = (key::organization_of(key), call_of(key));
+            let (organization, id) = (key::organization_of(key), key::call_of(key));
             let mut current = match thread.take() {
                 Some(same) if (same.organization, same.id) == (organization, id) => same,
                 before => {
@@ -220,10 +220,4 @@ impl Check<'_> {
 
 fn session_of(organization: OrganizationId, call: &Call) -> Vec<u8> {
     key::session(organization, &SessionKey::of(call))
-}
-
-fn call_of(key: &ThreadKey) -> CallId {
-    let mut id = [0; 8];
-    id.copy_from_slice(&key[4..12]);
-    CallId(u64::from_be_bytes(id))
 }

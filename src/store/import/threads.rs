@@ -1,17 +1,15 @@
 //! The threads of a batch: call records are read once, changed in memory with each message, and
 //! written once. Here is decided which of the conversations of one session lives.
 
-use super::existing::Existing;
-use super::standing::differs;
-use super::{ImportBatch, Place, Settled, Standing, has, message_name};
+use super::{ImportBatch, Place, Settled, Standing, there};
 use crate::model::audit::AuditWords;
 use crate::model::call::{Call, Channel};
 use crate::model::feed::FeedEvent;
-use crate::model::ids::{AssistantId, CallId, MessageId};
+use crate::model::ids::{CallId, MessageId};
 use crate::model::message::Message;
 use crate::model::session::{SessionKey, lives};
 use crate::model::time::Timestamp;
-use crate::model::transfer::{AuditEventLine, CallLine, MessageLine, Parent};
+use crate::model::transfer::{AuditEventLine, CallLine, Kind, Line, MessageLine};
 use crate::store::key::{self, ThreadPart};
 use crate::store::transaction::{Tx, TxError};
 use redb::ReadableTable;
@@ -22,7 +20,8 @@ pub(super) struct Threads<'b> {
     batch: &'b ImportBatch,
     open: BTreeMap<CallId, Open>,
     changed: BTreeSet<CallId>,
-    assistants: HashSet<AssistantId>,
+    /// Those that were found to be there.
+    assistants: HashSet<u64>,
     audits: HashMap<CallId, HashSet<String>>,
 }
 
@@ -66,20 +65,18 @@ impl<'b> Threads<'b> {
         Ok(self.call(tx, id)?.is_some_and(|call| call.archived))
     }
 
-    pub(super) fn has(&mut self, tx: &Tx<'_>, parent: Parent) -> Result<bool, TxError> {
-        match parent {
-            Parent::Call(id) => Ok(self.load(tx, id)?.is_some()),
-            Parent::Assistant(id) if self.assistants.contains(&id) => Ok(true),
-            parent => {
-                let found = has(&tx.tables, self.batch.organization, parent)?;
-                if let Parent::Assistant(id) = parent
-                    && found
-                {
-                    self.assistants.insert(id);
-                }
-                Ok(found)
-            }
+    pub(super) fn has(&mut self, tx: &Tx<'_>, kind: Kind, id: u64) -> Result<bool, TxError> {
+        if kind == Kind::Call {
+            return Ok(self.load(tx, CallId(id))?.is_some());
         }
+        if kind == Kind::Assistant && self.assistants.contains(&id) {
+            return Ok(true);
+        }
+        let found = there(&tx.tables, self.batch.organization).has(kind, id)?;
+        if found && kind == Kind::Assistant {
+            self.assistants.insert(id);
+        }
+        Ok(found)
     }
 
     /// Writes what is open if the tables would not show the call that a line is about.
@@ -91,11 +88,17 @@ impl<'b> Threads<'b> {
     }
 
     /// A new call record.
-    pub(super) fn start(&mut self, tx: &mut Tx<'_>, line: &CallLine, place: Place) -> Result<(), TxError> {
+    pub(super) fn start(
+        &mut self,
+        tx: &mut Tx<'_>,
+        line: &CallLine,
+        id: CallId,
+        place: Place,
+    ) -> Result<(), TxError> {
         let Place::Call { messages, last_activity, settled } = place else {
             return Err(TxError::Damaged("a call line without its place".to_owned()));
         };
-        let ImportBatch { organization, now, session_ttl_seconds, .. } = *self.batch;
+        let ImportBatch { now, session_ttl_seconds, .. } = *self.batch;
         let mut call = line.call(last_activity, session_ttl_seconds, now);
         if messages == 0 {
             // An archived conversation has lost its messages, not their count.
@@ -103,8 +106,6 @@ impl<'b> Threads<'b> {
             call.last_activity = last_activity;
             call.expires_at = call.expires_at.map(|_| last_activity.plus_seconds(session_ttl_seconds));
         }
-        let sequences = tx.sequences(organization)?;
-        let id = CallId(super::given_or_next(&mut sequences.call, line.id.map(|id| id.0)));
         self.open.insert(id, Open { before: None, after: call });
         match settled.filter(|_| messages == 0) {
             Some(settled) => self.settle(tx, id, settled),
@@ -116,6 +117,7 @@ impl<'b> Threads<'b> {
     pub(super) fn message(
         &mut self,
         tx: &mut Tx<'_>,
+        whole: &Line,
         line: &MessageLine,
         index: u32,
         settled: Option<Settled>,
@@ -129,11 +131,7 @@ impl<'b> Threads<'b> {
             return Ok(Standing::Same);
         }
         if index <= call.message_count {
-            let stored = tx.tables.message(organization, line.call_id, index)?;
-            let difference = stored.map_or(Some("place"), |stored| line.difference(&stored));
-            return Ok(difference.map_or(Standing::Same, |field| {
-                Standing::Refused(differs(&message_name(line.call_id, index), field))
-            }));
+            return Ok(there(&tx.tables, organization).judge_message(whole, line.call_id, index)?);
         }
         if index != call.message_count + 1 || line.timestamp < call.last_activity {
             let last = call.message_count;
@@ -150,17 +148,22 @@ impl<'b> Threads<'b> {
             None => call.expires_at.map(|end| end.max(expires_at)),
             Some(_) => call.expires_at.map(|_| expires_at),
         };
-        self.store_message(tx, line, index)?;
+        self.store_message(tx, whole, line, index)?;
         if let Some(settled) = settled {
             self.settle(tx, line.call_id, settled)?;
         }
         Ok(Standing::New)
     }
 
-    fn store_message(&self, tx: &mut Tx<'_>, line: &MessageLine, index: u32) -> Result<(), TxError> {
+    fn store_message(
+        &self,
+        tx: &mut Tx<'_>,
+        whole: &Line,
+        line: &MessageLine,
+        index: u32,
+    ) -> Result<(), TxError> {
         let organization = self.batch.organization;
-        let sequences = tx.sequences(organization)?;
-        let id = super::given_or_next(&mut sequences.message, line.id.map(|id| id.0));
+        let id = super::given_or_next(tx, organization, whole)?;
         let message = Message {
             id: MessageId(id),
             role: line.role,
@@ -222,7 +225,7 @@ impl<'b> Threads<'b> {
         let known = match self.audits.entry(call) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let entries = tx.tables.audits_of(self.batch.organization, call)?;
+                let entries = there(&tx.tables, self.batch.organization).audits_of(call)?;
                 let said = entries
                     .iter()
                     .flat_map(|entry| entry.steps.iter().map(|step| said(entry.at, &step.words())));

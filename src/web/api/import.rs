@@ -17,19 +17,18 @@ use http_body_util::channel::{Channel, Sender};
 use serde_json::json;
 use std::convert::Infallible;
 use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::io::{BufReader, ErrorKind, Seek, SeekFrom, Write};
 use std::time::Duration;
 
-/// How many records are stored between two lines of progress.
-const TELL_EVERY: u64 = 10_000;
 /// How long the next piece of an upload may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Import records
 ///
 /// One JSON object a line. The whole input is checked first: a bad line is `422` and nothing is stored. Then the
-/// answer's lines tell how far it is, the last one with the sums or an error.
+/// answer's lines tell how far it is, the last one with the sums or an error. In an organization that holds
+/// nothing yet, the user and the API key of the first start give way to the input's (`replaced`): a caller
+/// with that key goes on with one of the input's.
 #[utoipa::path(
     post,
     path = "",
@@ -45,9 +44,11 @@ pub async fn import_records(
     if !["application/x-ndjson", "application/jsonl"].iter().any(|known| said.eq_ignore_ascii_case(known)) {
         return Err(ApiError::UnsupportedMediaType { expected: "application/x-ndjson" });
     }
-    let input = spool(state.spool_dir.clone(), request.into_body(), PATIENCE).await?;
+    let dir = state.spool_dir.clone();
+    let file = tokio::task::spawn_blocking(move || tempfile::tempfile_in(dir)).await?.map_err(not_kept)?;
+    let input = spool(file, request.into_body(), PATIENCE).await?;
     let checking = {
-        let (state, input) = (state.clone(), input.try_clone().map_err(internal)?);
+        let (state, input) = (state.clone(), input.try_clone().map_err(not_kept)?);
         move || {
             import::check(
                 &state.app.store,
@@ -64,25 +65,31 @@ pub async fn import_records(
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::new(body)).into_response())
 }
 
-/// Takes the whole input down to a nameless temporary file: it is read twice.
-async fn spool(dir: PathBuf, mut body: Body, patience: Duration) -> Result<File, ApiError> {
-    let mut file =
-        tokio::task::spawn_blocking(move || tempfile::tempfile_in(dir)).await?.map_err(internal)?;
+/// Takes the whole input down to a nameless temporary file: it is read twice. What does not fit is
+/// still taken from the sender, who would not listen before.
+async fn spool(mut file: File, mut body: Body, patience: Duration) -> Result<File, ApiError> {
     let late = |_| ApiError::Malformed("The body did not arrive in time".to_owned());
+    let mut kept = Ok(());
     while let Some(frame) = tokio::time::timeout(patience, body.frame()).await.map_err(late)? {
         let frame = frame.map_err(|_| ApiError::Malformed("The body was cut short".to_owned()))?;
-        if let Ok(data) = frame.into_data() {
-            file = tokio::task::spawn_blocking(move || file.write_all(&data).map(|()| file))
-                .await?
-                .map_err(internal)?;
+        if let (Ok(data), true) = (frame.into_data(), kept.is_ok()) {
+            (file, kept) = tokio::task::spawn_blocking(move || {
+                let kept = file.write_all(&data);
+                (file, kept)
+            })
+            .await?;
         }
     }
-    file.seek(SeekFrom::Start(0)).map_err(internal)?;
+    kept.and_then(|()| file.seek(SeekFrom::Start(0))).map_err(not_kept)?;
     Ok(file)
 }
 
-fn internal(error: std::io::Error) -> ApiError {
-    ApiError::Unavailable(format!("the import cannot be kept while it is checked: {error}"))
+fn not_kept(error: std::io::Error) -> ApiError {
+    let cause = format!("the import cannot be kept while it is checked: {error}");
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ApiError::DiskFull(cause),
+        _ => ApiError::Unavailable(cause),
+    }
 }
 
 fn refused(error: ImportError) -> ApiError {
@@ -90,7 +97,7 @@ fn refused(error: ImportError) -> ApiError {
         ImportError::Line { line, message } => ApiError::Unprocessable(format!("line {line}: {message}")),
         ImportError::Store(error) => error.into(),
         ImportError::Read(error) => error.into(),
-        ImportError::Io(error) => internal(error),
+        ImportError::Io(error) => not_kept(error),
     }
 }
 
@@ -103,7 +110,6 @@ fn store(
     mut sender: Sender<Bytes, Infallible>,
 ) {
     let records = checked.records();
-    let mut told = 0;
     let mut tell = |line: serde_json::Value| {
         // A full channel only means that the caller reads slowly: progress may be left out.
         let _ = sender.try_send(http_body::Frame::data(Bytes::from(format!("{line}\n"))));
@@ -117,17 +123,12 @@ fn store(
             input,
             actor.now,
             app.session_ttl_seconds,
-            |done| {
-                if done - told >= TELL_EVERY {
-                    told = done;
-                    tell(json!({"done": done, "records": records}));
-                }
-            },
+            |done| tell(json!({"done": done, "records": records})),
         )
     });
     let last = match ran {
-        Ok(ImportSummary { records, stored, skipped }) => {
-            json!({"records": records, "stored": stored, "skipped": skipped})
+        Ok(ImportSummary { records, stored, skipped, replaced }) => {
+            json!({"records": records, "stored": stored, "skipped": skipped, "replaced": replaced})
         }
         Err(error) => json!({"error": error.to_string()}),
     };
@@ -146,10 +147,18 @@ mod tests {
         let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
         sender.send_data(Bytes::from_static(b"{\"type\":")).await.expect("the channel has room");
         // What has arrived is taken even without patience; the sender lives and says no more.
-        let spooled = spool(std::env::temp_dir(), Body::new(body), Duration::ZERO).await;
+        let spooled = spool(tempfile::tempfile().unwrap(), Body::new(body), Duration::ZERO).await;
         let error = spooled.expect_err("nothing more comes");
         let ApiError::Malformed(detail) = error else { panic!("{error:?}") };
         assert_eq!(detail, "The body did not arrive in time");
         drop(sender);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_full_disk_is_told_as_such() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let error = spool(full, Body::from("{}"), PATIENCE).await.expect_err("nothing fits");
+        assert!(matches!(error, ApiError::DiskFull(_)), "{error:?}");
     }
 }

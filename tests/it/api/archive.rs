@@ -130,7 +130,7 @@ fn jobs_left(app: &TestApp) -> usize {
                 r#"{{"type":"outbound_job","uuid":"00000000-0000-4000-8000-00000000000{n}","provider":"telnyx","from_number":"{OUR_NUMBER}","to_number":"{CARLA}","body":"z","status":"failed","attempts":0,"due_at":"2026-04-30T10:00:00Z","created_at":"2026-04-30T10:00:00Z"}}"#
             );
             let line = parse(&line).unwrap();
-            let standing = snapshot.import_standing(ORGANIZATION, &line, app.clock.now()).unwrap();
+            let standing = snapshot.import_standing(ORGANIZATION, &line, app.clock.now(), false, |_| false).unwrap();
             matches!(standing, Standing::Refused(_))
         })
         .count()

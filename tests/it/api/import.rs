@@ -1,5 +1,5 @@
 //! `POST /api/v1/import`: what the operator's command uses. The rules of the records themselves are
-//! tested under `import`.
+//! tested under `transfer`.
 
 use crate::util::TestApp;
 use crate::util::client::{Answer, Person};
@@ -22,9 +22,9 @@ fn summary(answer: &Answer) -> Value {
 async fn records_are_stored_once_and_listed() {
     let app = TestApp::start().await;
     let first = import(&app.admin(), &[ASSISTANT, CALL, MESSAGE]).await.expect(200);
-    assert_eq!(summary(&first), json!({"records": 3, "stored": 3, "skipped": 0}));
+    assert_eq!(summary(&first), json!({"records": 3, "stored": 3, "skipped": 0, "replaced": 0}));
     let again = import(&app.admin(), &[ASSISTANT, CALL, MESSAGE]).await.expect(200);
-    assert_eq!(summary(&again), json!({"records": 3, "stored": 0, "skipped": 3}));
+    assert_eq!(summary(&again), json!({"records": 3, "stored": 0, "skipped": 3, "replaced": 0}));
     let row = app.viewer().get("/api/v1/sms-conversations/101").await.expect(200).json();
     assert_eq!((&row["assistant_name"], &row["message_count"]), (&json!("Imported"), &json!(1)));
 }

@@ -6,6 +6,7 @@ mod assistants;
 mod auth;
 mod calls;
 mod conventions;
+mod conversation_export;
 mod every_route;
 mod export;
 mod health;

@@ -1,6 +1,9 @@
 //! The real binary: what it prints, what it leaves behind, how it ends.
 
 mod commands;
+mod exit_codes;
+mod export;
+mod printed;
 mod refusals;
 mod serve;
 mod user;

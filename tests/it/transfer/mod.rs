@@ -1,13 +1,17 @@
-//! Import: what comes in is what is read, what is bad is refused whole, what broke off completes.
+//! Moving data. Export: what goes out is all there is. Import: what comes in is what is read, what is bad is refused whole, what broke off completes.
 
 mod again;
 mod command;
+mod export;
+mod first_start;
+mod killed;
 mod refused;
 mod sessions;
 mod times;
 mod types;
 mod upload;
 
+use smslite::app::export::{Export, next};
 use smslite::app::import::{ImportError, ImportSummary, check, run};
 use smslite::model::account::{KeyHash, Organization, Role, User};
 use smslite::model::address::Address;
@@ -37,27 +41,31 @@ fn now() -> Timestamp {
 
 /// A store with one organization, its admin (user 1) and an API key (1).
 fn store() -> Store {
+    store_started(Timestamp(0), "admin@localhost", [7; 32])
+}
+
+fn store_started(at: Timestamp, email: &str, key_hash: [u8; 32]) -> Store {
     let store = Store::open(Location::Memory, 1 << 20).unwrap();
     let user = User {
-        email: "admin@localhost".to_owned(),
+        email: email.to_owned(),
         first_name: None,
         last_name: None,
         role: Role::Admin,
         password: None,
         is_active: true,
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
+        created_at: at,
+        updated_at: at,
     };
     let key = NewApiKey {
         name: "first".to_owned(),
         key_prefix: "sl_live_aaaa".to_owned(),
-        hash: KeyHash([7; 32]),
+        hash: KeyHash(key_hash),
         role: Role::Admin,
         expires_at: None,
     };
     let organization =
-        Organization { slug: "default".to_owned(), name: "Default".to_owned(), created_at: Timestamp(0) };
-    store.execute_blocking(Bootstrap { now: Timestamp(0), organization, admin: user, key }).unwrap();
+        Organization { slug: "default".to_owned(), name: "Default".to_owned(), created_at: at };
+    store.execute_blocking(Bootstrap { now: at, organization, admin: user, key }).unwrap();
     store
 }
 
@@ -79,6 +87,16 @@ fn imported(store: &Store, text: &str) -> (u64, u64) {
     let summary = import(store, text).unwrap();
     sound(store);
     (summary.stored, summary.skipped)
+}
+
+/// The export, as it is at [`now`].
+fn exported(store: &Store, with_secrets: bool) -> String {
+    let mut export = Export::new(ORGANIZATION, with_secrets, now());
+    let mut text = Vec::new();
+    while let Some(piece) = next(store, &mut export).unwrap() {
+        text.extend(piece);
+    }
+    String::from_utf8(text).unwrap()
 }
 
 fn sound(store: &Store) {

@@ -44,23 +44,23 @@ fn a_line_that_is_bad_by_itself_is_refused_in_words() {
         ),
         (
             bad(&call, "\"id\":101", "\"id\":18446744073709551616"),
-            "id: 18446744073709552000 is not a whole number from 1 to 4503599627370496".into(),
+            "id: invalid type: floating point `1.8446744073709552e+19`, expected u64".into(),
         ),
         (
             bad(&call, "\"id\":101", "\"id\":4503599627370497"),
-            "id: 4503599627370497 is not a whole number from 1 to 4503599627370496".into(),
+            "id: invalid value: integer `4503599627370497`, expected a whole number from 1 to 4503599627370496".into(),
         ),
         (
             bad(&call, "\"id\":101", "\"id\":0"),
-            "id: 0 is not a whole number from 1 to 4503599627370496".into(),
+            "id: invalid value: integer `0`, expected a whole number from 1 to 4503599627370496".into(),
         ),
         (
             bad(&call, "\"id\":101", "\"id\":-1"),
-            "id: invalid type: integer `-1`, expected a whole number from 1 to 4503599627370496".into(),
+            "id: invalid value: integer `-1`, expected u64".into(),
         ),
         (
             bad(&call, "\"id\":101", "\"id\":\"101\""),
-            "id: invalid type: string \"101\", expected a whole number from 1 to 4503599627370496".into(),
+            "id: invalid type: string \"101\", expected u64".into(),
         ),
         (
             bad(&call, not_a_number, "\"customer_phone_number\":\"555\\u00e9\""),
@@ -68,7 +68,7 @@ fn a_line_that_is_bad_by_itself_is_refused_in_words() {
         ),
         (
             bad(&call, not_a_number, "\"customer_phone_number\":15559876543"),
-            "customer_phone_number: invalid type: integer `15559876543`, expected a phone number as a string".into(),
+            "customer_phone_number: invalid type: integer `15559876543`, expected a string".into(),
         ),
         (
             bad(&call, "2026-04-30T10:00:00Z", "2026-02-30T10:00:00Z"),
@@ -76,7 +76,7 @@ fn a_line_that_is_bad_by_itself_is_refused_in_words() {
         ),
         (
             bad(&call, "\"2026-04-30T10:00:00Z\"", "1777540800"),
-            "started_at: invalid type: integer `1777540800`, expected a time like \"2026-04-30T10:00:00Z\"".into(),
+            "started_at: invalid type: integer `1777540800`, expected a string".into(),
         ),
         (bad(&call, "\"sms\"", "\"fax\""), "channel: unknown variant `fax`, expected `sms` or `voice`".into()),
         (bad(&call, "\"active\"", "\"ended\""), "status: an SMS conversation is `active` or `completed`".into()),
@@ -116,7 +116,7 @@ fn a_line_that_is_bad_by_itself_is_refused_in_words() {
         ),
         (
             bad(log, "\"raw_payload\":null", "\"raw_payload\":{\"received_at\":\"2026-04-30\",\"method\":\"\",\"path_and_query\":\"\",\"content_type\":\"\",\"body\":\"?\"}"),
-            "raw_payload: no base64: Invalid symbol 63, offset 0.".into(),
+            "raw_payload: \"?\" is no base64".into(),
         ),
         (
             r#"{"type":"audit_event","timestamp":"2026-04-30","event_type":"a","message":"b"}"#.into(),
@@ -124,7 +124,7 @@ fn a_line_that_is_bad_by_itself_is_refused_in_words() {
         ),
         (key.into(), "key_hash: expected the key's SHA-256 as 64 hexadecimal digits".into()),
         (user.into(), "password_hash: expected a hash: \"sha256:...\" or \"$argon2...\"".into()),
-        (job.into(), "uuid: \"7b0e0c5e\" is no UUID".into()),
+        (job.into(), "uuid: UUID parsing failed: invalid length: found 8".into()),
     ] {
         let store = store();
         let line = PARENTS.lines().count() + 1;
@@ -302,11 +302,11 @@ fn what_the_store_has_otherwise_is_refused() {
         ),
         (
             r#"{"type":"assistant","name":"Support Bot","llm_provider":"openai"}"#.to_owned(),
-            "line 1: an assistant of this name is there already, and with another llm_provider",
+            "line 1: assistant 123 is there already, and with another llm_provider",
         ),
         (
             r#"{"type":"phone_number","id":1,"phone_number":"+15550000002","provider":"twilio"}"#.to_owned(),
-            "line 1: id: it is that of another number already",
+            "line 1: id: it is that of phone number 1 already",
         ),
     ] {
         assert_eq!(refusal(&store, &text), error, "{text}");

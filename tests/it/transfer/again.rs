@@ -5,7 +5,7 @@ use std::io::{BufReader, Error, Read};
 
 /// An input of several batches: threads one after the other, then threads that are interleaved,
 /// each with a log and an audit event; nothing but the calls has an id.
-fn large() -> String {
+pub fn large() -> String {
     let mut text = PARENTS.to_owned();
     let minute = |minute: u32| format!("2026-04-30T{:02}:{:02}:00Z", 8 + minute / 60, minute % 60);
     for id in 1..=40 {
@@ -187,7 +187,7 @@ fn what_comes_in_between_the_check_and_the_storing_is_noticed() {
         (
             message_line(50, "a", "2026-04-30T11:31:00Z", ""),
             1000,
-            "line 1: message 1 of call 50 is there already, and with another timestamp",
+            "line 1: message 1 of call 50 is there already, and with another content",
         ),
     ] {
         let checked = check(&store, ORGANIZATION, text.as_bytes(), now(), TTL).unwrap();

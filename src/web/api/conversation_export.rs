@@ -1,0 +1,234 @@
+//! `/api/v1/sms-conversations/{id}/export`: a conversation as a download. It is streamed in short reads: a
+//! long thread takes no memory, and no snapshot is held while a slow client reads.
+
+use crate::app::App;
+use crate::app::conversations::{self, Patience};
+use crate::config::IdFormat;
+use crate::model::account::Actor;
+use crate::model::call::Conversation;
+use crate::model::ids::CallId;
+use crate::model::message::{Message, MessageRange};
+use crate::model::time::Timestamp;
+use crate::store::{AssistantNames, Thread};
+use crate::web::AppState;
+use crate::web::auth::Authority;
+use crate::web::error::ApiError;
+use crate::web::extract::{PathId, QueryParams};
+use crate::web::json::JsonWriter;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use csv::{Terminator, WriterBuilder};
+use std::borrow::Cow;
+
+/// How many messages one read takes.
+const CHUNK: u32 = 500;
+
+#[derive(Clone, Copy)]
+enum Format {
+    Txt,
+    Csv,
+    Json,
+}
+
+impl Format {
+    fn parse(text: &str) -> Option<Format> {
+        match text {
+            "txt" => Some(Format::Txt),
+            "csv" => Some(Format::Csv),
+            "json" => Some(Format::Json),
+            _ => None,
+        }
+    }
+
+    /// The end of the file's name, and its media type.
+    fn describe(self) -> (&'static str, &'static str) {
+        match self {
+            Format::Txt => ("txt", "text/plain; charset=utf-8"),
+            Format::Csv => ("csv", "text/csv; charset=utf-8"),
+            Format::Json => ("json", "application/json"),
+        }
+    }
+}
+
+/// Export a conversation
+///
+/// A download, not a JSON wrapper: text, CSV (RFC 4180; a text that a spreadsheet would run is defused by a
+/// leading `'`), or JSON with `conversation` and `messages`. When the conversation is archived meanwhile, the
+/// download breaks off.
+#[utoipa::path(
+    get,
+    path = "",
+    params(
+        ("conversation_id" = u64, Path),
+        ("format" = Option<String>, Query, description = "`txt` (default), `csv` or `json`"),
+    ),
+    responses((
+        status = 200,
+        description = "The file; `Content-Disposition` names it",
+        content(
+            (String = "text/plain"),
+            (String = "text/csv"),
+            (Object = "application/json"),
+        ),
+    )),
+)]
+pub async fn export_conversation(
+    State(state): State<AppState>,
+    Authority(actor): Authority,
+    PathId(id): PathId,
+    mut query: QueryParams,
+) -> Result<Response, ApiError> {
+    let says = "Input should be 'txt', 'csv' or 'json'";
+    let format = query.parsed("format", Format::parse, says, "literal_error").unwrap_or(Format::Txt);
+    query.finish()?;
+    let ids = state.settings.id_format;
+    let mut begun = None;
+    conversations::get(&state.app, &actor, CallId(id), |conversation, names| {
+        begun = Some((conversation.message_count, begin(format, conversation, names, actor.now, ids)));
+    })?;
+    let (last, beginning) = begun.ok_or(ApiError::NotFound)?;
+    let download = Download {
+        app: state.app.clone(),
+        actor,
+        id: CallId(id),
+        format,
+        ids,
+        beginning: Some(beginning),
+        next: 1,
+        last,
+    };
+    let body = Body::from_stream(futures_util::stream::try_unfold(Some(download), Download::step));
+    let (ending, media_type) = format.describe();
+    let name = format!("attachment; filename=\"sms-conversation-{id}.{ending}\"");
+    Ok(([(CONTENT_TYPE, media_type.to_owned()), (CONTENT_DISPOSITION, name)], body).into_response())
+}
+
+/// What is still to be sent.
+struct Download {
+    app: App,
+    actor: Actor,
+    id: CallId,
+    format: Format,
+    ids: IdFormat,
+    /// What stands before the messages.
+    beginning: Option<Vec<u8>>,
+    next: u32,
+    /// The last message when the download began: what comes later is not in it.
+    last: u32,
+}
+
+/// The body is broken off: what was sent is not the whole.
+type BrokenOff = Box<dyn std::error::Error + Send + Sync>;
+
+impl Download {
+    async fn step(download: Option<Download>) -> Result<Option<(Bytes, Option<Download>)>, BrokenOff> {
+        let Some(download) = download else { return Ok(None) };
+        let (bytes, rest) = tokio::task::spawn_blocking(move || download.read()).await??;
+        Ok(Some((bytes, rest)))
+    }
+
+    /// The next piece, and the rest if there is one.
+    fn read(mut self) -> Result<(Bytes, Option<Download>), BrokenOff> {
+        let mut json = JsonWriter::new(self.ids, 0);
+        json.out = self.beginning.take().unwrap_or_default();
+        let first_piece = self.next == 1;
+        let limit = (self.last + 1).saturating_sub(self.next).min(CHUNK);
+        let range = MessageRange { after_index: self.next - 1, skip: 0, limit: Some(limit) };
+        let write = |index: u32, message: &Message<'_>| match self.format {
+            Format::Json => {
+                if !(first_piece && index == 1) {
+                    json.raw(",");
+                }
+                json.message(self.id, index, message);
+            }
+            Format::Csv => write_csv(&mut json.out, index, message),
+            Format::Txt => write_txt(&mut json.out, message),
+        };
+        if conversations::messages(&self.app, &self.actor, self.id, range, Patience::Endless, write)?
+            != Thread::Visited
+        {
+            return Err("the conversation was archived while it was exported".into());
+        }
+        self.next += limit;
+        let whole = self.next > self.last;
+        if let (Format::Json, true) = (self.format, whole) {
+            json.raw("]}");
+        }
+        Ok((json.out.into(), (!whole).then_some(self)))
+    }
+}
+
+fn begin(
+    format: Format,
+    conversation: &Conversation<'_>,
+    names: &AssistantNames,
+    now: Timestamp,
+    ids: IdFormat,
+) -> Vec<u8> {
+    match format {
+        Format::Json => {
+            let mut json = JsonWriter::new(ids, 1024);
+            json.raw("{\"conversation\":");
+            json.conversation(conversation, names, now);
+            json.raw(",\"messages\":[");
+            json.out
+        }
+        Format::Csv => {
+            let mut out = Vec::new();
+            let columns = ["message_index", "timestamp", "role", "content", "llm_provider", "llm_model"];
+            write_record(&mut out, columns.map(Cow::Borrowed));
+            out
+        }
+        Format::Txt => {
+            let name = names.get(&conversation.assistant_id).map_or("", |name| name);
+            let ended = conversation.ended_at(now).map_or(String::new(), |end| format!(", ended {end}"));
+            format!(
+                "SMS conversation {}\nCustomer: {}\nAssistant: {name} ({})\nStarted: {}\nStatus: {}{ended}\n\
+                 Messages: {}\n\n",
+                conversation.id,
+                conversation.customer,
+                conversation.our_number,
+                conversation.started_at,
+                conversation.status(now).as_str(),
+                conversation.message_count,
+            )
+            .into_bytes()
+        }
+    }
+}
+
+fn write_txt(out: &mut Vec<u8>, message: &Message<'_>) {
+    // Only a message begins at a line's beginning; otherwise one could pretend to be two.
+    let content = message.content.lines().collect::<Vec<_>>().join("\n    ");
+    let line = format!("[{}] {}: {content}\n", message.timestamp, message.role.as_str());
+    out.extend_from_slice(line.as_bytes());
+}
+
+fn write_csv(out: &mut Vec<u8>, index: u32, message: &Message<'_>) {
+    let text =
+        |text: &Option<Cow<'_, str>>| text.as_deref().map_or(String::new(), |text| defused(text).into());
+    write_record(
+        out,
+        [
+            index.to_string().into(),
+            message.timestamp.to_string().into(),
+            message.role.as_str().into(),
+            defused(&message.content),
+            text(&message.llm_provider).into(),
+            text(&message.llm_model).into(),
+        ],
+    );
+}
+
+/// A text that a spreadsheet would take for a formula is made plain.
+fn defused(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
+}
+
+fn write_record(out: &mut Vec<u8>, fields: [Cow<'_, str>; 6]) {
+    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
+    writer.write_record(fields.iter().map(|field| field.as_bytes())).expect("memory takes what is written");
+    writer.flush().expect("memory takes what is written");
+}
