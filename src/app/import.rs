@@ -53,6 +53,13 @@ pub enum ImportError {
     Io(std::io::Error),
 }
 
+/// Of the line at hand; whoever counts the lines says which it is.
+impl From<String> for ImportError {
+    fn from(message: String) -> ImportError {
+        ImportError::Line { line: 0, message }
+    }
+}
+
 /// Reads the checked input again and stores it. `progress` is told how many records are done.
 /// Blocks; everything told as done is durable.
 pub fn run(

@@ -17,10 +17,7 @@ use crate::model::ids::{AuditId, CallId, MessageLogId, OrganizationId};
 use crate::model::message::Message;
 use crate::model::message_log::MessageLog;
 use crate::model::time::Timestamp;
-use crate::model::transfer::{
-    ApiKeyLine, AssistantLine, AuditEventLine, CallLine, Kind, Line, MessageLine, MessageLogLine, OptOutLine,
-    OrganizationLine, OutboundJobLine, PhoneNumberLine, UserLine,
-};
+use crate::model::transfer::*;
 use uuid::Uuid;
 
 /// A piece is about so long; it ends between two rows.
@@ -50,29 +47,42 @@ pub struct Export {
     now: Timestamp,
     /// The ids that were given when it started.
     given: Sequences,
-    section: Section,
+    /// Of [`SECTIONS`].
+    section: usize,
+    /// The key that the section goes on from; empty: its first one.
+    from: Vec<u8>,
     thread: Option<Thread>,
 }
 
-/// Where it goes on: the key of the first row that was not read. In the order of the lines, parents
-/// before children.
-#[derive(Clone, Debug)]
-enum Section {
-    Accounts,
-    Threads(ThreadKey),
-    Logs(u64),
-    Audit(u64),
-    OptOuts(Vec<u8>),
-    Jobs([u8; 20]),
-    End,
-}
+/// In the order of the lines: parents before children.
+const SECTIONS: [fn(&mut Export, &Snapshot, &mut Piece) -> Stopped; 6] =
+    [Export::accounts, Export::threads, Export::logs, Export::audit, Export::opt_outs, Export::jobs];
 
-/// A call whose line is written, and how many of its messages.
+/// A call whose line is written and the last of whose messages is not.
 #[derive(Debug)]
 struct Thread {
     id: CallId,
     messages: u64,
-    written: u64,
+}
+
+/// The key to go on from; `None` when the section is through.
+type Stopped = Result<Option<Vec<u8>>, ExportError>;
+
+/// Shows rows until the piece is full.
+fn walk<K: redb::Key + 'static>(
+    rows: redb::Range<'_, K, &'static [u8]>,
+    piece: &mut Piece,
+    mut each: impl FnMut(K::SelfType<'_>, &[u8], &mut Piece) -> Result<(), ReadError>,
+) -> Stopped {
+    for row in rows {
+        let (key, bytes) = row?;
+        if piece.is_full() {
+            return Ok(Some(K::as_bytes(&key.value()).as_ref().to_vec()));
+        }
+        piece.rows += 1;
+        each(key.value(), bytes.value(), piece)?;
+    }
+    Ok(None)
 }
 
 struct Piece {
@@ -81,10 +91,8 @@ struct Piece {
 }
 
 impl Piece {
-    /// To be asked before each row.
-    fn is_full(&mut self) -> bool {
-        self.rows += 1;
-        self.rows > PIECE_ROWS || self.text.len() >= PIECE_BYTES
+    fn is_full(&self) -> bool {
+        self.rows >= PIECE_ROWS || self.text.len() >= PIECE_BYTES
     }
 
     fn line(&mut self, line: &Line) -> Result<(), ReadError> {
@@ -101,30 +109,29 @@ impl Piece {
 impl Export {
     /// `with_secrets`: the organization, its users and its API keys too.
     pub fn new(organization: OrganizationId, with_secrets: bool, now: Timestamp) -> Export {
-        let (section, given) = (Section::Accounts, Sequences::default());
-        Export { organization, with_secrets, now, given, section, thread: None }
+        let (section, given) = (0, Sequences::default());
+        Export { organization, with_secrets, now, given, section, from: Vec::new(), thread: None }
     }
 
     /// The next lines, which may be no lines at all; `None` when that was all.
     pub fn piece(&mut self, snapshot: &Snapshot) -> Result<Option<Vec<u8>>, ExportError> {
         let mut piece = Piece { text: Vec::new(), rows: 0 };
-        while piece.rows <= PIECE_ROWS && piece.text.len() < PIECE_BYTES {
-            self.section = match self.section.clone() {
-                Section::Accounts => self.accounts(snapshot, &mut piece)?,
-                Section::Threads(from) => self.threads(snapshot, &from, &mut piece)?,
-                Section::Logs(from) => self.logs(snapshot, from, &mut piece)?,
-                Section::Audit(from) => self.audit(snapshot, from, &mut piece)?,
-                Section::OptOuts(from) => self.opt_outs(snapshot, &from, &mut piece)?,
-                Section::Jobs(from) => self.jobs(snapshot, &from, &mut piece)?,
-                Section::End if piece.text.is_empty() => return Ok(None),
-                Section::End => break,
-            };
+        while let Some(section) = SECTIONS.get(self.section).filter(|_| !piece.is_full()) {
+            let stopped = section(self, snapshot, &mut piece)?;
+            self.section += usize::from(stopped.is_none());
+            self.from = stopped.unwrap_or_default();
         }
-        Ok(Some(piece.text))
+        let more = self.section < SECTIONS.len();
+        Ok((more || !piece.text.is_empty()).then_some(piece.text))
+    }
+
+    /// The key to go on from, of a table with keys of one length.
+    fn from<const N: usize>(&self, first: [u8; N]) -> [u8; N] {
+        self.from.as_slice().try_into().unwrap_or(first)
     }
 
     /// All of them at once: they are few, and lie in memory anyway.
-    fn accounts(&mut self, snapshot: &Snapshot, piece: &mut Piece) -> Result<Section, ExportError> {
+    fn accounts(&mut self, snapshot: &Snapshot, piece: &mut Piece) -> Stopped {
         let org = self.organization;
         self.given = snapshot.sequences(org)?;
         if self.with_secrets {
@@ -148,125 +155,88 @@ impl Export {
         for (address, number) in snapshot.phone_numbers(org)? {
             piece.line(&Line::PhoneNumber(PhoneNumberLine::of(address, &number)))?;
         }
-        Ok(Section::Threads(key::head(org, CallId(0))))
+        Ok(None)
     }
 
-    fn threads(
-        &mut self,
-        snapshot: &Snapshot,
-        from: &ThreadKey,
-        piece: &mut Piece,
-    ) -> Result<Section, ExportError> {
-        let org = self.organization;
+    fn threads(&mut self, snapshot: &Snapshot, piece: &mut Piece) -> Stopped {
+        let (org, now) = (self.organization, self.now);
         if let Some(thread) = &self.thread
             && snapshot.call(org, thread.id)?.is_none_or(|call| call.archived)
         {
             return Err(ExportError::Archived(thread.id));
         }
+        let from: ThreadKey = self.from(key::head(org, CallId(0)));
         let last = key::thread(org, CallId(self.given.call), ThreadPart::Audit, u64::MAX);
-        for row in snapshot.tables.threads.range::<&ThreadKey>(from..=&last)? {
-            let (key, bytes) = row?;
-            let (key, id, number) = (key.value(), key::call_of(key.value()), key::thread_number(key.value()));
-            if piece.is_full() {
-                return Ok(Section::Threads(*key));
-            }
+        walk(snapshot.tables.threads.range::<&ThreadKey>(&from..=&last)?, piece, |key, bytes, piece| {
+            let (id, number) = (key::call_of(key), key::thread_number(key));
             if *key == key::head(org, id) {
-                let call: Call = record::decode("threads", bytes.value())?;
-                piece.line(&Line::Call(CallLine::of(id, &call, self.now)))?;
+                let call: Call = record::decode("threads", bytes)?;
+                piece.line(&Line::Call(CallLine::of(id, &call, now)))?;
                 let messages = if call.archived { 0 } else { u64::from(call.message_count) };
-                self.thread = (messages > 0).then_some(Thread { id, messages, written: 0 });
-            } else if let Some(thread) =
-                self.thread.as_mut().filter(|_| key::thread_part(key) == Some(ThreadPart::Message))
-            {
-                // No gaps: the index is how many there are. Those that came since are left for another time.
-                let message: Message<'_> = record::decode("threads", bytes.value())?;
+                self.thread = (messages > 0).then_some(Thread { id, messages });
+            } else if self.thread.is_some() && key::thread_part(key) == Some(ThreadPart::Message) {
+                let message: Message<'_> = record::decode("threads", bytes)?;
                 let index = u32::try_from(number).unwrap_or(u32::MAX);
                 piece.line(&Line::Message(MessageLine::of(id, index, &message)))?;
-                thread.written = number;
-                if thread.written == thread.messages {
-                    self.thread = None;
-                }
+                // The index is how many there are. Those that came since its line are left out.
+                self.thread.take_if(|thread| number == thread.messages);
             }
-        }
-        Ok(Section::Logs(1))
+            Ok(())
+        })
     }
 
-    fn logs(&mut self, snapshot: &Snapshot, from: u64, piece: &mut Piece) -> Result<Section, ExportError> {
+    fn logs(&mut self, snapshot: &Snapshot, piece: &mut Piece) -> Stopped {
         let (org, tables) = (self.organization, &snapshot.tables);
-        let range = key::serial(org, from)..=key::serial(org, self.given.message_log);
-        for row in tables.message_logs.range::<&SerialKey>(range.start()..=range.end())? {
-            let (key, bytes) = row?;
-            let id = key::serial_id(key.value());
-            if piece.is_full() {
-                return Ok(Section::Logs(id));
-            }
-            let log: MessageLog = record::decode("message_logs", bytes.value())?;
+        let (from, last) = (self.from(key::serial(org, 0)), key::serial(org, self.given.message_log));
+        walk(tables.message_logs.range::<&SerialKey>(&from..=&last)?, piece, |key, bytes, piece| {
+            let (id, log) = (key::serial_id(key), record::decode("message_logs", bytes)?);
             let payload = snapshot::get("raw_payloads", &tables.raw_payloads, org, id)?;
-            let line = Line::MessageLog(MessageLogLine::of(Some(MessageLogId(id)), payload, &log));
-            self.child(snapshot, &line, piece)?;
-        }
-        Ok(Section::Audit(1))
+            let line = MessageLogLine::of(Some(MessageLogId(id)), payload, &log);
+            self.child(snapshot, &Line::MessageLog(line), piece)
+        })
     }
 
-    fn audit(&mut self, snapshot: &Snapshot, from: u64, piece: &mut Piece) -> Result<Section, ExportError> {
+    fn audit(&mut self, snapshot: &Snapshot, piece: &mut Piece) -> Stopped {
         let (org, tables) = (self.organization, &snapshot.tables);
-        let range = key::serial(org, from)..=key::serial(org, self.given.audit);
-        for row in tables.audit_entries.range::<&SerialKey>(range.start()..=range.end())? {
-            let (key, bytes) = row?;
-            let id = key::serial_id(key.value());
-            if piece.is_full() {
-                return Ok(Section::Audit(id));
-            }
-            let entry: AuditEntry = record::decode("audit_entries", bytes.value())?;
-            let mut payload = snapshot::get("audit_payloads", &tables.audit_payloads, org, id)?;
-            for (id, step) in (id..).zip(&entry.steps) {
+        let (from, last) = (self.from(key::serial(org, 0)), key::serial(org, self.given.audit));
+        walk(tables.audit_entries.range::<&SerialKey>(&from..=&last)?, piece, |key, bytes, piece| {
+            let first = key::serial_id(key);
+            let entry: AuditEntry = record::decode("audit_entries", bytes)?;
+            let mut payload = snapshot::get("audit_payloads", &tables.audit_payloads, org, first)?;
+            for (id, step) in (first..).zip(&entry.steps) {
                 let line = AuditEventLine::of(AuditId(id), &entry, step, payload.take());
                 self.child(snapshot, &Line::AuditEvent(line), piece)?;
             }
-        }
-        Ok(Section::OptOuts(key::organization(org).to_vec()))
+            Ok(())
+        })
     }
 
-    fn opt_outs(
-        &mut self,
-        snapshot: &Snapshot,
-        from: &[u8],
-        piece: &mut Piece,
-    ) -> Result<Section, ExportError> {
+    fn opt_outs(&mut self, snapshot: &Snapshot, piece: &mut Piece) -> Stopped {
+        let (first, last) = key::starting_with(&key::organization(self.organization));
+        let from = if self.from.is_empty() { first } else { self.from.clone() };
+        walk(
+            snapshot.tables.opt_outs.range(from.as_slice()..=last.as_slice())?,
+            piece,
+            |key, bytes, piece| {
+                let damaged = || ReadError::Damaged {
+                    table: "opt_outs",
+                    reason: "a key is no pair of numbers".to_owned(),
+                };
+                let (our_number, customer) = key::opt_out_parts(key).ok_or_else(damaged)?;
+                let opt_out = record::decode("opt_outs", bytes)?;
+                piece.line(&Line::OptOut(OptOutLine::of(our_number, customer, &opt_out)))
+            },
+        )
+    }
+
+    fn jobs(&mut self, snapshot: &Snapshot, piece: &mut Piece) -> Stopped {
         let org = self.organization;
-        let (_, end) = key::starting_with(&key::organization(org));
-        for row in snapshot.tables.opt_outs.range(from..=end.as_slice())? {
-            let (key, bytes) = row?;
-            if piece.is_full() {
-                return Ok(Section::OptOuts(key.value().to_vec()));
-            }
-            let (our_number, customer) = key::opt_out_parts(key.value()).ok_or(ReadError::Damaged {
-                table: "opt_outs",
-                reason: "the key is no pair of numbers".to_owned(),
-            })?;
-            let opt_out = record::decode("opt_outs", bytes.value())?;
-            piece.line(&Line::OptOut(OptOutLine::of(our_number, customer, &opt_out)))?;
-        }
-        Ok(Section::Jobs(key::job(org, [0; 16])))
-    }
-
-    fn jobs(
-        &mut self,
-        snapshot: &Snapshot,
-        from: &[u8; 20],
-        piece: &mut Piece,
-    ) -> Result<Section, ExportError> {
-        let end = key::job(self.organization, [0xff; 16]);
-        for row in snapshot.tables.outbound_jobs.range::<&[u8; 20]>(from..=&end)? {
-            let (key, bytes) = row?;
-            if piece.is_full() {
-                return Ok(Section::Jobs(*key.value()));
-            }
-            let uuid = Uuid::from_slice(&key.value()[4..]).unwrap_or_default();
-            let job = record::decode("outbound_jobs", bytes.value())?;
-            self.child(snapshot, &Line::OutboundJob(OutboundJobLine::of(uuid, &job)), piece)?;
-        }
-        Ok(Section::End)
+        let (from, last) = (self.from(key::job(org, [0; 16])), key::job(org, [0xff; 16]));
+        walk(snapshot.tables.outbound_jobs.range::<&[u8; 20]>(&from..=&last)?, piece, |key, bytes, piece| {
+            let uuid = Uuid::from_slice(&key[4..]).unwrap_or_default();
+            let job = record::decode("outbound_jobs", bytes)?;
+            self.child(snapshot, &Line::OutboundJob(OutboundJobLine::of(uuid, &job)), piece)
+        })
     }
 
     /// Writes a line if its parents are written.

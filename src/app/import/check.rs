@@ -77,24 +77,6 @@ impl Checked {
     }
 }
 
-/// Why a line is not taken.
-pub(super) enum Stop {
-    Bad(String),
-    Read(ReadError),
-}
-
-impl From<String> for Stop {
-    fn from(message: String) -> Stop {
-        Stop::Bad(message)
-    }
-}
-
-impl From<ReadError> for Stop {
-    fn from(error: ReadError) -> Stop {
-        Stop::Read(error)
-    }
-}
-
 struct Check {
     snapshot: Rc<SnapshotView>,
     organization: OrganizationId,
@@ -142,12 +124,14 @@ pub fn check(
     let mut lines = Lines::new(input);
     while let Some((number, text)) = lines.next()? {
         check.checked.records += 1;
-        let judged = parse(text).map_err(|error| Stop::Bad(error.0));
+        let judged = parse(text).map_err(|error| ImportError::from(error.0));
         match judged.and_then(|line| check.line(number, &line)) {
             Ok(true) => {}
             Ok(false) => check.checked.left_out.push(number),
-            Err(Stop::Bad(message)) => return Err(ImportError::Line { line: number, message }),
-            Err(Stop::Read(error)) => return Err(error.into()),
+            Err(ImportError::Line { message, .. }) => {
+                return Err(ImportError::Line { line: number, message });
+            }
+            Err(error) => return Err(error),
         }
     }
     check.finish()
@@ -155,7 +139,7 @@ pub fn check(
 
 impl Check {
     /// False: the line is left out.
-    fn line(&mut self, number: u64, line: &Line) -> Result<bool, Stop> {
+    fn line(&mut self, number: u64, line: &Line) -> Result<bool, ImportError> {
         let latest = self.checked.now.plus_seconds(LATEST_SECONDS);
         for (field, time) in line.past_times() {
             if let Some(time) = time.filter(|time| *time > latest) {
@@ -199,7 +183,7 @@ impl Check {
         }
     }
 
-    fn is_said_before(&mut self, line: &Line) -> Result<bool, Stop> {
+    fn is_said_before(&mut self, line: &Line) -> Result<bool, ImportError> {
         use std::collections::hash_map::Entry;
         let claims = line.claims();
         if claims == [None, None] {
@@ -227,7 +211,7 @@ impl Check {
     }
 
     /// A parent is in the store or earlier in the input.
-    fn parent(&mut self, field: &str, kind: Kind, id: u64) -> Result<(), Stop> {
+    fn parent(&mut self, field: &str, kind: Kind, id: u64) -> Result<(), ImportError> {
         let known = match kind {
             Kind::Call => self.thread(CallId(id))?.is_some(),
             _ => self.claims.contains_key(&(kind, "id", id)) || self.stored.contains(&(kind, id)),
@@ -255,7 +239,7 @@ impl Check {
         }
     }
 
-    fn organization(&self, line: &OrganizationLine) -> Result<(), Stop> {
+    fn organization(&self, line: &OrganizationLine) -> Result<(), ImportError> {
         if line.slug == self.slug {
             return Ok(());
         }
@@ -264,13 +248,14 @@ impl Check {
         Err(format!("slug: this is organization {slug:?}, imported into {here:?}; {advice}").into())
     }
 
-    fn call(&mut self, number: u64, line: &CallLine) -> Result<bool, Stop> {
+    fn call(&mut self, number: u64, line: &CallLine) -> Result<bool, ImportError> {
         let said = Said::of(number, line);
         let Some(id) = line.id else {
             let mut thread = Thread::new(line.started_at);
             thread.said = Some(said);
             thread.settle(self.checked.now, self.checked.ttl_seconds);
-            return thread.verify("a call without an id").map(|()| true).map_err(Stop::Bad);
+            thread.verify("a call without an id")?;
+            return Ok(true);
         };
         if self.thread(id)?.is_none() {
             self.checked.threads.insert(id, Thread::new(line.started_at));
@@ -283,7 +268,7 @@ impl Check {
         Ok(!thread.archived_since)
     }
 
-    fn message(&mut self, whole: &Line, line: &MessageLine) -> Result<(), Stop> {
+    fn message(&mut self, whole: &Line, line: &MessageLine) -> Result<(), ImportError> {
         let (organization, snapshot) = (self.organization, self.snapshot.clone());
         let Some(thread) = self.thread(line.call_id)? else { return Ok(()) };
         if thread.archived {
@@ -306,7 +291,7 @@ impl Check {
     }
 
     /// A new message's id that may be another one's.
-    fn message_id(&mut self, id: MessageId) -> Result<(), Stop> {
+    fn message_id(&mut self, id: MessageId) -> Result<(), ImportError> {
         if self.message_ids.is_none() {
             self.message_ids = Some(self.snapshot.message_ids(self.organization)?);
         }

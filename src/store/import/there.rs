@@ -8,20 +8,15 @@
 //!
 //! What the first start made gives way to the input's, as long as the organization holds nothing.
 
-use crate::model::account::{ApiKey, KeyHash, Organization, User};
+use crate::model::account::{ApiKey, KeyHash, User};
 use crate::model::assistant::{Assistant, PhoneNumber};
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
 use crate::model::feed::FeedEntry;
 use crate::model::ids::{ApiKeyId, AssistantId, AuditId, CallId, MessageLogId, OrganizationId, UserId};
-use crate::model::message_log::{MessageLog, Provider, RawPayload};
-use crate::model::opt_out::OptOut;
-use crate::model::outbound::OutboundJob;
+use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
-use crate::model::transfer::{
-    ApiKeyLine, AssistantLine, AuditEventLine, CallLine, Kind, Line, MessageLine, MessageLogLine, OptOutLine,
-    OrganizationLine, OutboundJobLine, PhoneNumberLine, UserLine,
-};
+use crate::model::transfer::*;
 use crate::store::error::ReadError;
 use crate::store::inbound;
 use crate::store::key::{self, SerialKey, ThreadKey, ThreadPart};
@@ -98,40 +93,15 @@ impl<T: AnyTables> There<'_, T> {
         replaced: impl Fn(Kind) -> bool,
     ) -> Result<Result<Option<Line>, String>, ReadError> {
         let (tables, org) = (self.tables, self.org);
-        let taken = |what: &str, by: u64| {
-            Ok(Err(format!("{what}: it is that of {} {by} already", words(line.kind()))))
-        };
         Ok(Ok(match line {
-            Line::Organization(_) => {
-                let stored = get("organizations", tables.organizations(), &key::organization(org))?;
-                stored.map(|stored: Organization| Line::Organization(OrganizationLine::of(&stored)))
+            Line::Organization(_) | Line::User(_) | Line::ApiKey(_) => {
+                return self.account_of(line, replaced);
             }
-            Line::User(line) => {
-                let wanted = |user: &User| user.email.eq_ignore_ascii_case(&line.email);
-                let of_email = self.find("users", tables.users(), wanted)?.map(|(id, _)| id);
-                match (line.id, of_email) {
-                    (Some(id), Some(other)) if other != id.0 && !(other == 1 && replaced(Kind::User)) => {
-                        return taken("email", other);
-                    }
-                    (given, known) => self.user(given.map(|id| id.0).or(known))?,
-                }
-            }
-            Line::ApiKey(line) => match (self.api_key_of_hash(&line.key_hash)?, line.id) {
-                // Nothing tells what another organization has; a key's hash is no secret of its own.
-                (Some((other, _)), _) if other != org => {
-                    return Ok(Err("key_hash: this key is known already, but not here".to_owned()));
-                }
-                (Some((_, other)), Some(id)) if other != id && !(other.0 == 1 && replaced(Kind::ApiKey)) => {
-                    return taken("key_hash", other.0);
-                }
-                (known, given) => self.api_key(given.or(known.map(|(_, id)| id)))?,
-            },
             Line::Assistant(line) => {
+                let named = |known: &Assistant| known.name == line.name && !known.is_deleted();
                 let found = match line.id {
                     Some(id) => self.get("assistants", tables.assistants(), id.0)?.map(|known| (id.0, known)),
-                    None => self.find("assistants", tables.assistants(), |known: &Assistant| {
-                        known.name == line.name && !known.is_deleted()
-                    })?,
+                    None => self.find("assistants", tables.assistants(), named)?,
                 };
                 found.map(|(id, known)| Line::Assistant(AssistantLine::of(Some(AssistantId(id)), &known)))
             }
@@ -139,14 +109,14 @@ impl<T: AnyTables> There<'_, T> {
                 if let Some(id) = self.deleted_assistant(line.assistant_id)? {
                     return Ok(Err(format!("assistant_id: assistant {id} is deleted")));
                 }
-                let key = key::address(org, &line.phone_number);
-                let stored: Option<PhoneNumber> =
-                    get("phone_numbers", tables.phone_numbers(), key.as_slice())?;
+                let number = &line.phone_number;
+                let stored =
+                    get("phone_numbers", tables.phone_numbers(), key::address(org, number).as_slice())?;
                 match line.id {
-                    Some(id) if stored.is_none() && self.has_number_id(id.0)? => return taken("id", id.0),
-                    _ => stored.map(|stored| {
-                        Line::PhoneNumber(PhoneNumberLine::of(line.phone_number.clone(), &stored))
-                    }),
+                    Some(id) if stored.is_none() && self.has_number_id(id.0)? => {
+                        return taken("id", Kind::PhoneNumber, id.0);
+                    }
+                    _ => stored.map(|stored| Line::PhoneNumber(PhoneNumberLine::of(number.clone(), &stored))),
                 }
             }
             Line::Call(line) => {
@@ -162,16 +132,58 @@ impl<T: AnyTables> There<'_, T> {
             Line::AuditEvent(line) => line.id.map(|id| self.audit_event(id.0)).transpose()?.flatten(),
             Line::OptOut(line) => {
                 let (ours, theirs) = (&line.assistant_phone_number, &line.customer_phone_number);
-                let stored: Option<OptOut> =
-                    get("opt_outs", tables.opt_outs(), key::opt_out(org, ours, theirs).as_slice())?;
+                let stored = get("opt_outs", tables.opt_outs(), key::opt_out(org, ours, theirs).as_slice())?;
                 stored.map(|stored| Line::OptOut(OptOutLine::of(ours.clone(), theirs.clone(), &stored)))
             }
             Line::OutboundJob(line) => {
                 let key = key::job(org, line.uuid.into_bytes());
-                let stored: Option<OutboundJob> = get("outbound_jobs", tables.outbound_jobs(), &key)?;
+                let stored = get("outbound_jobs", tables.outbound_jobs(), &key)?;
                 stored.map(|stored| Line::OutboundJob(OutboundJobLine::of(line.uuid, &stored)))
             }
         }))
+    }
+
+    fn account_of(
+        &self,
+        line: &Line,
+        replaced: impl Fn(Kind) -> bool,
+    ) -> Result<Result<Option<Line>, String>, ReadError> {
+        let (tables, org) = (self.tables, self.org);
+        let is_others = |other: u64, id: u64| other != id && !(other == 1 && replaced(line.kind()));
+        match line {
+            Line::User(line) => {
+                let wanted = |user: &User| user.email.eq_ignore_ascii_case(&line.email);
+                let known = self.find("users", tables.users(), wanted)?.map(|(id, _)| id);
+                match (line.id, known) {
+                    (Some(UserId(id)), Some(other)) if is_others(other, id) => {
+                        taken("email", Kind::User, other)
+                    }
+                    (given, known) => {
+                        let Some(id) = given.or(known.map(UserId)) else { return Ok(Ok(None)) };
+                        let stored = self.get("users", tables.users(), id.0)?;
+                        Ok(Ok(stored.map(|stored| Line::User(UserLine::of(Some(id), &stored)))))
+                    }
+                }
+            }
+            Line::ApiKey(line) => match (self.api_key_of_hash(&line.key_hash)?, line.id) {
+                // Nothing tells what another organization has; a key's hash is no secret of its own.
+                (Some((other, _)), _) if other != org => {
+                    Ok(Err("key_hash: this key is known already, but not here".to_owned()))
+                }
+                (Some((_, other)), Some(id)) if is_others(other.0, id.0) => {
+                    taken("key_hash", Kind::ApiKey, other.0)
+                }
+                (known, given) => {
+                    let Some(id) = given.or(known.map(|(_, id)| id)) else { return Ok(Ok(None)) };
+                    let stored = self.get("api_keys", tables.api_keys(), id.0)?;
+                    Ok(Ok(stored.map(|stored| Line::ApiKey(ApiKeyLine::of(Some(id), &stored)))))
+                }
+            },
+            _ => {
+                let stored = get("organizations", tables.organizations(), &key::organization(org))?;
+                Ok(Ok(stored.map(|stored| Line::Organization(OrganizationLine::of(&stored)))))
+            }
+        }
     }
 
     /// Whether there is such a record. Only those are asked for that can be parents.
@@ -233,21 +245,9 @@ impl<T: AnyTables> There<'_, T> {
         Ok(None)
     }
 
-    fn user(&self, id: Option<u64>) -> Found<Line> {
-        let Some(id) = id else { return Ok(None) };
-        let stored = self.get("users", self.tables.users(), id)?;
-        Ok(stored.map(|stored: User| Line::User(UserLine::of(Some(UserId(id)), &stored))))
-    }
-
     /// The oldest user.
     pub(super) fn first_user(&self) -> Found<UserId> {
         Ok(self.find("users", self.tables.users(), |_: &User| true)?.map(|(id, _)| UserId(id)))
-    }
-
-    fn api_key(&self, id: Option<ApiKeyId>) -> Found<Line> {
-        let Some(id) = id else { return Ok(None) };
-        let stored = self.get("api_keys", self.tables.api_keys(), id.0)?;
-        Ok(stored.map(|stored: ApiKey| Line::ApiKey(ApiKeyLine::of(Some(id), &stored))))
     }
 
     /// The key with this hash, in any organization.
@@ -317,8 +317,8 @@ impl<T: AnyTables> There<'_, T> {
             (None, None) => None,
         };
         let Some(id) = id else { return Ok(None) };
-        let stored: Option<MessageLog> = self.get("message_logs", self.tables.message_logs(), id)?;
-        let payload: Option<RawPayload> = self.get("raw_payloads", self.tables.raw_payloads(), id)?;
+        let stored = self.get("message_logs", self.tables.message_logs(), id)?;
+        let payload = self.get("raw_payloads", self.tables.raw_payloads(), id)?;
         Ok(stored
             .map(|stored| Line::MessageLog(MessageLogLine::of(Some(MessageLogId(id)), payload, &stored))))
     }
@@ -358,6 +358,10 @@ impl<T: AnyTables> There<'_, T> {
         }
         Ok(entries)
     }
+}
+
+fn taken<T>(what: &str, kind: Kind, by: u64) -> Result<Result<T, String>, ReadError> {
+    Ok(Err(format!("{what}: it is that of {} {by} already", words(kind))))
 }
 
 fn differs(stored: &Line, field: &str) -> String {
