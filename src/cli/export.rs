@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use http::Method;
 use http_body_util::BodyExt;
-use std::io::{ErrorKind, Write};
+use indicatif::ProgressDrawTarget;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tempfile::NamedTempFile;
@@ -56,6 +57,10 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
 /// Copies the lines and counts them.
 async fn copy(mut body: Body, to: &mut impl Write, cut: &'static str) -> anyhow::Result<u64> {
     let bar = progress("exporting", "{pos} records", None);
+    if cut == CUT_OUTPUT && std::io::stdout().is_terminal() {
+        // The records themselves are to be seen there.
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
     let mut lines = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.context(cut)?.into_data() else { continue };
