@@ -104,7 +104,12 @@ fn usage(tx: &Tx<'_>, organization: OrganizationId, used: Used) -> Result<Usage,
     Ok(stored.map(|bytes| record::decode("usage", bytes.value())).transpose()?.unwrap_or_default())
 }
 
-fn put_usage(tx: &mut Tx<'_>, organization: OrganizationId, used: Used, usage: Usage) -> Result<(), TxError> {
+pub(super) fn put_usage(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    used: Used,
+    usage: Usage,
+) -> Result<(), TxError> {
     let (tables, bytes) = tx.encoded(&usage);
     tables.usage.insert(&key::usage(organization, used), bytes)?;
     Ok(())

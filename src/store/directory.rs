@@ -76,6 +76,8 @@ pub(super) enum DirectoryChange {
     Organization(OrganizationId, Organization),
     User(OrganizationId, UserId, User),
     ApiKey(OrganizationId, ApiKeyId, ApiKey),
+    /// An import tells how a key was used elsewhere.
+    Used(KeyHash, Usage),
     /// No record has this key any more.
     ApiKeyGone(KeyHash),
     SignedIn(OrganizationId, DashboardSession),
@@ -267,6 +269,11 @@ impl Entries {
             }
             DirectoryChange::SignedOut(hash) => {
                 Arc::make_mut(&mut self.sessions).remove(&hash);
+            }
+            DirectoryChange::Used(hash, usage) => {
+                if let Some(known) = self.keys.get(&hash) {
+                    known.usage.set(usage);
+                }
             }
             DirectoryChange::ApiKeyGone(hash) => {
                 Arc::make_mut(&mut self.keys).remove(&hash);

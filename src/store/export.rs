@@ -11,6 +11,7 @@ use super::key::{self, SerialKey, ThreadKey, ThreadPart};
 use super::record;
 use super::sequences::Sequences;
 use super::snapshot::{self, Snapshot};
+use crate::model::account::Usage;
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
 use crate::model::ids::{AuditId, CallId, MessageLogId, OrganizationId};
@@ -140,10 +141,13 @@ impl Export {
                 piece.line(&Line::Organization(OrganizationLine::of(organization)))?;
             }
             for (id, user) in snapshot.users(org)? {
-                piece.line(&Line::User(UserLine::of(Some(id), &user)))?;
+                let Usage { count, last_used_at } = snapshot.sign_ins(org, id)?;
+                piece.line(&Line::User(UserLine::of(Some(id), last_used_at, Some(count), &user)))?;
             }
             for (id, key) in snapshot.api_keys(org)? {
-                piece.line(&Line::ApiKey(ApiKeyLine::of(Some(id), &key)))?;
+                let usage = directory.key(&key.hash).map(|known| known.usage.read()).unwrap_or_default();
+                let Usage { count, last_used_at } = usage;
+                piece.line(&Line::ApiKey(ApiKeyLine::of(Some(id), last_used_at, Some(count), &key)))?;
             }
         }
         for (id, assistant) in snapshot.assistants(org)? {

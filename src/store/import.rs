@@ -24,7 +24,7 @@ use super::sequences::Sequences;
 use super::snapshot::Snapshot;
 use super::transaction::{Command, Tx, TxError};
 use super::users::put_user;
-use crate::model::account::ApiKey;
+use crate::model::account::{ApiKey, Usage, Used};
 use crate::model::feed::FeedEvent;
 use crate::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, PhoneNumberId, UserId};
 use crate::model::message::Message;
@@ -195,13 +195,18 @@ impl ImportBatch {
             Line::User(line) => {
                 // Whoever this one takes the place of is not signed in any more.
                 dashboard_sessions::end(tx, org, |session| session.user_id == UserId(id))?;
-                put_user(tx, org, UserId(id), &line.record(now), now)
+                put_user(tx, org, UserId(id), &line.record(now), now)?;
+                let usage = Usage { count: line.login_count.unwrap_or(0), last_used_at: line.last_login_at };
+                dashboard_sessions::put_usage(tx, org, Used::User(UserId(id)), usage)
             }
             Line::ApiKey(line) => {
                 let replaced = tx.tables.api_keys.get(&key::serial(org, id))?;
                 let replaced = replaced.map(|bytes| record::decode::<ApiKey>("api_keys", bytes.value()));
                 tx.changes.extend(replaced.transpose()?.map(|key| DirectoryChange::ApiKeyGone(key.hash)));
-                put_key(tx, org, ApiKeyId(id), &line.record(now), now)
+                put_key(tx, org, ApiKeyId(id), &line.record(now), now)?;
+                let usage = Usage { count: line.usage_count.unwrap_or(0), last_used_at: line.last_used_at };
+                tx.changes.push(DirectoryChange::Used(line.key_hash, usage));
+                dashboard_sessions::put_usage(tx, org, Used::ApiKey(ApiKeyId(id)), usage)
             }
             Line::Assistant(line) => {
                 // An assistant that nobody is named for is the oldest user's.

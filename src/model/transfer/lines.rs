@@ -60,7 +60,7 @@ line! {
 
 line! {
     #[serde(deny_unknown_fields)]
-    UserLine(id: Option<UserId>) = User |line, now: Timestamp| {
+    UserLine(id: Option<UserId>, last_login_at: Option<Timestamp>, login_count: Option<u64>) = User |line, now: Timestamp| {
         email: String = email;
         first_name: Option<String> = first_name;
         last_name: Option<String> = last_name;
@@ -74,7 +74,7 @@ line! {
 
 line! {
     #[serde(deny_unknown_fields)]
-    ApiKeyLine(id: Option<ApiKeyId>) = ApiKey |line, now: Timestamp| {
+    ApiKeyLine(id: Option<ApiKeyId>, last_used_at: Option<Timestamp>, usage_count: Option<u64>) = ApiKey |line, now: Timestamp| {
         user_id: UserId = user_id;
         name: String = name;
         key_prefix: String = key_prefix;

@@ -93,6 +93,8 @@ impl Line {
                     "updated_at",
                 ]
             }
+            (Line::User(_), _) => &["last_login_at", "login_count"],
+            (Line::ApiKey(_), _) => &["last_used_at", "usage_count"],
             (Line::Message(line), _) if line.id.is_none() => &["llm_provider", "llm_model"],
             (Line::Call(line), Line::Call(stored)) => line.went_on(stored),
             _ => &[],

@@ -161,7 +161,7 @@ impl<T: AnyTables> There<'_, T> {
                     (given, known) => {
                         let Some(id) = given.or(known.map(UserId)) else { return Ok(Ok(None)) };
                         let stored = self.get("users", tables.users(), id.0)?;
-                        Ok(Ok(stored.map(|stored| Line::User(UserLine::of(Some(id), &stored)))))
+                        Ok(Ok(stored.map(|stored| Line::User(UserLine::of(Some(id), None, None, &stored)))))
                     }
                 }
             }
@@ -176,7 +176,7 @@ impl<T: AnyTables> There<'_, T> {
                 (known, given) => {
                     let Some(id) = given.or(known.map(|(_, id)| id)) else { return Ok(Ok(None)) };
                     let stored = self.get("api_keys", tables.api_keys(), id.0)?;
-                    Ok(Ok(stored.map(|stored| Line::ApiKey(ApiKeyLine::of(Some(id), &stored)))))
+                    Ok(Ok(stored.map(|stored| Line::ApiKey(ApiKeyLine::of(Some(id), None, None, &stored)))))
                 }
             },
             _ => {
@@ -200,8 +200,11 @@ impl<T: AnyTables> There<'_, T> {
     /// Whether nothing was made here since the first start but accounts.
     pub(super) fn is_bare(&self) -> Result<bool, ReadError> {
         let (from, to) = (key::serial(self.org, 0), key::serial(self.org, u64::MAX));
-        let tables = self.tables;
-        Ok(tables.assistants().range::<&SerialKey>(&from..=&to)?.next().is_none()
+        let (any, tables) = (key::starting_with(&key::organization(self.org)), self.tables);
+        let any = any.0.as_slice()..=any.1.as_slice();
+        Ok(tables.phone_numbers().range(any.clone())?.next().is_none()
+            && tables.opt_outs().range(any)?.next().is_none()
+            && tables.assistants().range::<&SerialKey>(&from..=&to)?.next().is_none()
             && tables.message_logs().range::<&SerialKey>(&from..=&to)?.next().is_none()
             && tables.audit_entries().range::<&SerialKey>(&from..=&to)?.next().is_none())
     }

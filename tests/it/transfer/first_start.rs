@@ -1,7 +1,8 @@
 //! What the first start made gives way to the input's, where there is nothing else yet.
 
 use super::*;
-use smslite::model::ids::ApiKeyId;
+use smslite::model::account::Usage;
+use smslite::model::ids::{ApiKeyId, UserId};
 
 fn user(id: u64, email: &str, role: &str) -> String {
     format!(
@@ -79,4 +80,22 @@ fn a_user_that_somebody_made_gives_way_to_nobody() {
     imported(&store, &user(2, "bob@example.com", "user"));
     let error = refusal(&store, &user(2, "eve@example.com", "user"));
     assert_eq!(error, "line 1: user 2 is there already, and with another email");
+}
+
+#[test]
+fn how_accounts_were_used_moves_with_them() {
+    let store = store();
+    let used = |line: String, count: &str, last: &str| {
+        let usage = format!("\"{count}\":7,\"{last}\":\"2026-02-01T00:00:00Z\",\"role\"");
+        line.replace("\"role\"", &usage)
+    };
+    let ann = user(1, "ann@example.com", "admin");
+    let text = used(ann.clone(), "login_count", "last_login_at")
+        + &used(key(1, 1, 1), "usage_count", "last_used_at");
+    assert_eq!(imported(&store, &text), (2, 0));
+    let usage = Usage { count: 7, last_used_at: Some(at("2026-02-01")) };
+    assert_eq!(store.directory().key(&KeyHash([1; 32])).unwrap().usage.read(), usage);
+    assert_eq!(store.snapshot().unwrap().sign_ins(ORGANIZATION, UserId(1)).unwrap(), usage);
+    // What happened since is no difference.
+    assert_eq!(imported(&store, &(ann + &key(1, 1, 1))), (0, 2));
 }
