@@ -176,7 +176,8 @@ pub fn key(app: &App, actor: &Actor, id: ApiKeyId) -> Result<Option<UsedKey>, Re
 }
 
 fn may_manage(actor: &Actor, key: &ApiKey) -> bool {
-    key.user_id == actor.user_id || actor.role == Role::Admin
+    // A weak key in the wrong hands must not end the strong ones of its owner.
+    (key.user_id == actor.user_id && key.role <= actor.role) || actor.role == Role::Admin
 }
 
 /// `false` when there is no such key.

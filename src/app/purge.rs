@@ -7,7 +7,7 @@ use crate::store::{PurgeStep, StoreError};
 use std::time::Duration;
 
 /// How many rows of a thread go in one commit: it keeps live ones waiting for some milliseconds.
-pub const STEP_ROWS: usize = 200;
+pub const STEP_ROWS: usize = 100;
 /// How long a step waits when live traffic fills the queue.
 const TURN: Duration = Duration::from_millis(50);
 

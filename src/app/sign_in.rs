@@ -11,6 +11,8 @@ use crate::store::{EndDashboardSession, Entries, StartDashboardSession, Store, S
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// In bytes; what is longer is nobody's.
+pub const LONGEST_EMAIL: usize = 254;
 const HOUR: u64 = 3600;
 /// Until a session ends that is not used, and until it ends however busy it is.
 const IDLE_SECONDS: u64 = 2 * HOUR;
@@ -46,6 +48,9 @@ pub enum Refused {
 
 /// Begins a session. Of an email that is known in several organizations the password tells which.
 pub async fn sign_in(app: &App, now: Timestamp, attempt: Attempt) -> Result<SignedIn, Refused> {
+    if attempt.email.len() > LONGEST_EMAIL || attempt.password.len() > passwords::LONGEST {
+        return Err(Refused::WrongCredentials);
+    }
     app.throttle
         .attempt(&attempt.email, attempt.address)
         .map_err(|retry_after_seconds| Refused::TooManyAttempts { retry_after_seconds })?;
@@ -64,7 +69,6 @@ pub async fn sign_in(app: &App, now: Timestamp, attempt: Attempt) -> Result<Sign
         }
     }
     let (organization, user_id, user) = right.ok_or(Refused::WrongCredentials)?;
-    app.throttle.succeeded(&attempt.email, attempt.address);
     let (idle_seconds, absolute_seconds) = match attempt.remember_me {
         true => (REMEMBERED_SECONDS, REMEMBERED_SECONDS),
         false => (IDLE_SECONDS, ABSOLUTE_SECONDS),
@@ -77,8 +81,12 @@ pub async fn sign_in(app: &App, now: Timestamp, attempt: Attempt) -> Result<Sign
         idle_seconds,
         ends_at: now.plus_seconds(absolute_seconds),
     };
-    let start = StartDashboardSession { organization, session: session.clone() };
-    app.store.execute(start).await.map_err(Refused::Store)?;
+    let password = user.password.clone();
+    let start = StartDashboardSession { organization, session: session.clone(), password };
+    if !app.store.execute(start).await.map_err(Refused::Store)? {
+        return Err(Refused::WrongCredentials);
+    }
+    app.throttle.succeeded(&attempt.email, attempt.address);
     let known = app.store.directory().view().organization(organization).cloned();
     let known = known.ok_or_else(|| Refused::Failed("a user's organization is unknown".to_owned()))?;
     Ok(SignedIn { secret, session, organization: (organization, known), user: (user_id, user) })

@@ -1,5 +1,6 @@
-//! Slows down those who try passwords. Each address has a budget of attempts, and so has each account
-//! for attempts from addresses that it has not signed in from: strangers cannot lock its owner out.
+//! Slows down those who try passwords. An account has a budget for each address that it has signed in
+//! from since the start; all other attempts are counted for their address and for their account. So
+//! strangers cannot lock out an owner who comes from where they came before.
 
 use crate::clock::Clock;
 use crate::model::time::Timestamp;
@@ -9,7 +10,7 @@ use governor::nanos::Nanos;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub struct Throttle {
     clock: LimitClock,
     addresses: Limiter<IpAddr>,
     accounts: Limiter<String>,
+    familiar: Limiter<(String, IpAddr)>,
     /// Where each account has signed in from.
     known: Mutex<HashSet<(String, IpAddr)>>,
 }
@@ -47,6 +49,11 @@ impl Throttle {
                 HashMapStateStore::default(),
                 clock.clone(),
             ),
+            familiar: RateLimiter::new(
+                quota(ADDRESS_ONE_MORE, ADDRESS_ATTEMPTS),
+                HashMapStateStore::default(),
+                clock.clone(),
+            ),
             known: Mutex::default(),
             clock,
         }
@@ -54,14 +61,12 @@ impl Throttle {
 
     /// Takes one attempt off the budgets. `Err`: none is left; the seconds until one is.
     pub fn attempt(&self, account: &str, address: IpAddr) -> Result<(), u64> {
-        let account = account.to_lowercase();
-        spend(&self.addresses, &address, &self.clock)?;
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.contains(&(account.clone(), address)) {
-            return Ok(());
+        let familiar = (account.to_lowercase(), network(address));
+        if self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(&familiar) {
+            return spend(&self.familiar, &familiar, &self.clock);
         }
-        drop(known);
-        spend(&self.accounts, &account, &self.clock)
+        spend(&self.addresses, &familiar.1, &self.clock)?;
+        spend(&self.accounts, &familiar.0, &self.clock)
     }
 
     /// The account signed in from here.
@@ -70,7 +75,15 @@ impl Throttle {
         if known.len() > KEYS {
             known.clear();
         }
-        known.insert((account.to_lowercase(), address));
+        known.insert((account.to_lowercase(), network(address)));
+    }
+}
+
+/// Whoever has an IPv6 address has the 2^64 beside it.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 => v4,
     }
 }
 

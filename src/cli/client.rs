@@ -156,7 +156,8 @@ pub(super) async fn accepted(response: Response<Body>) -> anyhow::Result<Respons
 
 fn sentence(status: StatusCode, body: &Value) -> String {
     match &body["detail"] {
-        Value::String(text) => text.clone(),
+        // What people named things must not speak to the terminal.
+        Value::String(text) => text.replace(char::is_control, "\u{fffd}"),
         Value::Array(invalid) => {
             let each = invalid.iter().map(|item| {
                 let place = item["loc"].as_array().and_then(|loc| loc.last()).and_then(Value::as_str);

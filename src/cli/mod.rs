@@ -87,6 +87,12 @@ pub fn main() -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
+    if let Some(password) = &resolved.bootstrap.admin_password
+        && let Err(says) = crate::app::passwords::fits(password.expose())
+    {
+        out::tell(&format!("SMSLITE_ADMIN_PASSWORD: {says}"));
+        return ExitCode::from(WRONG_USAGE);
+    }
     for warning in &resolved.warnings {
         out::tell(&format!("warning: {warning}"));
     }

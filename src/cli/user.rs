@@ -77,7 +77,7 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
         }
         let (change, told) = match verb {
             "set-password" => (json!({"password": password}), "has a new password"),
-            "set-role" => (json!({"role": text("role")}), "has the role now"),
+            "set-role" => (json!({"role": text("role")}), "has that role now"),
             "disable" => (json!({"is_active": false}), "is disabled"),
             _ => (json!({"is_active": true}), "is enabled"),
         };
@@ -118,7 +118,11 @@ fn password() -> anyhow::Result<String> {
     } else {
         input.read_to_string(&mut text)?;
     }
-    let text = text.trim_end_matches(['\r', '\n']);
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.contains('\n') {
+        bail!("the password on standard input must be one line");
+    }
     if text.is_empty() {
         bail!("no password was given on standard input");
     }

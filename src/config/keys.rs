@@ -54,7 +54,7 @@ pub static KEYS: &[Key] = &[
     Key { name: "log_format", kind: Kind::Choice(LogFormat::WORDS), default: "auto", flag: Flag::Serve,
         help: "How the log on stderr is written; auto is text on a terminal, else json.", ..ROW },
     Key { name: "trusted_proxies", kind: Kind::Networks, flag: Flag::Serve,
-        help: "Whose X-Forwarded-Proto and X-Forwarded-Host headers are believed.", ..ROW },
+        help: "Whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host headers are believed.", ..ROW },
     Key { name: "cache_bytes", kind: Kind::Integer { min: 1 << 20, max: isize::MAX as u64 }, default: "67108864", flag: Flag::Serve,
         help: "Memory for the database's cache.", ..ROW },
     Key { name: "jwt.issuer", kind: Kind::Text,

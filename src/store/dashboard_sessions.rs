@@ -5,7 +5,7 @@ use super::directory::DirectoryChange;
 use super::key;
 use super::record;
 use super::transaction::{Command, Tx, TxError};
-use crate::model::account::{DashboardSession, KeyHash, Usage, Used};
+use crate::model::account::{DashboardSession, KeyHash, PasswordHash, Usage, Used, User};
 use crate::model::ids::OrganizationId;
 use redb::ReadableTable;
 
@@ -14,14 +14,22 @@ use redb::ReadableTable;
 pub struct StartDashboardSession {
     pub organization: OrganizationId,
     pub session: DashboardSession,
+    /// The password that was found right: while that took, the user may have got another, or have gone.
+    pub password: Option<PasswordHash>,
 }
 
 impl Command for StartDashboardSession {
-    type Outcome = ();
+    /// False: the user may not come in any more.
+    type Outcome = bool;
     const NAME: &'static str = "start_dashboard_session";
 
-    fn run(&self, tx: &mut Tx<'_>) -> Result<(), TxError> {
+    fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
         let (organization, session) = (self.organization, &self.session);
+        let stored = tx.tables.users.get(&key::serial(organization, session.user_id.0))?;
+        let user = stored.map(|bytes| record::decode::<User>("users", bytes.value())).transpose()?;
+        if !user.is_some_and(|user| user.is_active && user.password == self.password) {
+            return Ok(false);
+        }
         let now = session.started_at;
         end(tx, organization, |old| old.ends_at <= now)?;
         let (tables, bytes) = tx.encoded(session);
@@ -29,7 +37,8 @@ impl Command for StartDashboardSession {
         tx.changes.push(DirectoryChange::SignedIn(organization, session.clone()));
         let used = Used::User(session.user_id);
         let before = usage(tx, organization, used)?;
-        put_usage(tx, organization, used, Usage { count: before.count + 1, last_used_at: Some(now) })
+        put_usage(tx, organization, used, Usage { count: before.count + 1, last_used_at: Some(now) })?;
+        Ok(true)
     }
 }
 

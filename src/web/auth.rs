@@ -113,13 +113,12 @@ fn by_header(
 
 fn by_cookie(parts: &Parts, state: &AppState, now: Timestamp) -> Result<Caller, ApiError> {
     let secret = session_cookie(&parts.headers).ok_or(ApiError::Unauthorized)?;
-    let caller = by_session(&KeyHash::of(secret), state, now)?;
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
     // Browsers send the cookie along with what other sites make them send.
     if !parts.method.is_safe() && !is_own_origin(&state.settings, &parts.headers, &parts.uri, peer) {
         return Err(ApiError::ForeignOrigin);
     }
-    Ok(caller)
+    by_session(&KeyHash::of(secret), state, now)
 }
 
 fn by_session(hash: &KeyHash, state: &AppState, now: Timestamp) -> Result<Caller, ApiError> {

@@ -44,9 +44,16 @@ pub fn is_own_origin(settings: &Settings, headers: &HeaderMap, uri: &Uri, peer: 
     let Some(origin) = header("origin") else {
         return header("sec-fetch-site") == Some("same-origin");
     };
-    // The scheme is a proxy's to know; the host is the same on both of its sides.
-    let host = |url: &str| url.parse::<Uri>().ok().and_then(|url| url.authority().map(ToString::to_string));
-    host(origin).is_some_and(|asked| host(&called_url(settings, headers, uri, peer)) == Some(asked))
+    let Ok(origin) = origin.parse::<Uri>() else { return false };
+    let Ok(own) = called_url(settings, headers, uri, peer).parse::<Uri>() else { return false };
+    let port =
+        |url: &Uri| url.port_u16().or((url.scheme_str() == Some("https")).then_some(443)).unwrap_or(80);
+    let same_host = origin.host().zip(own.host()).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
+    if settings.public_url.is_some() {
+        return same_host && origin.scheme() == own.scheme() && port(&origin) == port(&own);
+    }
+    // The scheme is a proxy's to know; host and port are the same on both of its sides.
+    same_host && origin.port_u16() == own.port_u16()
 }
 
 /// Of a list that several proxies wrote, what the first of them saw.

@@ -152,7 +152,12 @@ impl Provider {
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
-        if self.user_claim == "email" && claims.get("email_verified") == Some(&Value::Bool(false)) {
+        let verified = match claims.get("email_verified") {
+            None | Some(Value::Bool(true)) => true,
+            // Some providers write all claims as texts.
+            Some(said) => said == "true",
+        };
+        if self.user_claim == "email" && !verified {
             return None;
         }
         let organization = match &self.organization_claim {

@@ -110,9 +110,6 @@ pub async fn sign_in(
 ) -> Result<Response, ApiError> {
     let address = client.address(&state);
     let SignInBody { email, password, remember_me } = body;
-    if password.len() > crate::app::passwords::LONGEST {
-        return Err(ApiError::WrongCredentials);
-    }
     let now = state.app.clock.now();
     let attempt = Attempt { email, password, remember_me, address };
     let signed_in = sign_in::sign_in(&state.app, now, attempt).await.map_err(refused)?;
@@ -157,8 +154,16 @@ fn cookie(state: &AppState, secret: &str, max_age: Option<i64>) -> HeaderValue {
 #[utoipa::path(post, path = "", responses((status = 200, description = "Signed out", body = DoneOut)))]
 pub async fn sign_out(
     State(state): State<AppState>,
-    Caller { actor, session }: Caller,
+    caller: Result<Caller, ApiError>,
 ) -> Result<Response, ApiError> {
+    let Caller { actor, session } = match caller {
+        // A browser loses the cookie of a session that is over.
+        Err(ApiError::Unauthorized) => {
+            let gone = [(SET_COOKIE, cookie(&state, "", Some(0)))];
+            return Ok((gone, ApiError::Unauthorized).into_response());
+        }
+        caller => caller?,
+    };
     if let Some(LiveSession { session, .. }) = session {
         sign_in::sign_out(&state.app, actor.organization, session.hash).await?;
     }

@@ -183,6 +183,7 @@ fn begin(
         }
         Format::Txt => {
             let name = names.get(&conversation.assistant_id).map_or("", |name| name);
+            let name = in_lines(name).join(" ");
             let ended = conversation.ended_at(now).map_or(String::new(), |end| format!(", ended {end}"));
             format!(
                 "SMS conversation {}\nCustomer: {}\nAssistant: {name} ({})\nStarted: {}\nStatus: {}{ended}\n\
@@ -201,9 +202,15 @@ fn begin(
 
 fn write_txt(out: &mut Vec<u8>, message: &Message<'_>) {
     // Only a message begins at a line's beginning; otherwise one could pretend to be two.
-    let content = message.content.lines().collect::<Vec<_>>().join("\n    ");
+    let content = in_lines(&message.content).join("\n    ");
     let line = format!("[{}] {}: {content}\n", message.timestamp, message.role.as_str());
     out.extend_from_slice(line.as_bytes());
+}
+
+/// At whatever a reader may take for the end of a line.
+fn in_lines(text: &str) -> Vec<&str> {
+    let ends = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+    text.split("\r\n").flat_map(|part| part.split(ends)).collect()
 }
 
 fn write_csv(out: &mut Vec<u8>, index: u32, message: &Message<'_>) {

@@ -1,6 +1,7 @@
 //! `/api/v1/users`: the people of the organization. What is not one's own is for admins.
 
-use crate::app::passwords::{self, LONGEST, SHORTEST};
+use crate::app::passwords;
+use crate::app::sign_in::LONGEST_EMAIL;
 use crate::app::users::{self, NewUser, UserChange};
 use crate::model::account::{Actor, PasswordHash, Role, Usage, User};
 use crate::model::ids::{OrganizationId, UserId};
@@ -111,7 +112,8 @@ pub async fn create_user(
 ) -> Result<(StatusCode, Json<UserOut>), ApiError> {
     let email = body.email.trim();
     let is_email = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
-    if !is_email || email.chars().count() > 254 || email.chars().any(char::is_whitespace) {
+    if !is_email || email.len() > LONGEST_EMAIL || email.chars().any(|c| c.is_whitespace() || c.is_control())
+    {
         return Err(ApiError::field("email", "Input should be an email address"));
     }
     let new = NewUser {
@@ -156,10 +158,7 @@ pub async fn update_user(
 
 async fn hashed(password: Option<String>) -> Result<Option<PasswordHash>, ApiError> {
     let Some(password) = password else { return Ok(None) };
-    if password.chars().count() < SHORTEST || password.len() > LONGEST {
-        let says = format!("Input should have {SHORTEST} characters or more, and {LONGEST} bytes at most");
-        return Err(ApiError::field("password", &says));
-    }
+    passwords::fits(&password).map_err(|says| ApiError::field("password", &says))?;
     let hash = passwords::chosen(password).await?;
     hash.map(Some).map_err(|error| ApiError::Internal(error.to_string()))
 }

@@ -134,6 +134,18 @@ async fn a_key_is_its_owners_to_manage_and_the_admins() {
 }
 
 #[tokio::test]
+async fn a_weak_key_neither_sees_nor_ends_the_strong_ones_of_its_owner() {
+    let app = TestApp::start().await;
+    for weak in [app.user(), app.viewer()] {
+        let keys = weak.get(KEYS).await.json();
+        assert!(keys.as_array().unwrap().iter().all(|key| key["permissions"]["role"] != "admin"), "{keys}");
+    }
+    app.user().delete(&format!("{KEYS}/1")).await.expect(404);
+    app.user().ask("PUT", &format!("{KEYS}/1?name=mine"), &[], "").await.expect(404);
+    app.admin().get(KEYS).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_key_is_renamed_by_query_or_body() {
     let app = TestApp::start().await;
     let path = format!("{KEYS}/1");

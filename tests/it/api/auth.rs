@@ -79,7 +79,11 @@ async fn the_cookie_is_secure_under_a_public_https_url_and_lasts_when_remembered
     let set = answer.header("set-cookie").unwrap();
     assert!(set.contains("; Secure") && set.contains("Max-Age=2592000"), "{set}");
     let logout = "/api/auth/logout";
-    browse(&app, "POST", logout, &cookie(&answer), Some("https://evil.example.com")).await.expect(403);
+    for origin in ["https://evil.example.com", "http://sms.example.com", "https://sms.example.com:8443"] {
+        browse(&app, "POST", logout, &cookie(&answer), Some(origin)).await.expect(403);
+    }
+    let extend = "/api/auth/session/extend";
+    browse(&app, "POST", extend, &cookie(&answer), Some("https://SMS.example.com:443")).await.expect(200);
     browse(&app, "POST", logout, &cookie(&answer), Some("https://sms.example.com")).await.expect(200);
 }
 
@@ -105,6 +109,8 @@ async fn who_may_not_come_in_is_not_told_why() {
         ("former@example.com", PASSWORD),
         ("idp@example.com", ""),
         ("", ""),
+        ("x".repeat(100_000).as_str(), PASSWORD),
+        ("ann@example.com", "x".repeat(100_000).as_str()),
     ] {
         let answer = sign_in(&app, email, password, false).await.expect(401);
         assert_eq!(answer.json(), json!({"detail": "Wrong email or password"}), "{email}");
@@ -178,6 +184,9 @@ async fn signing_out_ends_cookie_and_token_at_once_and_nothing_else() {
     app.with_token(&token(&first)).get(LIST).await.expect(401);
     browse(&app, "GET", LIST, &cookie(&first), None).await.expect(401);
     browse(&app, "GET", LIST, &cookie(&second), None).await.expect(200);
+    let own = format!("http://{}", app.address);
+    let over = browse(&app, "POST", "/api/auth/logout", &cookie(&first), Some(&own)).await.expect(401);
+    assert!(over.header("set-cookie").unwrap().contains("Max-Age=0"), "the browser loses it all the same");
     app.user().post("/api/auth/logout", "").await.expect(200);
     app.user().get(LIST).await.expect(200);
 }

@@ -113,6 +113,9 @@ async fn a_token_that_is_not_for_us_or_not_now_is_refused() {
         (401, json!({"email": null})),
         (401, json!({"email": true})),
         (401, json!({"email_verified": false})),
+        (401, json!({"email_verified": "false"})),
+        (401, json!({"email_verified": 0})),
+        (200, json!({"email_verified": "true"})),
         (200, json!({"email_verified": true})),
     ] {
         assert_eq!(list(&app, &hs256(&with(changes.clone()))).await.status, status, "{changes}");

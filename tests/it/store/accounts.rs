@@ -8,11 +8,12 @@ use super::contract::{on_a_file, on_every_door};
 use super::disk::Disk;
 use super::door::{Act, Answer, Door, StoreDoor, execute};
 use super::script::script;
-use smslite::model::account::{KeyHash, Role, Usage};
+use smslite::model::account::{KeyHash, PasswordHash, Role, Usage};
 use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, UserId};
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    Bootstrapped, EndDashboardSession, KeepAudit, NoteUsage, Store, UpdateUser, UserOutcome,
+    Bootstrapped, EndDashboardSession, KeepAudit, NoteUsage, StartDashboardSession, Store, UpdateUser,
+    UserOutcome,
 };
 
 #[test]
@@ -86,7 +87,13 @@ fn users_come_and_go_but_an_active_admin_stays() {
         ] {
             assert_eq!(outcome(door.act(&act)), wanted, "{act:?}");
         }
-        door.act(&sign_in(2, "a secret", at(3)));
+        // A password that was right may be no more when the session begins; so may the user.
+        assert_eq!(door.act(&sign_in(1, "a secret", at(3))), Answer::Done(false));
+        let Act::StartDashboardSession(start) = sign_in(2, "a secret", at(3)) else { unreachable!() };
+        let password = Some(PasswordHash::Chosen("the one before".to_owned()));
+        let late = Act::StartDashboardSession(StartDashboardSession { password, ..start });
+        assert_eq!(door.act(&late), Answer::Done(false));
+        assert_eq!(door.act(&sign_in(2, "a secret", at(3))), Answer::Done(true));
         door.act(&sign_in(2, "another", at(4)));
         assert_eq!(door.accounts(ORG).users[1].2, Usage { count: 2, last_used_at: Some(at(4)) });
     });

@@ -147,7 +147,7 @@ pub fn sign_in(user: u64, secret: &str, now: Timestamp) -> Act {
     let (hash, ends_at) = (KeyHash::of(secret), now.plus_seconds(7200));
     let session =
         DashboardSession { user_id: UserId(user), hash, started_at: now, idle_seconds: 3600, ends_at };
-    Act::StartDashboardSession(StartDashboardSession { organization: ORG, session })
+    Act::StartDashboardSession(StartDashboardSession { organization: ORG, session, password: None })
 }
 
 pub fn create_key(secret: &str, now: Timestamp) -> Act {

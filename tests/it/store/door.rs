@@ -147,7 +147,7 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         Act::CreateOrganization(command) => Answer::Bootstrapped(store.execute_blocking(command)?),
         Act::CreateUser(command) => Answer::User(store.execute_blocking(command)?),
         Act::UpdateUser(command) => Answer::User(store.execute_blocking(command)?),
-        Act::StartDashboardSession(command) => Answer::Nothing(store.execute_blocking(command)?),
+        Act::StartDashboardSession(command) => Answer::Done(store.execute_blocking(command)?),
         Act::EndDashboardSession(command) => Answer::Nothing(store.execute_blocking(command)?),
         Act::NoteUsage(command) => Answer::Nothing(store.execute_blocking(command)?),
         Act::RenameApiKey(command) => Answer::Done(store.execute_blocking(command)?),

@@ -303,11 +303,15 @@ impl Door for Model {
             }
             Act::UpdateUser(command) => Answer::User(self.tenant(command.organization).update_user(command)),
             Act::StartDashboardSession(command) => {
-                let user = command.session.user_id;
-                let usage = self.tenant(command.organization).sign_ins.entry(user).or_default();
-                usage.count += 1;
-                usage.last_used_at = Some(command.session.started_at);
-                Answer::Nothing(())
+                let tenant = self.tenant(command.organization);
+                let user = tenant.users.get(&command.session.user_id);
+                let may = user.is_some_and(|user| user.is_active && user.password == command.password);
+                if may {
+                    let usage = tenant.sign_ins.entry(command.session.user_id).or_default();
+                    usage.count += 1;
+                    usage.last_used_at = Some(command.session.started_at);
+                }
+                Answer::Done(may)
             }
             // Who is signed in is read from memory alone, which no snapshot shows.
             Act::EndDashboardSession(_) | Act::NoteUsage(_) => Answer::Nothing(()),
