@@ -143,6 +143,8 @@ pub async fn create_key(
     expires_at: Option<Timestamp>,
 ) -> Result<(ApiKeyId, String), StoreError> {
     let secret = format!("{API_KEY_PREFIX}{}", random_secret());
+    // What a key that ends makes ends with it, or it would not end.
+    let expires_at = [expires_at, actor.until].into_iter().flatten().min();
     let command = CreateApiKey {
         organization: actor.organization,
         user_id: actor.user_id,
@@ -201,7 +203,7 @@ pub fn actor_of_key(store: &Store, presented: &str, now: Timestamp) -> Option<Ac
     let owner = directory.key(&KeyHash::of(presented)).filter(|owner| owner.key.is_valid(now))?;
     let actor = sign_in::actor(&directory, owner.organization, owner.key.user_id, Some(owner.key.role), now)?;
     owner.usage.note(now);
-    Some(actor)
+    Some(Actor { until: owner.key.expires_at, ..actor })
 }
 
 /// The first admin of an organization by its slug; without a slug, of the only one. For the operator
@@ -223,5 +225,5 @@ pub fn operator(store: &Store, slug: Option<&str>, now: Timestamp) -> Result<Act
         .map_err(|error| error.to_string())?;
     let admin = users.iter().find(|(_, user)| user.role == Role::Admin).map(|(id, _)| *id);
     let user_id = admin.ok_or_else(|| "The organization has no admin".to_owned())?;
-    Ok(Actor { organization, user_id, role: Role::Admin, now })
+    Ok(Actor { organization, user_id, role: Role::Admin, now, until: None })
 }

@@ -148,5 +148,5 @@ pub(super) fn actor(
 ) -> Option<Actor> {
     let user = directory.user(organization, user_id).filter(|user| user.is_active)?;
     let role = at_most.map_or(user.role, |role| role.min(user.role));
-    Some(Actor { organization, user_id, role, now })
+    Some(Actor { organization, user_id, role, now, until: None })
 }

@@ -197,6 +197,8 @@ pub struct Actor {
     pub user_id: UserId,
     pub role: Role,
     pub now: Timestamp,
+    /// When the key that they came by ends, if it does.
+    pub until: Option<Timestamp>,
 }
 
 /// The role is too weak for what was asked.

@@ -146,6 +146,22 @@ async fn a_weak_key_neither_sees_nor_ends_the_strong_ones_of_its_owner() {
 }
 
 #[tokio::test]
+async fn a_key_that_ends_makes_none_that_outlives_it() {
+    let app = TestApp::start().await;
+    let end = "2026-05-01T00:00:00Z";
+    let body = format!(r#"{{"name": "short", "expires_at": "{end}"}}"#);
+    let made = app.admin().post(KEYS, &body).await.expect(200).json();
+    let short = app.with_token(made["key"].as_str().unwrap());
+    for (asked, given) in
+        [("null", end), (r#""2027-01-01""#, end), (r#""2026-04-30T12:00:00Z""#, "2026-04-30T12:00:00Z")]
+    {
+        let body = format!(r#"{{"name": "x", "expires_at": {asked}}}"#);
+        let made = short.post(KEYS, &body).await.expect(200).json();
+        assert_eq!(made["api_key"]["expires_at"], given, "{asked}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_is_renamed_by_query_or_body() {
     let app = TestApp::start().await;
     let path = format!("{KEYS}/1");
