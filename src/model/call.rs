@@ -92,9 +92,12 @@ impl Default for JsonText {
 }
 
 impl JsonText {
-    /// The same object with `field` set to true; the other fields keep their text.
+    /// The same object with `field` set to true; the other fields keep their text. Untouched if it is.
     pub fn with_true(&self, field: &str) -> JsonText {
         let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&self.0).unwrap_or_default();
+        if fields.get(field).is_some_and(|value| value.get() == RawValue::TRUE.get()) {
+            return self.clone();
+        }
         fields.insert(field.to_owned(), RawValue::TRUE.to_owned());
         JsonText(serde_json::to_string(&fields).expect("texts and JSON are JSON"))
     }
@@ -143,6 +146,11 @@ impl Call {
             Channel::Voice => self.ended_at,
             Channel::Sms => self.conversation(CallId(0)).ended_at(now),
         }
+    }
+
+    /// The free data; those of an archived record say so, also where it was stored without.
+    pub fn shown_meta(&self) -> JsonText {
+        if self.archived { self.meta.with_true("sms_deleted") } else { self.meta.clone() }
     }
 
     /// `sms_101`, `voice_7`

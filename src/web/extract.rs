@@ -2,7 +2,9 @@
 //! validate is named, with all its neighbours that do not either.
 
 use super::error::{ApiError, Invalid};
+use crate::model::address::AddressQuery;
 use crate::model::ids::parse_id;
+use crate::model::page::Page;
 use crate::model::time::Timestamp;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -65,6 +67,19 @@ impl QueryParams {
             self.invalid(name, &format!("Input should be less than or equal to {most}"), "less_than_equal");
         }
         None
+    }
+
+    /// `skip`, and `limit` from 1 to 1000.
+    pub fn page(&mut self, default_limit: usize) -> Page {
+        let skip = self.integer("skip", 0..=u64::MAX).unwrap_or(0);
+        let limit = self.integer("limit", 1..=1000).map_or(default_limit, |limit| limit as usize);
+        Page { skip, limit }
+    }
+
+    /// `customer_phone`: a whole number or a part of one.
+    pub fn customer(&mut self) -> Option<AddressQuery> {
+        let says = "Input should be a phone number or at least three digits of one";
+        self.parsed("customer_phone", AddressQuery::parse, says, "value_error")
     }
 
     pub fn flag(&mut self, name: &str) -> Option<bool> {

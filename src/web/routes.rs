@@ -18,12 +18,13 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// To be called by way of `request_id::answer`.
 pub fn router(state: AppState) -> Router {
+    let Table { router, mut document } = table();
+    openapi::set_id_format(&mut document, state.settings.id_format);
     let docs = SwaggerUi::new("/docs")
-        .url("/openapi.json", document(state.settings.id_format))
+        .url("/openapi.json", document)
         // Or the page would ask a validator elsewhere.
         .config(Config::default().validator_url("none"));
-    table()
-        .router
+    router
         .merge(docs)
         .fallback(|| async { ApiError::NotFound })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })

@@ -2,11 +2,11 @@
 
 use super::{CallLine, LineError};
 use crate::model::address::Address;
-use crate::model::call::{Call, Channel, JsonText};
+use crate::model::call::{Call, Channel};
 use crate::model::ids::{AssistantId, CallId};
 use crate::model::time::Timestamp;
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// What a call without an id is recognised by.
 type Start<'a> = (&'static str, AssistantId, &'a Address, &'a Address, Timestamp);
@@ -97,10 +97,8 @@ impl CallLine {
     /// The record as it is at `now`.
     pub fn of(id: CallId, stored: &Call, now: Timestamp) -> CallLine {
         let sms = stored.channel == Channel::Sms;
-        let seen = stored.conversation(id);
-        let ended_at = if sms { seen.ended_at(now) } else { stored.ended_at };
         // What was archived has no session any more.
-        let ended_at = ended_at.or((sms && stored.archived).then_some(stored.last_activity));
+        let ended_at = stored.ended_at(now).or((sms && stored.archived).then_some(stored.last_activity));
         let status = match &stored.voice_status {
             Some(status) => status,
             None if ended_at.is_none() => "active",
@@ -121,7 +119,7 @@ impl CallLine {
             expires_at: stored.expires_at,
             ended_at,
             duration: stored.duration_seconds,
-            call_meta: Some(if stored.archived { deleted(&stored.meta) } else { stored.meta.clone() }),
+            call_meta: Some(stored.shown_meta()),
         }
     }
 
@@ -135,14 +133,4 @@ impl CallLine {
             _ => &["message_count", "last_activity", "expires_at"],
         }
     }
-}
-
-/// The free data of an archived record, which say so themselves.
-fn deleted(meta: &JsonText) -> JsonText {
-    let mut fields: Map<String, Value> = serde_json::from_str(&meta.0).unwrap_or_default();
-    if fields.get("sms_deleted") == Some(&Value::Bool(true)) {
-        return meta.clone();
-    }
-    fields.insert("sms_deleted".to_owned(), Value::Bool(true));
-    JsonText(Value::Object(fields).to_string())
 }

@@ -6,6 +6,7 @@ use crate::model::account::Actor;
 use crate::model::assistant::{Assistant, AssistantChange, AssistantState};
 use crate::model::call::JsonText;
 use crate::model::ids::{AssistantId, OrganizationId, UserId};
+use crate::model::page::Page;
 use crate::model::time::Timestamp;
 use crate::web::AppState;
 use crate::web::auth::{Authority, Writer};
@@ -107,8 +108,7 @@ pub async fn list_assistants(
     Authority(actor): Authority,
     mut query: QueryParams,
 ) -> Result<Json<Vec<AssistantOut>>, ApiError> {
-    let skip = query.integer("skip", 0..=u64::MAX).unwrap_or(0);
-    let limit = query.integer("limit", 1..=1000).unwrap_or(100);
+    let Page { skip, limit } = query.page(100);
     let active_only = query.flag("active_only").unwrap_or(false);
     let own_only = query.flag("my_assistants_only").unwrap_or(false);
     query.finish()?;
@@ -116,7 +116,7 @@ pub async fn list_assistants(
         (assistant.is_active() || !active_only) && (assistant.user_id == actor.user_id || !own_only)
     };
     let assistants = assistants::list(&state.app, &actor)?.into_iter().filter(wanted);
-    let page = assistants.skip(usize::try_from(skip).unwrap_or(usize::MAX)).take(limit as usize);
+    let page = assistants.skip(usize::try_from(skip).unwrap_or(usize::MAX)).take(limit);
     Ok(Json(page.map(|(id, assistant)| assistant_out(&actor, id, assistant)).collect()))
 }
 

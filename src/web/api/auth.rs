@@ -12,8 +12,8 @@ use crate::web::forwarded::client_address;
 use crate::web::openapi::{ErrorOut, SESSION_COOKIE};
 use crate::web::{AppState, Peer};
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
-use axum::http::{Extensions, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, extract::FromRequestParts, http::request::Parts};
 use serde::{Deserialize, Serialize};
@@ -105,10 +105,9 @@ pub struct DoneOut {
 )]
 pub async fn sign_in(
     State(state): State<AppState>,
-    client: Client,
+    ClientAddress(address): ClientAddress,
     JsonBody(body): JsonBody<SignInBody>,
 ) -> Result<Response, ApiError> {
-    let address = client.address(&state);
     let SignInBody { email, password, remember_me } = body;
     let now = state.app.clock.now();
     let attempt = Attempt { email, password, remember_me, address };
@@ -238,21 +237,14 @@ fn me_out(id: UserId, organization: OrganizationId, user: &User) -> MeOut {
     }
 }
 
-/// Where a request comes from.
-pub struct Client(HeaderMap, Extensions);
+/// Where a request comes from. Commands within the process come from this machine.
+pub struct ClientAddress(IpAddr);
 
-impl<S: Sync> FromRequestParts<S> for Client {
+impl FromRequestParts<AppState> for ClientAddress {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Client, Infallible> {
-        Ok(Client(parts.headers.clone(), parts.extensions.clone()))
-    }
-}
-
-impl Client {
-    /// Commands within the process come from here.
-    fn address(&self, state: &AppState) -> IpAddr {
-        let peer = self.1.get::<Peer>().map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.0);
-        client_address(&state.settings, &self.0, peer)
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<ClientAddress, Infallible> {
+        let peer = parts.extensions.get::<Peer>().map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.0);
+        Ok(ClientAddress(client_address(&state.settings, &parts.headers, peer)))
     }
 }

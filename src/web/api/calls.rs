@@ -3,7 +3,6 @@
 
 use super::json_bytes;
 use crate::app::calls::{self, NamedCall};
-use crate::model::address::AddressQuery;
 use crate::model::call::CallFilter;
 use crate::model::ids::{AssistantId, CallId};
 use crate::model::message::Role;
@@ -113,15 +112,12 @@ pub async fn list_calls(
     mut query: QueryParams,
 ) -> Result<Json<CallsOut>, ApiError> {
     let filter = filter(&mut query);
-    let skip = query.integer("skip", 0..=u64::MAX).unwrap_or(0);
-    let limit = query.integer("limit", 1..=1000).unwrap_or(100);
+    let page = query.page(100);
     query.finish()?;
-    // At most 1000.
-    let page = Page { skip, limit: limit as usize };
     let list = move || calls::list(&state.app, &actor, &filter, page);
     let (total, found) = tokio::task::spawn_blocking(list).await??;
     let items = found.into_iter().map(|call| call_out(call, actor.now)).collect();
-    Ok(Json(CallsOut { items, total, skip, limit }))
+    Ok(Json(CallsOut { items, total, skip: page.skip, limit: page.limit as u64 }))
 }
 
 /// Count call records
@@ -155,12 +151,7 @@ fn filter(query: &mut QueryParams) -> CallFilter {
         status: query.text("status"),
         assistant_id: query.integer("assistant_id", 1..=u64::MAX).map(AssistantId),
         assistant_name: query.text("assistant_name"),
-        customer: query.parsed(
-            "customer_phone",
-            AddressQuery::parse,
-            "Input should be a phone number or at least three digits of one",
-            "value_error",
-        ),
+        customer: query.customer(),
         call_sid: query.text("call_sid"),
         started_from: query.time("date_from", false),
         started_to: query.time("date_to", true),
@@ -254,10 +245,6 @@ pub async fn list_call_messages(
 }
 
 fn call_out(NamedCall { id, call, assistant_name }: NamedCall, now: Timestamp) -> CallOut {
-    let mut call_meta: Map<_, _> = serde_json::from_str(&call.meta.0).unwrap_or_default();
-    if call.archived {
-        call_meta.insert("sms_deleted".to_owned(), Value::Bool(true));
-    }
     CallOut {
         id,
         call_sid: call.sid(id),
@@ -270,7 +257,7 @@ fn call_out(NamedCall { id, call, assistant_name }: NamedCall, now: Timestamp) -
         duration: call.duration_seconds,
         started_at: call.started_at,
         ended_at: call.ended_at(now),
-        call_meta,
+        call_meta: serde_json::from_str(&call.shown_meta().0).unwrap_or_default(),
         total_cost: None,
         llm_cost: None,
         tts_cost: None,

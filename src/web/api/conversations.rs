@@ -4,7 +4,6 @@ use super::auth::DoneOut;
 use super::json_bytes;
 use crate::app::conversations::{self, Patience};
 use crate::model::account::Actor;
-use crate::model::address::AddressQuery;
 use crate::model::call::{Call, Channel, ConversationFilter, ConversationStatus, Direction};
 use crate::model::ids::{AssistantId, CallId};
 use crate::model::message::MessageRange;
@@ -48,11 +47,8 @@ pub async fn list_conversations(
     mut query: QueryParams,
 ) -> Result<Response, ApiError> {
     let filter = filter(&mut query);
-    let skip = query.integer("skip", 0..=u64::MAX).unwrap_or(0);
-    let limit = query.integer("limit", 1..=1000).unwrap_or(50);
+    let page = query.page(50);
     query.finish()?;
-    // At most 1000.
-    let page = Page { skip, limit: limit as usize };
     let body = if conversations::is_quick(&filter, page) {
         write_list(&state, &actor, &filter, page)?
     } else {
@@ -70,12 +66,7 @@ fn filter(query: &mut QueryParams) -> ConversationFilter {
             "literal_error",
         ),
         assistant_id: query.integer("assistant_id", 1..=u64::MAX).map(AssistantId),
-        customer: query.parsed(
-            "customer_phone",
-            AddressQuery::parse,
-            "Input should be a phone number or at least three digits of one",
-            "value_error",
-        ),
+        customer: query.customer(),
         started_from: query.time("date_from", false),
         started_to: query.time("date_to", true),
     }
