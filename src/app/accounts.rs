@@ -2,7 +2,7 @@
 
 use super::{App, passwords, sign_in};
 use crate::model::account::{
-    API_KEY_PREFIX, Actor, ApiKey, KeyHash, Organization, PasswordHash, Role, Usage, User,
+    API_KEY_PREFIX, Actor, ApiKey, KeyHash, Organization, PasswordHash, Role, Usage, User, UserChange,
 };
 use crate::model::ids::{ApiKeyId, OrganizationId, UserId};
 use crate::model::time::Timestamp;
@@ -120,17 +120,8 @@ pub fn choose_admin_password(store: &Store, now: Timestamp, password: &str) -> a
     if matches!(admin.password, Some(PasswordHash::Chosen(_))) {
         return Ok(());
     }
-    let change = UpdateUser {
-        organization,
-        user_id,
-        first_name: None,
-        last_name: None,
-        role: None,
-        is_active: None,
-        password: Some(passwords::choose(password)?),
-        now,
-    };
-    store.execute_blocking(change)?;
+    let change = UserChange { password: Some(passwords::choose(password)?), ..UserChange::default() };
+    store.execute_blocking(UpdateUser { organization, user_id, change, now })?;
     Ok(())
 }
 

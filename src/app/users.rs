@@ -1,7 +1,7 @@
 //! Users: who belongs to the organization, and what they may do.
 
 use super::App;
-use crate::model::account::{Actor, PasswordHash, Role, Usage, User};
+use crate::model::account::{Actor, PasswordHash, Role, Usage, User, UserChange};
 use crate::model::ids::UserId;
 use crate::store::{CreateUser, NoteUsage, ReadError, StoreError, UpdateUser, UserOutcome};
 
@@ -11,16 +11,6 @@ pub struct NewUser {
     pub last_name: Option<String>,
     pub role: Role,
     /// None: the user signs in at the identity provider only.
-    pub password: Option<PasswordHash>,
-}
-
-/// What is left out stays as it is.
-#[derive(Default)]
-pub struct UserChange {
-    pub first_name: Option<String>,
-    pub last_name: Option<String>,
-    pub role: Option<Role>,
-    pub is_active: Option<bool>,
     pub password: Option<PasswordHash>,
 }
 
@@ -57,9 +47,7 @@ pub async fn update(
     user_id: UserId,
     change: UserChange,
 ) -> Result<UserOutcome, StoreError> {
-    let UserChange { first_name, last_name, role, is_active, password } = change;
-    let (organization, now) = (actor.organization, actor.now);
-    let command = UpdateUser { organization, user_id, first_name, last_name, role, is_active, password, now };
+    let command = UpdateUser { organization: actor.organization, user_id, change, now: actor.now };
     app.store.execute(command).await
 }
 

@@ -90,6 +90,26 @@ impl<'de> Deserialize<'de> for PasswordHash {
     }
 }
 
+/// What an admin says of a user. What is left out stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub role: Option<Role>,
+    pub is_active: Option<bool>,
+    pub password: Option<PasswordHash>,
+}
+
+impl UserChange {
+    pub fn apply(&self, user: &mut User) {
+        user.first_name = self.first_name.clone().or(user.first_name.take());
+        user.last_name = self.last_name.clone().or(user.last_name.take());
+        user.role = self.role.unwrap_or(user.role);
+        user.is_active = self.is_active.unwrap_or(user.is_active);
+        user.password = self.password.clone().or(user.password.take());
+    }
+}
+
 /// SHA-256 of an API key. In JSON it is hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyHash(pub [u8; 32]);

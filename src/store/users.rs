@@ -6,7 +6,7 @@ use super::key;
 use super::record;
 use super::snapshot::{self, Snapshot};
 use super::transaction::{Command, Tx, TxError};
-use crate::model::account::{PasswordHash, Role, Usage, Used, User};
+use crate::model::account::{Role, Usage, Used, User, UserChange};
 use crate::model::feed::FeedEvent;
 use crate::model::ids::{OrganizationId, UserId};
 use crate::model::time::Timestamp;
@@ -50,11 +50,7 @@ impl Command for CreateUser {
 pub struct UpdateUser {
     pub organization: OrganizationId,
     pub user_id: UserId,
-    pub first_name: Option<String>,
-    pub last_name: Option<String>,
-    pub role: Option<Role>,
-    pub is_active: Option<bool>,
-    pub password: Option<PasswordHash>,
+    pub change: UserChange,
     pub now: Timestamp,
 }
 
@@ -67,23 +63,15 @@ impl Command for UpdateUser {
         let Some((_, before)) = users.iter().find(|(id, _)| *id == self.user_id) else {
             return Ok(UserOutcome::NoSuchUser);
         };
-        let user = User {
-            email: before.email.clone(),
-            first_name: self.first_name.clone().or_else(|| before.first_name.clone()),
-            last_name: self.last_name.clone().or_else(|| before.last_name.clone()),
-            role: self.role.unwrap_or(before.role),
-            password: self.password.clone().or_else(|| before.password.clone()),
-            is_active: self.is_active.unwrap_or(before.is_active),
-            created_at: before.created_at,
-            updated_at: self.now,
-        };
+        let mut user = User { updated_at: self.now, ..before.clone() };
+        self.change.apply(&mut user);
         let administers = |user: &User| user.is_active && user.role == Role::Admin;
         let others = users.iter().any(|(id, other)| *id != self.user_id && administers(other));
         if administers(before) && !administers(&user) && !others {
             return Ok(UserOutcome::LastAdmin);
         }
         put_user(tx, self.organization, self.user_id, &user, self.now)?;
-        if self.password.is_some() || !user.is_active {
+        if self.change.password.is_some() || !user.is_active {
             super::dashboard_sessions::end(tx, self.organization, |session| session.user_id == self.user_id)?;
         }
         Ok(UserOutcome::Done(self.user_id, user))

@@ -2,8 +2,8 @@
 
 use crate::app::passwords;
 use crate::app::sign_in::LONGEST_EMAIL;
-use crate::app::users::{self, NewUser, UserChange};
-use crate::model::account::{Actor, PasswordHash, Role, Usage, User};
+use crate::app::users::{self, NewUser};
+use crate::model::account::{Actor, PasswordHash, Role, Usage, User, UserChange};
 use crate::model::ids::{OrganizationId, UserId};
 use crate::model::time::Timestamp;
 use crate::store::UserOutcome;

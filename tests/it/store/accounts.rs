@@ -8,12 +8,11 @@ use super::contract::{on_a_file, on_every_door};
 use super::disk::Disk;
 use super::door::{Act, Answer, Door, StoreDoor, execute};
 use super::script::script;
-use smslite::model::account::{KeyHash, PasswordHash, Role, Usage};
+use smslite::model::account::{KeyHash, PasswordHash, Role, Usage, UserChange};
 use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, UserId};
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    Bootstrapped, EndDashboardSession, KeepAudit, NoteUsage, StartDashboardSession, Store, UpdateUser,
-    UserOutcome,
+    Bootstrapped, EndDashboardSession, KeepAudit, NoteUsage, StartDashboardSession, Store, UserOutcome,
 };
 
 #[test]
@@ -75,7 +74,7 @@ fn users_come_and_go_but_an_active_admin_stays() {
         let made = door.act(&create_user("ann@example.com", Role::Viewer, at(1)));
         assert_eq!(outcome(made), Ok((2, Role::Viewer, true)));
         let change = |user, role, is_active| {
-            Act::UpdateUser(UpdateUser { role, is_active, ..update_user(user, at(2)) })
+            update_user(user, UserChange { role, is_active, ..UserChange::default() }, at(2))
         };
         for (act, wanted) in [
             (change(1, Some(Role::User), None), Err(Box::new(UserOutcome::LastAdmin))),

@@ -1,7 +1,9 @@
 //! Acts with what a test does not care about filled in.
 
 use super::door::{Act, Answer, Door};
-use smslite::model::account::{DashboardSession, KeyHash, Organization, PasswordHash, Role, User};
+use smslite::model::account::{
+    DashboardSession, KeyHash, Organization, PasswordHash, Role, User, UserChange,
+};
 use smslite::model::address::Address;
 use smslite::model::assistant::{Assistant, AssistantChange, AssistantState};
 use smslite::model::audit::{SignatureVerdict, Step};
@@ -111,22 +113,13 @@ fn organization(slug: &str) -> Bootstrap {
     }
 }
 
-pub fn update_user(user: u64, now: Timestamp) -> UpdateUser {
-    UpdateUser {
-        organization: ORG,
-        user_id: UserId(user),
-        first_name: None,
-        last_name: None,
-        role: None,
-        is_active: None,
-        password: None,
-        now,
-    }
+pub fn update_user(user: u64, change: UserChange, now: Timestamp) -> Act {
+    Act::UpdateUser(UpdateUser { organization: ORG, user_id: UserId(user), change, now })
 }
 
 pub fn set_password(user: u64, now: Timestamp) -> Act {
     let password = Some(PasswordHash::Chosen("$argon2id$stands-in".to_owned()));
-    Act::UpdateUser(UpdateUser { password, ..update_user(user, now) })
+    update_user(user, UserChange { password, ..UserChange::default() }, now)
 }
 
 pub fn create_user(email: &str, role: Role, now: Timestamp) -> Act {

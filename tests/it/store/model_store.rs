@@ -79,9 +79,9 @@ impl Tenant {
         let Some(mut user) = self.users.get(&command.user_id).cloned() else {
             return UserOutcome::NoSuchUser;
         };
-        user.role = command.role.unwrap_or(user.role);
-        user.is_active = command.is_active.unwrap_or(user.is_active);
-        user.password = command.password.clone().or(user.password);
+        user.role = command.change.role.unwrap_or(user.role);
+        user.is_active = command.change.is_active.unwrap_or(user.is_active);
+        user.password = command.change.password.clone().or(user.password);
         user.updated_at = command.now;
         let mut after = self.users.clone();
         after.insert(command.user_id, user.clone());

@@ -10,14 +10,14 @@ use super::acts::{
 use super::contract::EVERYTHING;
 use super::door::{Accounts, Act, Door, Line, Reads, Row};
 use super::model_store::Model;
-use smslite::model::account::Role;
+use smslite::model::account::{Role, UserChange};
 use smslite::model::address::AddressQuery;
 use smslite::model::call::{ConversationFilter, ConversationStatus};
 use smslite::model::ids::{ApiKeyId, CallId, OrganizationId};
 use smslite::model::message::MessageRange;
 use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
-use smslite::store::{RecordInbound, RenameApiKey, Snapshot, UpdateUser};
+use smslite::store::{RecordInbound, RenameApiKey, Snapshot};
 
 /// Every kind of command, each in every way it can end.
 pub fn script() -> Vec<Act> {
@@ -58,8 +58,8 @@ pub fn script() -> Vec<Act> {
         create_user("ann@example.com", Role::Viewer, at(seconds(110))),
         sign_in(2, "her first", at(seconds(111))),
         sign_in(2, "her second", at(seconds(112))),
-        Act::UpdateUser(UpdateUser { is_active: Some(false), ..update_user(2, at(seconds(113))) }),
-        Act::UpdateUser(UpdateUser { is_active: Some(false), ..update_user(1, at(seconds(114))) }),
+        update_user(2, UserChange { is_active: Some(false), ..UserChange::default() }, at(seconds(113))),
+        update_user(1, UserChange { is_active: Some(false), ..UserChange::default() }, at(seconds(114))),
         Act::RenameApiKey(RenameApiKey {
             organization: ORG,
             key_id: ApiKeyId(1),
