@@ -4,6 +4,7 @@
 mod accounts;
 mod archive;
 mod assistants;
+mod backend;
 mod calls;
 mod check;
 mod conversations;

@@ -3,6 +3,7 @@
 //! A file that is not ours is left byte for byte as it was: its first bytes are looked at before
 //! the engine sees it, and what it says of itself is read without writing.
 
+use super::backend::{Guarded, Watch};
 use super::error::OpenError;
 use super::tables::{META, NAMES, Tables};
 use redb::{
@@ -103,8 +104,14 @@ fn private_options() -> fs::OpenOptions {
     options
 }
 
+/// An open database, and what tells whether its writes arrive.
+pub(super) struct Opened {
+    pub database: Database,
+    pub watch: Watch,
+}
+
 /// Opens the database, makes it if there is none, refuses what is not ours.
-pub(super) fn open(location: &Location, cache_bytes: usize) -> Result<Database, OpenError> {
+pub(super) fn open(location: &Location, cache_bytes: usize) -> Result<Opened, OpenError> {
     match location {
         Location::Directory(dir) => open_file(&dir.path.join(FILE_NAME), cache_bytes),
         Location::Memory => {
@@ -121,7 +128,7 @@ pub(super) fn open(location: &Location, cache_bytes: usize) -> Result<Database, 
 
 /// Opens what was open before and failed. One that is gone is not made anew: an empty database
 /// would be taken for the truth.
-pub(super) fn open_again(location: &Location, cache_bytes: usize) -> Result<Database, OpenError> {
+pub(super) fn open_again(location: &Location, cache_bytes: usize) -> Result<Opened, OpenError> {
     match location {
         Location::Directory(dir) => open_present(&dir.path.join(FILE_NAME), cache_bytes),
         Location::Memory => {
@@ -132,27 +139,34 @@ pub(super) fn open_again(location: &Location, cache_bytes: usize) -> Result<Data
     }
 }
 
-fn open_backend(backend: Box<dyn StorageBackend>, cache_bytes: usize) -> Result<Database, OpenError> {
-    let path = Path::new("(backend)");
-    let database =
-        builder(cache_bytes).create_with_backend(Boxed(backend)).map_err(|error| unusable(path, &error))?;
-    check(path, &database)?;
-    Ok(database)
+fn open_backend(backend: Box<dyn StorageBackend>, cache_bytes: usize) -> Result<Opened, OpenError> {
+    open_guarded(Path::new("(backend)"), Guarded::new(backend), cache_bytes)
 }
 
-fn open_file(path: &Path, cache_bytes: usize) -> Result<Database, OpenError> {
+fn open_guarded(
+    path: &Path,
+    (backend, watch): (Guarded, Watch),
+    cache_bytes: usize,
+) -> Result<Opened, OpenError> {
+    let opened = builder(cache_bytes).create_with_backend(backend);
+    let database = opened.map_err(|error| refused(path, error))?;
+    check(path, &database)?;
+    // What could not be written while it was opened.
+    watch.verdict().map_err(|reason| unusable(path, &reason))?;
+    Ok(Opened { database, watch })
+}
+
+fn open_file(path: &Path, cache_bytes: usize) -> Result<Opened, OpenError> {
     if !path.exists() {
         make_file(path, cache_bytes)?;
     }
     open_present(path, cache_bytes)
 }
 
-fn open_present(path: &Path, cache_bytes: usize) -> Result<Database, OpenError> {
+fn open_present(path: &Path, cache_bytes: usize) -> Result<Opened, OpenError> {
     refuse_foreign_bytes(path)?;
     refuse_foreign_database(path)?;
-    let database = builder(cache_bytes).open(path).map_err(|error| refused(path, error))?;
-    check(path, &database)?;
-    Ok(database)
+    open_guarded(path, Guarded::file(path)?, cache_bytes)
 }
 
 /// A new file appears under its name only when it is whole, whatever happens meanwhile.
@@ -267,34 +281,4 @@ fn refused(path: &Path, error: DatabaseError) -> OpenError {
 
 fn unusable<E: std::fmt::Display + ?Sized>(path: &Path, error: &E) -> OpenError {
     OpenError::Unusable { path: path.to_owned(), reason: error.to_string() }
-}
-
-/// The engine wants a backend by value; ours are chosen at run time.
-#[derive(Debug)]
-struct Boxed(Box<dyn StorageBackend>);
-
-impl StorageBackend for Boxed {
-    fn len(&self) -> std::io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
-        self.0.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> std::io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn sync_data(&self) -> std::io::Result<()> {
-        self.0.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
-        self.0.write(offset, data)
-    }
-
-    fn close(&self) -> std::io::Result<()> {
-        self.0.close()
-    }
 }

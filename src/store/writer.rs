@@ -8,7 +8,7 @@
 
 use super::directory::{Directory, DirectoryChange};
 use super::error::{OpenError, ReadError, StoreError};
-use super::open::{self, Location};
+use super::open::{self, Location, Opened};
 use super::snapshot::{Snapshot, SnapshotView};
 use super::transaction::{Command, Tx, TxError};
 use arc_swap::ArcSwap;
@@ -53,9 +53,9 @@ struct Shared {
 impl Store {
     /// Opens the database and starts its writer. `cache_bytes` bounds the engine's page cache.
     pub fn open(location: Location, cache_bytes: usize) -> Result<Store, OpenError> {
-        let database = open::open(&location, cache_bytes)?;
+        let opened = open::open(&location, cache_bytes)?;
         let directory = Arc::new(Directory::default());
-        let snapshot = snapshot(&database, &directory).and_then(|snapshot| {
+        let snapshot = snapshot(&opened.database, &directory).and_then(|snapshot| {
             directory.load(&snapshot.tables)?;
             Ok(snapshot)
         });
@@ -70,13 +70,7 @@ impl Store {
             waiting: AtomicUsize::new(0),
         });
         let (queue, jobs) = sync_channel(QUEUE);
-        let writer = Writer {
-            shared: shared.clone(),
-            location,
-            cache_bytes,
-            database: Some(database),
-            tried: Instant::now(),
-        };
+        let writer = Writer { shared: shared.clone(), location, cache_bytes, opened, tried: Instant::now() };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -233,8 +227,8 @@ struct Writer {
     shared: Arc<Shared>,
     location: Location,
     cache_bytes: usize,
-    /// None while the storage refuses.
-    database: Option<Database>,
+    /// While the storage refuses writes: a handle that still reads.
+    opened: Opened,
     tried: Instant,
 }
 
@@ -276,19 +270,14 @@ impl Writer {
 
     /// Commits a batch and answers all of it.
     fn settle(&mut self, mut batch: Vec<Box<dyn Job>>) {
-        self.reopen_if_due();
+        if let Some(reason) = self.still_failing() {
+            return answer_all(batch, &Err(StoreError::Unavailable(reason)));
+        }
         while !batch.is_empty() {
-            let Some(database) = &self.database else {
-                let reason = self.reason();
-                answer_all(batch, &Err(StoreError::Unavailable(reason)));
-                return;
-            };
-            match commit(database, &self.shared.directory, &mut batch) {
+            match commit(&self.opened, &self.shared.directory, &mut batch) {
                 Ok(changes) => {
-                    self.set_failing(None);
                     self.publish(changes);
-                    answer_all(batch, &Ok(()));
-                    return;
+                    return answer_all(batch, &Ok(()));
                 }
                 Err(BatchError::Job(at, reason)) => {
                     let job = batch.remove(at);
@@ -296,14 +285,8 @@ impl Writer {
                     job.answer(Err(StoreError::Failed(reason)));
                 }
                 Err(BatchError::Storage(reason)) => {
-                    tracing::error!(
-                        reason,
-                        commands = batch.len(),
-                        "storage failed; opening the database anew"
-                    );
-                    self.fail(&reason);
-                    answer_all(batch, &Err(StoreError::OutcomeUnknown(reason)));
-                    return;
+                    self.fail(&reason, batch.len());
+                    return answer_all(batch, &Err(StoreError::OutcomeUnknown(reason)));
                 }
             }
         }
@@ -313,29 +296,36 @@ impl Writer {
     /// caller) to those who asked for it.
     fn publish(&mut self, changes: Vec<DirectoryChange>) {
         self.shared.directory.apply(changes);
-        let Some(database) = &self.database else { return };
-        match snapshot(database, &self.shared.directory) {
+        match snapshot(&self.opened.database, &self.shared.directory) {
             Ok(snapshot) => self.show(Ok(snapshot)),
-            Err(error) => self.fail(&error.to_string()),
+            Err(error) => self.fail(&error.to_string(), 0),
         }
     }
 
-    /// An engine that saw an I/O error is of no more use: it is closed and opened anew.
-    fn fail(&mut self, reason: &str) {
+    /// A handle that could not write is of no more use for that. It goes on reading what was there
+    /// until the database can be opened anew.
+    fn fail(&mut self, reason: &str, commands: usize) {
+        tracing::error!(reason, commands, "storage failed; opening the database anew");
         self.set_failing(Some(reason.to_owned()));
-        self.show(Err(reason.to_owned()));
-        self.database = None;
         self.reopen();
     }
 
-    /// While nobody writes, notices what reads met, and tries whether the storage takes writes again.
+    /// While nobody writes, notices what reads met and what became of the file, and tries whether the
+    /// storage takes writes again.
     fn recover(&mut self) {
-        self.notice_failed_reads();
-        self.reopen_if_due();
-        let is_failing = self.shared.failing.read().is_ok_and(|failing| failing.is_some());
-        if is_failing && self.database.is_some() {
-            self.settle(Vec::from([Box::new(Probe) as Box<dyn Job>]));
+        if self.failing().is_some() {
+            self.still_failing();
+            return;
         }
+        // A read that met an I/O error leaves the engine refusing all others.
+        let refused = self.opened.database.begin_write().err().map(|error| error.to_string());
+        if let Some(reason) = refused.or_else(|| self.opened.watch.verdict().err()) {
+            self.fail(&reason, 0);
+        }
+    }
+
+    fn failing(&self) -> Option<String> {
+        self.shared.failing.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set_failing(&self, reason: Option<String>) {
@@ -346,43 +336,34 @@ impl Writer {
         *failing = reason;
     }
 
-    /// A read that met an I/O error leaves the engine refusing all further reads, and it may be long
-    /// until a write notices.
-    fn notice_failed_reads(&mut self) {
-        let Some(database) = &self.database else { return };
-        if let Err(error) = database.begin_write() {
-            self.fail(&error.to_string());
-        }
-    }
-
-    fn reopen_if_due(&mut self) {
-        if self.database.is_none() && self.tried.elapsed() >= REOPEN_EVERY {
+    /// Why the storage takes no writes, after having tried again if it is time to.
+    fn still_failing(&mut self) -> Option<String> {
+        if self.failing().is_some() && self.tried.elapsed() >= REOPEN_EVERY {
             self.reopen();
         }
+        self.failing()
     }
 
+    /// Opens the database anew, shows what is found there, and tries whether it takes writes.
     fn reopen(&mut self) {
         self.tried = Instant::now();
+        self.opened.watch.give_up_lock();
         let opened = open::open_again(&self.location, self.cache_bytes).map_err(|error| error.to_string());
-        let opened = opened.and_then(|database| {
-            let snapshot = snapshot(&database, &self.shared.directory)
+        let opened = opened.and_then(|opened| {
+            let snapshot = snapshot(&opened.database, &self.shared.directory)
                 .and_then(|snapshot| self.shared.directory.load(&snapshot.tables).map(|()| snapshot))
                 .map_err(|error| error.to_string())?;
-            Ok((database, snapshot))
+            Ok((opened, snapshot))
         });
-        match opened {
-            Ok((database, snapshot)) => {
-                self.database = Some(database);
-                self.show(Ok(snapshot));
-            }
-            Err(reason) => self.show(Err(reason)),
-        }
-    }
-
-    fn reason(&self) -> String {
-        match &**self.shared.newest.load() {
-            Ok(_) => "it is being opened".to_owned(),
-            Err(reason) => reason.clone(),
+        let (opened, snapshot) = match opened {
+            Ok(found) => found,
+            Err(reason) => return self.set_failing(Some(reason)),
+        };
+        self.show(Ok(snapshot));
+        std::mem::replace(&mut self.opened, opened).watch.leave();
+        match commit(&self.opened, &self.shared.directory, &mut [Box::new(Probe)]) {
+            Ok(_) => self.set_failing(None),
+            Err(BatchError::Storage(reason) | BatchError::Job(_, reason)) => self.set_failing(Some(reason)),
         }
     }
 
@@ -393,12 +374,12 @@ impl Writer {
 
 /// Runs the batch on one transaction and commits it.
 fn commit(
-    database: &Database,
+    opened: &Opened,
     directory: &Directory,
     batch: &mut [Box<dyn Job>],
 ) -> Result<Vec<DirectoryChange>, BatchError> {
     let storage = |error: &dyn std::fmt::Display| BatchError::Storage(error.to_string());
-    let mut txn = database.begin_write().map_err(|error| storage(&error))?;
+    let mut txn = opened.database.begin_write().map_err(|error| storage(&error))?;
     // Without it a killed server would walk the whole file when it starts again.
     txn.set_quick_repair(true);
     let changes = {
@@ -416,6 +397,7 @@ fn commit(
         })?
     };
     txn.commit().map_err(|error| storage(&error))?;
+    opened.watch.verdict().map_err(BatchError::Storage)?;
     Ok(changes)
 }
 

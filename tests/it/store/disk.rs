@@ -3,7 +3,7 @@
 
 use redb::StorageBackend;
 use smslite::store::{DataDir, Location, OpenError, Store};
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
@@ -24,6 +24,10 @@ pub enum Fault {
     FailWrite(u64),
     /// This read fails, and nothing else.
     FailRead(u64),
+    /// Nothing can be written any more; all can be read.
+    ReadOnly,
+    /// The file cannot grow any more.
+    Full,
 }
 
 /// What a power cut does to the writes that were not yet made durable.
@@ -149,6 +153,7 @@ impl Disk {
         let state = self.state();
         match state.fault {
             Fault::None => false,
+            Fault::ReadOnly | Fault::Full => true,
             Fault::FreezeAtSync(at) | Fault::FailSync { at, .. } => state.syncs >= at,
             Fault::FailWrite(at) => state.writes >= at,
             Fault::FailRead(at) => state.reads >= at,
@@ -224,6 +229,12 @@ impl Handle {
         let state = self.0.state();
         if state.frozen { Err(broken()) } else { Ok(state) }
     }
+
+    /// The disk, if it takes writes.
+    fn writable(&self) -> Result<MutexGuard<'_, State>> {
+        let state = self.working()?;
+        if state.fault == Fault::ReadOnly { Err(ErrorKind::ReadOnlyFilesystem.into()) } else { Ok(state) }
+    }
 }
 
 impl StorageBackend for Handle {
@@ -244,7 +255,10 @@ impl StorageBackend for Handle {
     }
 
     fn set_len(&self, len: u64) -> Result<()> {
-        let mut state = self.working()?;
+        let mut state = self.writable()?;
+        if state.fault == Fault::Full && len as usize > state.present.len() {
+            return Err(ErrorKind::StorageFull.into());
+        }
         let change = Change::Length(len as usize);
         change.apply(&mut state.present);
         state.unsynced.push(change);
@@ -252,7 +266,7 @@ impl StorageBackend for Handle {
     }
 
     fn sync_data(&self) -> Result<()> {
-        let mut state = self.working()?;
+        let mut state = self.writable()?;
         state.syncs += 1;
         match state.fault {
             Fault::FreezeAtSync(at) if at == state.syncs => {
@@ -274,7 +288,7 @@ impl StorageBackend for Handle {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<()> {
-        let mut state = self.working()?;
+        let mut state = self.writable()?;
         state.writes += 1;
         if state.fault == Fault::FailWrite(state.writes) {
             return Err(broken());

@@ -1,8 +1,8 @@
 //! A disk that fails once and then works, and one that stays broken: who is told what, and that the
 //! store finds back by itself.
 
-use super::acts::{ANN, DESK, START, at, message};
-use super::disk::{Disk, Fault};
+use super::acts::{ANN, DESK, ORG, START, at, message};
+use super::disk::{Disk, Fault, open_dir};
 use super::door::{Act, Answer, Door, execute};
 use super::model_store::Model;
 use super::script::{State, model_states, script, sound_state};
@@ -27,7 +27,7 @@ fn persist(store: &Store, act: &Act, wanted: &Answer, before: &State, after: &St
         Err(refusal) => refusal,
     };
     assert!(matches!(refusal, StoreError::OutcomeUnknown(_)), "{act:?} was answered with {refusal}");
-    assert!(matches!(store.health(), Health::Failing(_)), "until a write succeeds");
+    assert_eq!(store.health(), Health::Ready, "the fault is over, and the store has tried");
     let found = state(store);
     assert!(found == *before || found == *after, "{act:?} is there in part");
     let came_through = found != *before;
@@ -108,7 +108,6 @@ fn a_disk_that_stays_broken_is_told_and_nothing_hangs() {
     assert!(matches!(stored("SM91"), Err(StoreError::Unavailable(_))));
     assert!(matches!(stored("SM90"), Err(StoreError::Unavailable(_))));
     assert!(matches!(store.health(), Health::Failing(_)));
-    assert!(store.snapshot().is_err());
     // One who still reads gets an answer or an error.
     let page = Page { skip: 0, limit: 50 };
     let _ = old.list_conversations(super::acts::ORG, &ConversationFilter::default(), page, START, |_| ());
@@ -124,20 +123,62 @@ fn a_disk_that_stays_broken_is_told_and_nothing_hangs() {
     store.close();
 }
 
-#[test]
-fn a_store_finds_out_by_itself_that_it_can_write_again() {
-    let disk = Disk::default();
-    let store = disk.open().unwrap();
-    execute(&store, &script()[0]).unwrap();
-    disk.set_fault(Fault::FailWrite(1));
-    assert!(execute(&store, &script()[2]).is_err());
-    assert!(matches!(store.health(), Health::Failing(_)));
-    // Nobody writes, so nobody tells when: it is asked until it is so.
+/// Nobody writes, so nobody tells when: it is asked until it is so.
+fn wait_until_ready(store: &Store) {
     let patience = Instant::now() + Duration::from_secs(20);
     while store.health() != Health::Ready {
         assert!(Instant::now() < patience, "{:?}", store.health());
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_disk_that_takes_no_writes_is_read_all_the_same_until_it_does() {
+    let acts = script();
+    let states = model_states(&acts);
+    let half = acts.len() / 2;
+    let disk = Disk::default();
+    let store = disk.open().unwrap();
+    acts[..half].iter().for_each(|act| drop(execute(&store, act).unwrap()));
+    store.close();
+    // Without a cache, so that every read goes to the disk.
+    let store = Store::open(disk.location(), 0).unwrap();
+    disk.set_fault(Fault::ReadOnly);
+    assert!(matches!(execute(&store, &acts[half]), Err(StoreError::OutcomeUnknown(_))));
+    for _ in 0..3 {
+        assert!(matches!(store.health(), Health::Failing(_)));
+        assert!(matches!(execute(&store, &acts[half]), Err(StoreError::Unavailable(_))));
+        assert_eq!(state(&store), states[half]);
+        assert!(disk.wait_for_opening(disk.openings()), "it tries again and again");
+    }
+    disk.repair();
+    wait_until_ready(&store);
+    execute(&store, &acts[half]).unwrap();
+    assert_eq!(state(&store), states[half + 1]);
+    store.close();
+}
+
+#[test]
+fn a_full_disk_is_told_and_what_was_stored_is_read_until_there_is_room() {
+    let disk = Disk::default();
+    let store = disk.open().unwrap();
+    script()[..6].iter().for_each(|act| drop(execute(&store, act).unwrap()));
+    disk.set_fault(Fault::Full);
+    let count = |store: &Store| store.snapshot().unwrap().conversation_count(ORG).unwrap();
+    let before = count(&store);
+    let fill =
+        |place: u64| Act::Inbound(message(&format!("FILL{place}"), &format!("+1555{place:07}"), DESK, START));
+    // It still takes what fits into the room that the file has.
+    let (taken, refusal) =
+        (0..).find_map(|place| Some((place, execute(&store, &fill(place)).err()?))).unwrap();
+    assert!(matches!(refusal, StoreError::OutcomeUnknown(_)), "{refusal}");
+    let kept = count(&store) - before;
+    assert!(kept == taken || kept == taken + 1, "{kept} are read, {taken} were answered");
+    disk.repair();
+    wait_until_ready(&store);
+    execute(&store, &fill(taken)).unwrap();
+    assert_eq!(count(&store) - before, taken + 1);
+    sound_state(&store.snapshot().unwrap());
     store.close();
 }
 
@@ -166,6 +207,40 @@ fn one_failed_read_does_not_end_reading() {
     assert!(disk.wait_for_opening(disk.openings()), "the store opens itself anew");
     execute(&store, &super::acts::bootstrap()).unwrap();
     assert_eq!(state(&store), before);
+    store.close();
+}
+
+#[test]
+fn a_file_that_is_taken_away_or_replaced_is_noticed_and_one_that_is_there_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let [path, aside] = ["smslite.redb", "aside"].map(|name| dir.path().join(name));
+    let acts = script();
+    let states = model_states(&acts);
+    let older = {
+        let store = open_dir(dir.path());
+        acts[..4].iter().for_each(|act| drop(execute(&store, act).unwrap()));
+        store.close();
+        fs::read(&path).unwrap()
+    };
+    let store = open_dir(dir.path());
+    acts[4..8].iter().for_each(|act| drop(execute(&store, act).unwrap()));
+
+    fs::rename(&path, &aside).unwrap();
+    assert!(matches!(execute(&store, &acts[8]), Err(StoreError::OutcomeUnknown(_))));
+    assert!(matches!(store.health(), Health::Failing(_)), "a file that nobody finds again is no store");
+    assert!(!path.exists(), "none is made anew");
+    assert_eq!(state(&store), states[8], "what was there is still read");
+
+    fs::rename(&aside, &path).unwrap();
+    wait_until_ready(&store);
+    let found = state(&store);
+    assert!(found == states[8] || found == states[9], "the one of unknown outcome is there whole or not");
+
+    fs::write(&aside, older).unwrap();
+    fs::rename(&aside, &path).unwrap();
+    assert!(matches!(execute(&store, &acts[9]), Err(StoreError::OutcomeUnknown(_))));
+    wait_until_ready(&store);
+    assert_eq!(state(&store), states[4], "the file that is there is the truth");
     store.close();
 }
 
