@@ -30,6 +30,7 @@ pub use accounts::{
 };
 pub use archive::{ArchiveConversation, ArchiveOutcome, PurgeStep};
 pub use assistants::{CreateAssistant, DeleteAssistant, UpdateAssistant};
+pub use check::{CheckReport, Watch};
 pub use conversations::Thread;
 pub use dashboard_sessions::{EndDashboardSession, NoteUsage, StartDashboardSession};
 pub use directory::{AssistantNames, Directory, DirectoryView, Entries, KeyOwner, SessionOwner};
