@@ -29,7 +29,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// More damages than a person reads are only counted.
-const MOST_TOLD: usize = 1000;
+pub(super) const MOST_TOLD: usize = 1000;
 /// How often a walk tells how far it is.
 const TELL_EVERY: u64 = 1 << 14;
 
@@ -37,7 +37,7 @@ const TELL_EVERY: u64 = 1 << 14;
 pub type Watch<'w> = &'w (dyn Fn(u64, u64) + Sync);
 
 /// What a check read and found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct CheckReport {
     pub rows: u64,
     pub tables: usize,

@@ -1,7 +1,7 @@
 //! What is small: the counters, accounts, assistants, numbers; and opt-outs and outbound jobs.
 
-use super::ids::Ids;
 use super::Check;
+use super::ids::Ids;
 use crate::model::account::{ApiKey, DashboardSession, Organization, Usage, User};
 use crate::model::assistant::{Assistant, PhoneNumber};
 use crate::model::feed::FeedEntry;
@@ -25,18 +25,18 @@ impl Check<'_, '_, '_> {
         })?;
         let keys = self.each::<ApiKey>("api_keys", &tables.api_keys, |check, org, id, key| {
             check.given(org, "API key", id, |given| &mut given.api_key);
-            check.expect(
-                users.contains(org, key.user_id.0),
-                org,
-                format_args!("API key {id} is of no user"),
-            );
+            check.expect(users.contains(org, key.user_id.0), org, format_args!("API key {id} is of no user"));
             Ok(())
         })?;
         let sessions = &tables.dashboard_sessions;
         let sessions =
             self.each::<DashboardSession>("dashboard_sessions", sessions, |check, org, id, session| {
                 let sound = session.number() == id && users.contains(org, session.user_id.0);
-                check.expect(sound, org, format_args!("a dashboard session is of no user, or not in its place"));
+                check.expect(
+                    sound,
+                    org,
+                    format_args!("a dashboard session is of no user, or not in its place"),
+                );
                 Ok(())
             })?;
         self.usage(&keys, &sessions, &users)?;
@@ -51,7 +51,8 @@ impl Check<'_, '_, '_> {
         for row in self.tables.organizations.range::<&[u8; 4]>(..)? {
             let (key, bytes) = row?;
             let org = key::organization_of(key.value());
-            self.tally(org).exists = self.decode::<Organization>("organizations", org, bytes.value()).is_some();
+            self.tally(org).exists =
+                self.decode::<Organization>("organizations", org, bytes.value()).is_some();
         }
         for row in self.tables.sequences.range::<&[u8; 4]>(..)? {
             let (key, bytes) = row?;
@@ -142,7 +143,8 @@ impl Check<'_, '_, '_> {
             }
             let org = key::organization_of(key.value());
             self.row(org);
-            let rebuilt = key::opt_out_parts(key.value()).map(|(ours, theirs)| key::opt_out(org, &ours, &theirs));
+            let rebuilt =
+                key::opt_out_parts(key.value()).map(|(ours, theirs)| key::opt_out(org, &ours, &theirs));
             let sound = rebuilt.as_deref() == Some(key.value());
             self.expect(sound, org, format_args!("the key of an opt-out is no two numbers"));
             self.decode::<OptOut>("opt_outs", org, bytes.value());

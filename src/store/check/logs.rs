@@ -99,8 +99,7 @@ impl Check<'_, '_, '_> {
             } else if self.is_summed(Side::Row, Derived::Duplicate, &key::serial(org, id), &key[6..]) {
                 true
             } else {
-                let its_own =
-                    |log: MessageLog| key[6..] == digest(log.provider, &log.provider_message_id);
+                let its_own = |log: MessageLog| key[6..] == digest(log.provider, &log.provider_message_id);
                 Self::has(&self.tables.message_logs, org, id, its_own)?
             };
             let damage = format_args!("a duplicate is told by message log {id}, which is not its own");
@@ -132,9 +131,7 @@ impl Check<'_, '_, '_> {
         self.each::<RawPayload>("audit_payloads", &tables.audit_payloads, |check, org, id, _| {
             let damage = format_args!("audit payload {id} is of no audit entry");
             let key = key::serial(org, id);
-            check.derived(entries.contains(org, id), org, damage, |t| {
-                t.audit_payloads.remove(&key).map(drop)
-            })
+            check.derived(entries.contains(org, id), org, damage, |t| t.audit_payloads.remove(&key).map(drop))
         })?;
         for row in tables.kept_webhooks.range::<&DedupeKey>(..)? {
             let (key, id) = row?;

@@ -60,7 +60,9 @@ impl Check<'_, '_, '_> {
         // An import may give audit events to what was archived elsewhere.
         thread.rows += u64::from(part != Some(ThreadPart::Audit));
         match part {
-            Some(ThreadPart::Log | ThreadPart::Audit) if self.is_summed(Side::Row, Derived::Link, key, bytes) => {
+            Some(ThreadPart::Log | ThreadPart::Audit)
+                if self.is_summed(Side::Row, Derived::Link, key, bytes) =>
+            {
                 Ok(())
             }
             Some(ThreadPart::Log) => {
@@ -209,8 +211,7 @@ impl Check<'_, '_, '_> {
             let purge = key::serial(org, id.0);
             let sound = rows == 0 || self.tables.purges.get(&purge)?.is_some();
             let damage = format_args!("call {id} is archived and has {rows} rows that nobody is to purge");
-            return self
-                .derived(sound, org, damage, |t| t.purges.insert(&purge, [].as_slice()).map(drop));
+            return self.derived(sound, org, damage, |t| t.purges.insert(&purge, [].as_slice()).map(drop));
         }
         let last = last.filter(|_| messages > 0).unwrap_or(call.last_activity);
         let count = u32::try_from(messages).unwrap_or(u32::MAX);
