@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod assistants;
 pub mod calls;
+pub mod check;
 pub mod conversations;
 pub mod export;
 pub mod import;

@@ -154,6 +154,26 @@ pub(super) async fn accepted(response: Response<Body>) -> anyhow::Result<Respons
     bail!("{}", sentence(status, &body));
 }
 
+/// Shows each line of an NDJSON answer and returns the last one, without which the end is not known: `cut`.
+pub(super) async fn last_line(
+    mut body: Body,
+    cut: &'static str,
+    show: impl Fn(&Value),
+) -> anyhow::Result<Value> {
+    let mut text = Vec::new();
+    let mut last = Value::Null;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { bail!(cut) };
+        text.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = text.drain(..=end).collect();
+            last = serde_json::from_slice(&line)?;
+            show(&last);
+        }
+    }
+    Ok(last)
+}
+
 fn sentence(status: StatusCode, body: &Value) -> String {
     match &body["detail"] {
         // What people named things must not speak to the terminal.

@@ -1,13 +1,12 @@
 //! `smslite import`: NDJSON in.
 
-use super::client::{Asked, accepted, with_client};
+use super::client::{Asked, accepted, last_line, with_client};
 use super::out;
 use crate::server::Body;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::{Arg, ArgMatches, Command};
 use http::Method;
-use http_body_util::BodyExt;
 use http_body_util::channel::Channel;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
@@ -119,23 +118,15 @@ fn upload(mut input: Box<dyn AsyncRead + Send + Unpin>, bar: ProgressBar) -> Bod
 }
 
 /// Reads the progress lines that the server sends while it stores; the last one is the summary.
-async fn follow(mut body: Body) -> anyhow::Result<Value> {
+async fn follow(body: Body) -> anyhow::Result<Value> {
     let bar = progress("storing", "{pos}/{len} records", None);
-    let mut text = Vec::new();
-    let mut last = Value::Null;
-    while let Some(frame) = body.frame().await {
-        // Progress may have been told, but without the summary the end is not known.
-        let Ok(frame) = frame else { bail!(CUT) };
-        text.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
-        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = text.drain(..=end).collect();
-            last = serde_json::from_slice(&line)?;
-            if let (Some(done), Some(records)) = (last["done"].as_u64(), last["records"].as_u64()) {
-                bar.set_length(records);
-                bar.set_position(done);
-            }
+    let last = last_line(body, CUT, |line| {
+        if let (Some(done), Some(records)) = (line["done"].as_u64(), line["records"].as_u64()) {
+            bar.set_length(records);
+            bar.set_position(done);
         }
-    }
+    })
+    .await?;
     bar.finish_and_clear();
     match (&last["error"], &last["stored"]) {
         (Value::String(error), _) => {

@@ -3,6 +3,7 @@
 pub mod config;
 
 mod assistant;
+mod check;
 mod client;
 mod demo;
 mod export;
@@ -45,6 +46,7 @@ fn command() -> Command {
         .subcommand(serve::command().args(serving.clone()))
         .subcommand(import::command())
         .subcommand(export::command())
+        .subcommand(check::command())
         .subcommand(key::command())
         .subcommand(user::command())
         .subcommand(assistant::command())
@@ -137,6 +139,7 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
             match name {
                 "import" => import::run(matches, asked),
                 "export" => export::run(matches, asked),
+                "check" => check::run(matches, asked),
                 "key" => key::run(matches, asked),
                 "user" => user::run(matches, asked),
                 "assistant" => assistant::run(matches, asked),

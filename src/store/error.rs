@@ -47,6 +47,9 @@ pub enum OpenError {
         "{path}: written by a newer smslite (format {found}, this one knows up to {known}); upgrade smslite"
     )]
     Newer { path: PathBuf, found: u32, known: u32 },
+    /// Found by looking for it, not by opening.
+    #[error("{path}: its pages are damaged: {reason}")]
+    Damaged { path: PathBuf, reason: String },
     #[error("{path}: cannot be opened: {reason}")]
     Unusable { path: PathBuf, reason: String },
 }

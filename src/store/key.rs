@@ -208,6 +208,11 @@ pub(super) fn count(organization: OrganizationId, kind: u8, block: u64) -> Count
     concat(&[&organization.0.to_be_bytes(), &[kind], &block.to_be_bytes()])
 }
 
+/// Kind and block, or what else is counted, of a key of [`count`].
+pub(super) fn count_parts(key: &CountKey) -> (u8, u64) {
+    (key[4], last_u64(key))
+}
+
 pub(super) fn usage(organization: OrganizationId, used: Used) -> CountKey {
     match used {
         Used::ApiKey(id) => count(organization, 1, id.0),
@@ -218,6 +223,17 @@ pub(super) fn usage(organization: OrganizationId, used: Used) -> CountKey {
 
 pub(super) fn job(organization: OrganizationId, uuid: [u8; 16]) -> [u8; 20] {
     concat(&[&organization.0.to_be_bytes(), &uuid])
+}
+
+pub(super) fn job_uuid(key: &[u8; 20]) -> [u8; 16] {
+    let mut uuid = [0; 16];
+    uuid.copy_from_slice(&key[4..]);
+    uuid
+}
+
+/// The number of the thread's row that links to a job.
+pub(super) fn job_link(uuid: [u8; 16]) -> u64 {
+    uuid[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Our number, then the customer's.

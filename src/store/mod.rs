@@ -16,8 +16,10 @@ mod import;
 mod inbound;
 mod key;
 mod open;
+mod overlay;
 mod phone_numbers;
 mod record;
+mod repair;
 mod sequences;
 mod sms_sessions;
 mod snapshot;
@@ -31,6 +33,7 @@ pub use accounts::{
 };
 pub use archive::{ArchiveConversation, ArchiveOutcome, PurgeStep};
 pub use assistants::{CreateAssistant, DeleteAssistant, UpdateAssistant};
+pub use check::{CheckReport, Watch};
 pub use conversations::Thread;
 pub use dashboard_sessions::{EndDashboardSession, NoteUsage, StartDashboardSession};
 pub use directory::{AssistantNames, Directory, DirectoryView, Entries, KeyOwner, SessionOwner};
@@ -40,6 +43,7 @@ pub use import::{ImportBatch, ImportBatchOutcome, ImportRecord, Place, ReserveId
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{DataDir, Location, OpenBackend};
 pub use phone_numbers::{AssignNumber, AssignNumberOutcome, UnassignNumber};
+pub use repair::{CheckError, RepairReport, check_file, repair_file};
 pub use sequences::Sequences;
 pub use sms_sessions::{CloseSessions, SessionsOf};
 pub use snapshot::{Snapshot, SnapshotView};

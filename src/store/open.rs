@@ -5,9 +5,12 @@
 
 use super::backend::{Guarded, Watch};
 use super::error::OpenError;
+use super::overlay::Overlay;
 use super::tables::{META, NAMES, Tables};
+use redb::backends::FileBackend;
 use redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, TableError, TableHandle,
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, TableError,
+    TableHandle, WriteTransaction,
 };
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -80,6 +83,11 @@ impl DataDir {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Whether there is a database in the directory, or something in its place.
+    pub fn has_database(path: &Path) -> bool {
+        path.join(FILE_NAME).exists()
+    }
 }
 
 #[cfg(unix)]
@@ -110,6 +118,14 @@ pub(super) struct Opened {
     pub watch: Watch,
 }
 
+impl Opened {
+    /// The engine is not told of writes that fail, so it must not be believed alone.
+    pub(super) fn commit(&self, txn: WriteTransaction) -> Result<(), String> {
+        txn.commit().map_err(|error| error.to_string())?;
+        self.watch.verdict()
+    }
+}
+
 /// Opens the database, makes it if there is none, refuses what is not ours.
 pub(super) fn open(location: &Location, cache_bytes: usize) -> Result<Opened, OpenError> {
     match location {
@@ -137,6 +153,43 @@ pub(super) fn open_again(location: &Location, cache_bytes: usize) -> Result<Open
         }
         Location::Backend(_) => open(location, cache_bytes),
     }
+}
+
+/// Opens what is there to be looked at: every page is verified, and nothing is written, not even what a crash makes
+/// necessary. `tell` hears of the bytes that are read.
+pub(super) fn inspect(
+    location: &Location,
+    cache_bytes: usize,
+    tell: Arc<dyn Fn(u64) + Send + Sync>,
+) -> Result<Database, OpenError> {
+    let path = match location {
+        Location::Directory(dir) => dir.path.join(FILE_NAME),
+        Location::Memory | Location::Backend(_) => PathBuf::from("(backend)"),
+    };
+    let failed = |source| OpenError::Directory { path: path.clone(), source };
+    let below: Box<dyn StorageBackend> = match location {
+        Location::Directory(_) => {
+            refuse_foreign_bytes(&path)?;
+            let file = File::open(&path).map_err(failed)?;
+            Box::new(FileBackend::new(file).map_err(|error| refused(&path, error))?)
+        }
+        Location::Memory => Box::new(redb::backends::InMemoryBackend::new()),
+        Location::Backend(make) => make().map_err(failed)?,
+    };
+    let overlay = Overlay::over(below, move |bytes| tell(bytes)).map_err(failed)?;
+    let opened = builder(cache_bytes).set_check_integrity_on_open(true).create_with_backend(overlay);
+    let database = opened.map_err(|error| match error {
+        DatabaseError::Storage(StorageError::Corrupted(reason)) => {
+            OpenError::Damaged { path: path.clone(), reason }
+        }
+        // What is no page at all says so with an I/O error of this kind.
+        DatabaseError::Storage(StorageError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+            OpenError::Damaged { path: path.clone(), reason: error.to_string() }
+        }
+        error => refused(&path, error),
+    })?;
+    check(&path, &database)?;
+    Ok(database)
 }
 
 fn open_backend(backend: Box<dyn StorageBackend>, cache_bytes: usize) -> Result<Opened, OpenError> {

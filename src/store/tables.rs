@@ -4,7 +4,8 @@
 
 use super::key::{ActivityKey, CountKey, DedupeKey, SerialKey, ThreadKey};
 use redb::{
-    ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError, WriteTransaction,
+    ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, StorageError, Table,
+    TableDefinition, TableError, WriteTransaction,
 };
 
 type Bytes = &'static [u8];
@@ -53,6 +54,11 @@ macro_rules! tables {
         impl ReadTables {
             pub(super) fn open(txn: &ReadTransaction) -> Result<ReadTables, TableError> {
                 Ok(ReadTables { $($field: txn.open_table($const)?,)* })
+            }
+
+            /// How many rows there are in all.
+            pub(super) fn rows(&self) -> Result<u64, StorageError> {
+                Ok([$(self.$field.len()?),*].iter().sum())
             }
         }
     };

@@ -179,14 +179,7 @@ impl<'t> Tx<'t> {
         call: CallId,
         uuid: [u8; 16],
     ) -> Result<(), TxError> {
-        let number = uuid[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-        let key = key::thread(organization, call, ThreadPart::Job, number);
-        let mut uuids = self.tables.threads.get(&key)?.map_or(Vec::new(), |uuids| uuids.value().to_vec());
-        if !uuids.chunks(uuid.len()).any(|known| known == uuid) {
-            uuids.extend_from_slice(&uuid);
-            self.tables.threads.insert(&key, uuids.as_slice())?;
-        }
-        Ok(())
+        Ok(link_job(&mut self.tables, organization, call, uuid)?)
     }
 
     /// Forgets that the session is bound to this conversation.
@@ -241,4 +234,19 @@ impl<'t> Tx<'t> {
         record::encode(value, &mut self.scratch);
         (&mut self.tables, &self.scratch)
     }
+}
+
+pub(super) fn link_job(
+    tables: &mut Tables<'_>,
+    organization: OrganizationId,
+    call: CallId,
+    uuid: [u8; 16],
+) -> Result<(), StorageError> {
+    let key = key::thread(organization, call, ThreadPart::Job, key::job_link(uuid));
+    let mut uuids = tables.threads.get(&key)?.map_or(Vec::new(), |uuids| uuids.value().to_vec());
+    if !uuids.as_chunks().0.contains(&uuid) {
+        uuids.extend_from_slice(&uuid);
+        tables.threads.insert(&key, uuids.as_slice())?;
+    }
+    Ok(())
 }

@@ -396,8 +396,7 @@ fn commit(
             TxError::Storage(reason) | TxError::Damaged(reason) => BatchError::Storage(reason),
         })?
     };
-    txn.commit().map_err(|error| storage(&error))?;
-    opened.watch.verdict().map_err(BatchError::Storage)?;
+    opened.commit(txn).map_err(BatchError::Storage)?;
     Ok(changes)
 }
 

@@ -28,6 +28,9 @@ pub struct Writer(pub Actor);
 /// The caller may change accounts and data at large.
 pub struct Admin(pub Actor);
 
+/// The caller is one of the operator's commands, which may ask for what is of all organizations.
+pub struct Operator;
+
 /// The caller, with the dashboard session they came by, if any.
 pub struct Caller {
     pub actor: Actor,
@@ -70,6 +73,29 @@ impl FromRequestParts<AppState> for Admin {
     }
 }
 
+impl FromRequestParts<AppState> for Operator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Operator, ApiError> {
+        let mut given = parts.headers.get_all(AUTHORIZATION).iter().map(bearer);
+        match (given.next(), given.next()) {
+            (Some(Ok(token)), None) if is_control_token(token, state) => Ok(Operator),
+            // Whoever else it is, it is not for them.
+            _ => authenticate(parts, state).and(Err(ApiError::Forbidden)),
+        }
+    }
+}
+
+fn bearer(header: &HeaderValue) -> Result<&str, ApiError> {
+    let header = header.to_str().map_err(|_| ApiError::Unauthorized)?;
+    let (scheme, token) = header.split_once(' ').ok_or(ApiError::Unauthorized)?;
+    if scheme.eq_ignore_ascii_case("Bearer") { Ok(token.trim()) } else { Err(ApiError::Unauthorized) }
+}
+
+fn is_control_token(token: &str, state: &AppState) -> bool {
+    bool::from(token.as_bytes().ct_eq(state.control_token.as_bytes()))
+}
+
 /// An `Authorization` header decides alone, a good or a bad one; without it the cookie counts.
 fn authenticate(parts: &Parts, state: &AppState) -> Result<Caller, ApiError> {
     let now = state.app.clock.now();
@@ -88,13 +114,8 @@ fn by_header(
     state: &AppState,
     now: Timestamp,
 ) -> Result<Caller, ApiError> {
-    let header = header.to_str().map_err(|_| ApiError::Unauthorized)?;
-    let (scheme, token) = header.split_once(' ').ok_or(ApiError::Unauthorized)?;
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(ApiError::Unauthorized);
-    }
-    let (token, store) = (token.trim(), &state.app.store);
-    if bool::from(token.as_bytes().ct_eq(state.control_token.as_bytes())) {
+    let (token, store) = (bearer(header)?, &state.app.store);
+    if is_control_token(token, state) {
         let slug = headers.get(X_ORGANIZATION).and_then(|value| value.to_str().ok());
         let actor = accounts::operator(store, slug, now).map_err(ApiError::Unprocessable)?;
         return Ok(Caller { actor, session: None });

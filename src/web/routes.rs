@@ -2,7 +2,7 @@
 
 use super::AppState;
 use super::api::{
-    api_keys, assistants, auth, calls, conversation_export, conversations, export, health, import,
+    api_keys, assistants, auth, calls, check, conversation_export, conversations, export, health, import,
     phone_numbers, sms_sessions, users,
 };
 use super::error::ApiError;
@@ -106,6 +106,7 @@ fn table() -> Table {
         .tag("Moving data")
         .at("/api/v1/export", routes!(export::export_records))
         .at("/api/v1/import", routes!(import::import_records))
+        .at("/api/v1/check", routes!(check::check_data))
         .tag("Health")
         .at("/health", routes!(health::get_health))
         .at("/livez", routes!(health::get_livez))

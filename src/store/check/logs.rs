@@ -1,95 +1,145 @@
 //! Message logs and audit entries: their links back to their threads, their payloads, and what tells
 //! a duplicate.
 
-use super::Check;
+use super::ids::Ids;
+use super::{Check, Derived, Side};
 use crate::model::audit::AuditEntry;
-use crate::model::ids::OrganizationId;
+use crate::model::ids::{CallId, OrganizationId};
 use crate::model::message_log::{MessageLog, RawPayload};
 use crate::store::error::ReadError;
-use crate::store::inbound::digest;
+use crate::store::inbound::{bucket, buckets, digest};
 use crate::store::key::{self, DedupeKey, ThreadPart};
 
-impl Check<'_> {
-    pub(super) fn logs(&mut self) -> Result<(), ReadError> {
+impl Check<'_, '_, '_> {
+    /// Returns the ids of the logs that are there.
+    pub(super) fn logs(&mut self) -> Result<Ids, ReadError> {
         let tables = self.tables;
-        self.each::<MessageLog>("message_logs", &tables.message_logs, |check, org, id, log| {
-            check.given(org, "message log", id, |given| given.message_log);
+        let named = self.named()?;
+        let logs = self.each::<MessageLog>("message_logs", &tables.message_logs, |check, org, id, log| {
+            check.given(org, "message log", id, |given| &mut given.message_log);
+            let known = log.assistant_id.is_none_or(|assistant| check.assistants.contains(org, assistant.0));
+            check.expect(known, org, format_args!("message log {id} is of no assistant"));
             if let Some(call) = log.call_id {
-                let link = tables.threads.get(&key::thread(org, call, ThreadPart::Log, id))?;
-                let damage = format_args!("message log {id} is not linked from call {call}");
-                check.expect(link.is_some(), org, damage);
+                check.linked(org, call, ThreadPart::Log, id)?;
+            }
+            if named.contains(org, id) {
+                let digest = digest(log.provider, &log.provider_message_id);
+                check.is_summed(Side::Record, Derived::Duplicate, &key::serial(org, id), &digest);
+            } else if check.remember {
+                check.remember(org, id, &log)?;
             }
             Ok(())
         })?;
-        self.each::<RawPayload>("raw_payloads", &tables.raw_payloads, |check, org, id, _| {
-            let log: Option<MessageLog> = Self::find(&tables.message_logs, org, id)?;
-            check.expect(log.is_some(), org, format_args!("raw payload {id} is of no message log"));
-            Ok(())
-        })
+        let raw = &tables.raw_payloads;
+        self.each::<RawPayload>("raw_payloads", raw, |check, org, id, _| {
+            let damage = format_args!("raw payload {id} is of no message log");
+            let key = key::serial(org, id);
+            check.derived(logs.contains(org, id), org, damage, |t| t.raw_payloads.remove(&key).map(drop))
+        })?;
+        self.dedupe(&logs)?;
+        Ok(logs)
     }
 
-    pub(super) fn dedupe(&mut self) -> Result<(), ReadError> {
+    /// A log, or an audit entry, that its thread must link to.
+    fn linked(
+        &mut self,
+        org: OrganizationId,
+        call: CallId,
+        part: ThreadPart,
+        id: u64,
+    ) -> Result<(), ReadError> {
+        let key = key::thread(org, call, part, id);
+        if self.is_summed(Side::Record, Derived::Link, &key, &[]) {
+            return Ok(());
+        }
+        let linked = self.tables.threads.get(&key)?.is_some();
+        let what = if part == ThreadPart::Log { "message log" } else { "audit entry" };
+        let damage = format_args!("{what} {id} is not linked from call {call}");
+        self.derived(linked, org, damage, |t| t.threads.insert(&key, [].as_slice()).map(drop))
+    }
+
+    /// The logs that tell duplicates.
+    fn named(&mut self) -> Result<Ids, ReadError> {
+        let mut named = Ids::default();
         for row in self.tables.dedupe.range::<&DedupeKey>(..)? {
             let (key, id) = row?;
-            let (org, id) = (key::organization_of(key.value()), id.value());
-            let log: Option<MessageLog> = Self::find(&self.tables.message_logs, org, id)?;
-            let sound = match log {
-                Some(log) => key.value()[6..] == digest(log.provider, &log.provider_message_id),
-                None => {
-                    self.may_be_purged(org, id) && {
-                        self.tally(org).logless += 1;
-                        true
-                    }
-                }
-            };
-            self.expect(
-                sound,
-                org,
-                format_args!("a duplicate is told by message log {id}, which is not its own"),
-            );
+            let org = key::organization_of(key.value());
+            self.row(org);
+            named.insert(org, id.value());
         }
-        Ok(())
+        Ok(named)
     }
 
-    pub(super) fn kept_webhooks(&mut self) -> Result<(), ReadError> {
-        for row in self.tables.kept_webhooks.range::<&DedupeKey>(..)? {
+    /// A log that lost what its duplicates are told by.
+    fn remember(&mut self, org: OrganizationId, id: u64, log: &MessageLog) -> Result<(), ReadError> {
+        let digest = digest(log.provider, &log.provider_message_id);
+        let mut known = log.provider_message_id.is_empty();
+        for bucket in buckets(log.created_at) {
+            known |= self.tables.dedupe.get(&key::dedupe(org, bucket, &digest))?.is_some();
+        }
+        let key = key::dedupe(org, bucket(log.created_at), &digest);
+        let damage = format_args!("nothing tells duplicates of message log {id}");
+        self.derived(known, org, damage, |t| t.dedupe.insert(&key, id).map(drop))
+    }
+
+    /// Whether a message log that is not there may have been: it has had an id, and some were purged.
+    pub(super) fn may_be_purged(&mut self, organization: OrganizationId, log: u64) -> bool {
+        let tally = self.tally(organization);
+        tally.purged_logs > 0 && (1..=tally.given.message_log).contains(&log)
+    }
+
+    fn dedupe(&mut self, logs: &Ids) -> Result<(), ReadError> {
+        for row in self.tables.dedupe.range::<&DedupeKey>(..)? {
             let (key, id) = row?;
-            let (org, id) = (key::organization_of(key.value()), id.value());
-            let entry: Option<AuditEntry> = Self::find(&self.tables.audit_entries, org, id)?;
-            self.expect(
-                entry.is_some(),
-                org,
-                format_args!("a kept webhook is told by audit entry {id}, which is not there"),
-            );
+            let (org, id, key) = (key::organization_of(key.value()), id.value(), *key.value());
+            let sound = if !logs.contains(org, id) {
+                let purged = self.may_be_purged(org, id);
+                self.tally(org).logless += u64::from(purged);
+                purged
+            } else if self.is_summed(Side::Row, Derived::Duplicate, &key::serial(org, id), &key[6..]) {
+                true
+            } else {
+                let its_own = |log: MessageLog| key[6..] == digest(log.provider, &log.provider_message_id);
+                Self::has(&self.tables.message_logs, org, id, its_own)?
+            };
+            let damage = format_args!("a duplicate is told by message log {id}, which is not its own");
+            self.told.forgot |= !sound;
+            self.derived(sound, org, damage, |t| t.dedupe.remove(&key).map(drop))?;
         }
         Ok(())
     }
 
-    pub(super) fn audit(&mut self) -> Result<(), ReadError> {
+    pub(super) fn audit(&mut self, logs: &Ids) -> Result<(), ReadError> {
         let tables = self.tables;
         // Until which id the entry before this one has steps.
         let mut taken = (OrganizationId(0), 0);
-        self.each::<AuditEntry>("audit_entries", &tables.audit_entries, |check, org, id, entry| {
-            let last = id + (entry.steps.len() as u64).saturating_sub(1);
-            check.given(org, "audit step", last, |given| given.audit);
+        let audit = &tables.audit_entries;
+        let entries = self.each::<AuditEntry>("audit_entries", audit, |check, org, id, entry| {
+            let last = id.saturating_add((entry.steps.len() as u64).saturating_sub(1));
+            check.given(org, "audit step", last, |given| &mut given.audit);
             check.expect((org, id) > taken, org, format_args!("audit entry {id} overlaps the one before"));
             taken = (org, last);
             if let Some(call) = entry.call_id {
-                let link = tables.threads.get(&key::thread(org, call, ThreadPart::Audit, id))?;
-                let damage = format_args!("audit entry {id} is not linked from call {call}");
-                check.expect(link.is_some(), org, damage);
+                check.linked(org, call, ThreadPart::Audit, id)?;
             }
             if let Some(log) = entry.log_id {
-                let found: Option<MessageLog> = Self::find(&tables.message_logs, org, log.0)?;
-                let sound = found.is_some() || check.may_be_purged(org, log.0);
+                let sound = logs.contains(org, log.0) || check.may_be_purged(org, log.0);
                 check.expect(sound, org, format_args!("audit entry {id} is of no message log"));
             }
             Ok(())
         })?;
         self.each::<RawPayload>("audit_payloads", &tables.audit_payloads, |check, org, id, _| {
-            let entry: Option<AuditEntry> = Self::find(&tables.audit_entries, org, id)?;
-            check.expect(entry.is_some(), org, format_args!("audit payload {id} is of no audit entry"));
-            Ok(())
-        })
+            let damage = format_args!("audit payload {id} is of no audit entry");
+            let key = key::serial(org, id);
+            check.derived(entries.contains(org, id), org, damage, |t| t.audit_payloads.remove(&key).map(drop))
+        })?;
+        for row in tables.kept_webhooks.range::<&DedupeKey>(..)? {
+            let (key, id) = row?;
+            let (org, id, key) = (key::organization_of(key.value()), id.value(), *key.value());
+            self.row(org);
+            let damage = format_args!("a kept webhook is told by audit entry {id}, which is not there");
+            self.derived(entries.contains(org, id), org, damage, |t| t.kept_webhooks.remove(&key).map(drop))?;
+        }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ pub mod api_keys;
 pub mod assistants;
 pub mod auth;
 pub mod calls;
+pub mod check;
 pub mod conversation_export;
 pub mod conversations;
 pub mod export;
