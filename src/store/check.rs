@@ -404,6 +404,7 @@ impl<'s> Check<'s, '_, '_> {
             };
             let holds = counted == conversations;
             self.derived(holds, org, damage, count(Count::Conversations, conversations))?;
+            let feed = feed.max(given.feed_forgotten);
             let damage = format_args!("the feed ends at {feed}, its sequence at {}", given.feed);
             if feed != given.feed {
                 self.raise(org, feed, |given| &mut given.feed, damage);

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The version of everything below the tables' names: keys, records, invariants.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 const APPLICATION: &[u8] = b"smslite";
 const FILE_NAME: &str = "smslite.redb";
 /// The first bytes of every redb file.

@@ -17,6 +17,8 @@ pub struct Sequences {
     pub feed: u64,
     /// No live session can have a last activity older than this, whatever the TTL is today.
     pub longest_ttl_seconds: u64,
+    /// The feed begins after this: what came before was given up by its retention.
+    pub feed_forgotten: u64,
 }
 
 impl Sequences {

@@ -127,8 +127,9 @@ impl Check<'_, '_, '_> {
     pub(super) fn feed(&mut self) -> Result<(), ReadError> {
         let feed = &self.tables.feed;
         self.each::<FeedEntry>("feed", feed, |check, org, sequence, _| {
-            let due = check.tally(org).feed.saturating_add(1);
-            check.tally(org).feed = sequence;
+            let tally = check.tally(org);
+            let due = tally.feed.max(tally.given.feed_forgotten).saturating_add(1);
+            tally.feed = sequence;
             check.expect(sequence == due, org, format_args!("the feed has {sequence} where {due} is due"));
             Ok(())
         })?;
