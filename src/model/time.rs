@@ -69,6 +69,12 @@ impl Timestamp {
         parse_time(text).or_else(|| parse_date(text).map(|day| Timestamp(day.0 + MICROS_PER_DAY - 1)))
     }
 
+    /// `20260430T100000Z`: for names of files, which sort by it.
+    pub fn for_file_names(self) -> String {
+        let text = Timestamp::from_unix_seconds(self.unix_seconds()).to_string();
+        text.replace(['-', ':'], "")
+    }
+
     /// Appends `2026-04-30T10:00:00Z`, or with six digits of fraction when there is one.
     pub fn write(self, out: &mut Vec<u8>) {
         TimeWriter::default().write(self, out);

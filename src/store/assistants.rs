@@ -74,7 +74,7 @@ impl Command for DeleteAssistant {
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
         let Some(assistant) = assistant(tx, self.organization, self.id)? else { return Ok(false) };
-        for (address, number) in numbers(&tx.tables.phone_numbers, self.organization)? {
+        for (address, number) in numbers(&*tx.tables.phone_numbers, self.organization)? {
             if number.assistant_id == Some(self.id) {
                 unassign(tx, self.organization, &address, number, self.now)?;
             }

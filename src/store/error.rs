@@ -50,6 +50,9 @@ pub enum OpenError {
     /// Found by looking for it, not by opening.
     #[error("{path}: its pages are damaged: {reason}")]
     Damaged { path: PathBuf, reason: String },
+    /// Opening it for use brings it up to date.
+    #[error("{path}: written by an older smslite (format {found}); smslite serve brings it up to date")]
+    Older { path: PathBuf, found: u32 },
     #[error("{path}: cannot be opened: {reason}")]
     Unusable { path: PathBuf, reason: String },
 }

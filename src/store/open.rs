@@ -4,23 +4,25 @@
 //! the engine sees it, and what it says of itself is read without writing.
 
 use super::backend::{Guarded, Watch};
+use super::data_dir::{DataDir, private_options};
 use super::error::OpenError;
 use super::overlay::Overlay;
+use super::rebuild::{self, sync_dir};
 use super::tables::{META, NAMES, Tables};
 use redb::backends::FileBackend;
 use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, TableError,
     TableHandle, WriteTransaction,
 };
-use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Read, Write};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The version of everything below the tables' names: keys, records, invariants.
 pub(super) const FORMAT: u32 = 2;
 const APPLICATION: &[u8] = b"smslite";
-const FILE_NAME: &str = "smslite.redb";
+pub(super) const FILE_NAME: &str = "smslite.redb";
 /// The first bytes of every redb file.
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
 
@@ -35,81 +37,6 @@ pub enum Location {
     Memory,
     /// A backend of the caller's, for tests that let the disk fail.
     Backend(Arc<OpenBackend>),
-}
-
-/// A data directory that is ours alone as long as this value lives.
-#[derive(Debug)]
-pub struct DataDir {
-    path: PathBuf,
-    _lock: File,
-}
-
-impl DataDir {
-    /// Makes the directory if need be, for its owner alone, and takes it.
-    pub fn take(path: &Path) -> Result<DataDir, OpenError> {
-        let failed = |source| OpenError::Directory { path: path.to_owned(), source };
-        if path.exists() && !path.is_dir() {
-            return Err(OpenError::NotADirectory { path: path.to_owned() });
-        }
-        create_private_dir(path).map_err(failed)?;
-        let lock = private_options().create(true).open(path.join("lock")).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(DataDir { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::Held { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
-        }
-    }
-
-    /// A secret of its own file, for its owner alone: made once by `fresh`, the same from then on.
-    pub fn secret(&self, name: &str, fresh: impl FnOnce() -> String) -> Result<String, OpenError> {
-        let path = self.path.join(name);
-        let failed = |source| OpenError::Directory { path: path.clone(), source };
-        match fs::read_to_string(&path) {
-            Ok(secret) if !secret.trim().is_empty() => return Ok(secret.trim().to_owned()),
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
-        }
-        let (secret, unfinished) = (fresh(), self.path.join(format!("{name}.new")));
-        let write = || {
-            let mut file = private_options().create(true).truncate(true).open(&unfinished)?;
-            file.write_all(secret.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)
-        };
-        write().map_err(failed)?;
-        Ok(secret)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Whether there is a database in the directory, or something in its place.
-    pub fn has_database(path: &Path) -> bool {
-        path.join(FILE_NAME).exists()
-    }
-}
-
-#[cfg(unix)]
-fn create_private_dir(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-#[cfg(not(unix))]
-fn create_private_dir(path: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(path)
-}
-
-fn private_options() -> fs::OpenOptions {
-    let mut options = File::options();
-    options.read(true).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options
 }
 
 /// An open database, and what tells whether its writes arrive.
@@ -129,7 +56,7 @@ impl Opened {
 /// Opens the database, makes it if there is none, refuses what is not ours.
 pub(super) fn open(location: &Location, cache_bytes: usize) -> Result<Opened, OpenError> {
     match location {
-        Location::Directory(dir) => open_file(&dir.path.join(FILE_NAME), cache_bytes),
+        Location::Directory(dir) => open_file(&dir.path().join(FILE_NAME), cache_bytes),
         Location::Memory => {
             let backend = redb::backends::InMemoryBackend::new();
             open_backend(Box::new(backend), cache_bytes)
@@ -146,7 +73,7 @@ pub(super) fn open(location: &Location, cache_bytes: usize) -> Result<Opened, Op
 /// would be taken for the truth.
 pub(super) fn open_again(location: &Location, cache_bytes: usize) -> Result<Opened, OpenError> {
     match location {
-        Location::Directory(dir) => open_present(&dir.path.join(FILE_NAME), cache_bytes),
+        Location::Directory(dir) => open_present(&dir.path().join(FILE_NAME), cache_bytes),
         Location::Memory => {
             let reason = "what was held in memory is gone".to_owned();
             Err(OpenError::Unusable { path: "(memory)".into(), reason })
@@ -162,34 +89,58 @@ pub(super) fn inspect(
     cache_bytes: usize,
     tell: Arc<dyn Fn(u64) + Send + Sync>,
 ) -> Result<Database, OpenError> {
-    let path = match location {
-        Location::Directory(dir) => dir.path.join(FILE_NAME),
-        Location::Memory | Location::Backend(_) => PathBuf::from("(backend)"),
-    };
-    let failed = |source| OpenError::Directory { path: path.clone(), source };
-    let below: Box<dyn StorageBackend> = match location {
-        Location::Directory(_) => {
-            refuse_foreign_bytes(&path)?;
-            let file = File::open(&path).map_err(failed)?;
-            Box::new(FileBackend::new(file).map_err(|error| refused(&path, error))?)
+    let (path, below) = match location {
+        Location::Directory(dir) => {
+            let path = dir.path().join(FILE_NAME);
+            let below = file_to_read(&path)?;
+            (path, below)
         }
-        Location::Memory => Box::new(redb::backends::InMemoryBackend::new()),
-        Location::Backend(make) => make().map_err(failed)?,
+        Location::Memory => {
+            let below: Box<dyn StorageBackend> = Box::new(redb::backends::InMemoryBackend::new());
+            (PathBuf::from("(memory)"), below)
+        }
+        Location::Backend(make) => {
+            let path = PathBuf::from("(backend)");
+            let below = make().map_err(|source| OpenError::Directory { path: path.clone(), source })?;
+            (path, below)
+        }
     };
+    let database = over(&path, below, builder(cache_bytes).set_check_integrity_on_open(true), tell)?;
+    check(&path, &database)?;
+    Ok(database)
+}
+
+/// Opens a file of whichever format to be read. Tables that came later are empty, and the file stays as it is.
+pub(super) fn look(path: &Path, cache_bytes: usize) -> Result<Database, OpenError> {
+    let database = over(path, file_to_read(path)?, &mut builder(cache_bytes), Arc::new(|_| ()))?;
+    initialise(&database).map_err(|error| unusable(path, &*error))?;
+    Ok(database)
+}
+
+fn file_to_read(path: &Path) -> Result<Box<dyn StorageBackend>, OpenError> {
+    refuse_foreign_bytes(path)?;
+    let file = File::open(path).map_err(|source| OpenError::Directory { path: path.to_owned(), source })?;
+    Ok(Box::new(FileBackend::new(file).map_err(|error| refused(path, error))?))
+}
+
+fn over(
+    path: &Path,
+    below: Box<dyn StorageBackend>,
+    builder: &mut redb::Builder,
+    tell: Arc<dyn Fn(u64) + Send + Sync>,
+) -> Result<Database, OpenError> {
+    let failed = |source| OpenError::Directory { path: path.to_owned(), source };
     let overlay = Overlay::over(below, move |bytes| tell(bytes)).map_err(failed)?;
-    let opened = builder(cache_bytes).set_check_integrity_on_open(true).create_with_backend(overlay);
-    let database = opened.map_err(|error| match error {
+    builder.create_with_backend(overlay).map_err(|error| match error {
         DatabaseError::Storage(StorageError::Corrupted(reason)) => {
-            OpenError::Damaged { path: path.clone(), reason }
+            OpenError::Damaged { path: path.to_owned(), reason }
         }
         // What is no page at all says so with an I/O error of this kind.
         DatabaseError::Storage(StorageError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
-            OpenError::Damaged { path: path.clone(), reason: error.to_string() }
+            OpenError::Damaged { path: path.to_owned(), reason: error.to_string() }
         }
-        error => refused(&path, error),
-    })?;
-    check(&path, &database)?;
-    Ok(database)
+        error => refused(path, error),
+    })
 }
 
 fn open_backend(backend: Box<dyn StorageBackend>, cache_bytes: usize) -> Result<Opened, OpenError> {
@@ -217,23 +168,36 @@ fn open_file(path: &Path, cache_bytes: usize) -> Result<Opened, OpenError> {
 }
 
 fn open_present(path: &Path, cache_bytes: usize) -> Result<Opened, OpenError> {
-    refuse_foreign_bytes(path)?;
-    refuse_foreign_database(path)?;
-    open_guarded(path, Guarded::file(path)?, cache_bytes)
+    let as_it_is = || {
+        refuse_foreign_bytes(path)?;
+        refuse_foreign_database(path)?;
+        open_guarded(path, Guarded::file(path)?, cache_bytes)
+    };
+    match as_it_is() {
+        Err(OpenError::Older { found, .. }) => {
+            rebuild::upgrade(path, found, cache_bytes)?;
+            as_it_is()
+        }
+        opened => opened,
+    }
 }
 
 /// A new file appears under its name only when it is whole, whatever happens meanwhile.
 fn make_file(path: &Path, cache_bytes: usize) -> Result<(), OpenError> {
     let failed = |source| OpenError::Directory { path: path.to_owned(), source };
     let unfinished = path.with_extension("redb.new");
-    private_options().create(true).truncate(true).open(&unfinished).map_err(failed)?;
-    let database = builder(cache_bytes).create(&unfinished).map_err(|error| refused(path, error))?;
-    check(path, &database)?;
+    let Opened { database, watch } = make(&unfinished, cache_bytes)?;
     drop(database);
+    watch.verdict().map_err(|reason| unusable(path, &reason))?;
     fs::rename(&unfinished, path).map_err(failed)?;
-    // The name is durable once its directory is.
-    let directory = path.parent().unwrap_or(Path::new("."));
-    File::open(directory).and_then(|dir| dir.sync_all()).map_err(failed)
+    sync_dir(path).map_err(failed)
+}
+
+/// A new database in a file of its own; one that is there is overwritten.
+pub(super) fn make(path: &Path, cache_bytes: usize) -> Result<Opened, OpenError> {
+    let made = private_options().create(true).truncate(true).open(path);
+    made.map_err(|source| OpenError::Directory { path: path.to_owned(), source })?;
+    open_guarded(path, Guarded::file(path)?, cache_bytes)
 }
 
 fn refuse_foreign_bytes(path: &Path) -> Result<(), OpenError> {
@@ -284,7 +248,8 @@ fn judge(path: &Path, format: Option<u32>) -> Result<(), OpenError> {
         Some(found) if found > FORMAT => {
             Err(OpenError::Newer { path: path.to_owned(), found, known: FORMAT })
         }
-        _ => Err(OpenError::Foreign { path: path.to_owned() }),
+        Some(found) => Err(OpenError::Older { path: path.to_owned(), found }),
+        None => Err(OpenError::Foreign { path: path.to_owned() }),
     }
 }
 

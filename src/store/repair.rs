@@ -12,6 +12,7 @@ use super::snapshot::Snapshot;
 use super::tables::{ReadTables, Tables};
 use redb::{Database, ReadableDatabase};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What hangs together is mended in two or three passes; more only damage that feeds itself would take.
@@ -47,8 +48,15 @@ pub fn check_file(
 ) -> Result<CheckReport, CheckError> {
     look(|| {
         let database = open::inspect(location, cache_bytes, pages)?;
-        Ok(Snapshot::new(&read(&database)?, Arc::new(Directory::default()))?.examine(watch)?)
+        Ok(Snapshot::new(&read(&database)?, Arc::new(Directory::default()), 0)?.examine(watch)?)
     })
+}
+
+/// As [`check_file`], of a file that has no directory's place yet.
+pub(super) fn check_rebuilt(path: &Path, cache_bytes: usize) -> Result<CheckReport, ReadError> {
+    let damaged = |error: OpenError| ReadError::Unavailable(error.to_string());
+    let database = open::look(path, cache_bytes).map_err(damaged)?;
+    Snapshot::new(&read(&database)?, Arc::new(Directory::default()), 0)?.examine(&|_, _| ())
 }
 
 /// Puts right what can be derived. Nothing is changed when the pages themselves are damaged.

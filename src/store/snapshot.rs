@@ -17,11 +17,21 @@ use std::sync::Arc;
 pub struct Snapshot {
     pub(super) tables: ReadTables,
     directory: Arc<Directory>,
+    commit_number: u64,
 }
 
 impl Snapshot {
-    pub(super) fn new(txn: &ReadTransaction, directory: Arc<Directory>) -> Result<Snapshot, ReadError> {
-        Ok(Snapshot { tables: ReadTables::open(txn)?, directory })
+    pub(super) fn new(
+        txn: &ReadTransaction,
+        directory: Arc<Directory>,
+        commit_number: u64,
+    ) -> Result<Snapshot, ReadError> {
+        Ok(Snapshot { tables: ReadTables::open(txn)?, directory, commit_number })
+    }
+
+    /// Which commit since the start left it so.
+    pub(super) fn commit_number(&self) -> u64 {
+        self.commit_number
     }
 
     /// The organization's counters.

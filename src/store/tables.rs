@@ -2,10 +2,12 @@
 //! organization, so a tenant is a prefix of every table. Values are records (see `record`) unless
 //! said otherwise. ARCHITECTURE.md has the invariants.
 
+use super::error::ReadError;
 use super::key::{ActivityKey, CountKey, DedupeKey, SerialKey, ThreadKey};
+use super::rows::{self, Row, RowLog, Written};
 use redb::{
-    ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, StorageError, Table,
-    TableDefinition, TableError, WriteTransaction,
+    ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, StorageError, TableDefinition,
+    TableError, WriteTransaction,
 };
 
 type Bytes = &'static [u8];
@@ -21,14 +23,27 @@ macro_rules! tables {
 
         /// Every table, open for one write transaction.
         pub(super) struct Tables<'t> {
-            $(pub(super) $field: Table<'t, $key, $value>,)*
+            $(pub(super) $field: Written<'t, $key, $value>,)*
         }
 
         pub(super) const NAMES: &[&str] = &[$(stringify!($field)),*];
 
         impl<'t> Tables<'t> {
             pub(super) fn open(txn: &'t WriteTransaction) -> Result<Tables<'t>, TableError> {
-                Ok(Tables { $($field: txn.open_table($const)?,)* })
+                Tables::told(txn, None)
+            }
+
+            /// What is written is told to `log`, row by row.
+            pub(super) fn told(txn: &'t WriteTransaction, log: RowLog<'t>) -> Result<Tables<'t>, TableError> {
+                Ok(Tables { $($field: Written::new(txn.open_table($const)?, stringify!($field), log),)* })
+            }
+
+            /// Does to a table, whichever it is, what was done to the one that the row is of.
+            pub(super) fn apply(&mut self, row: &Row<'_>) -> Result<(), ReadError> {
+                match NAMES.get(usize::from(row.table)).copied() {
+                    $(Some(stringify!($field)) => self.$field.apply(row),)*
+                    _ => Err(row.damaged("a table that there is not")),
+                }
             }
         }
 
@@ -44,7 +59,7 @@ macro_rules! tables {
         }
 
         impl AnyTables for Tables<'_> {
-            $(fn $field(&self) -> &impl ReadableTable<$key, $value> { &self.$field })*
+            $(fn $field(&self) -> &impl ReadableTable<$key, $value> { &*self.$field })*
         }
 
         impl AnyTables for ReadTables {
@@ -54,6 +69,15 @@ macro_rules! tables {
         impl ReadTables {
             pub(super) fn open(txn: &ReadTransaction) -> Result<ReadTables, TableError> {
                 Ok(ReadTables { $($field: txn.open_table($const)?,)* })
+            }
+
+            /// Visits every row of every table, by table and key.
+            pub(super) fn each<E: From<StorageError>>(
+                &self,
+                mut visit: impl FnMut(Row<'_>) -> Result<(), E>,
+            ) -> Result<(), E> {
+                $(rows::visit(&self.$field, stringify!($field), &mut visit)?;)*
+                Ok(())
             }
 
             /// How many rows there are in all.

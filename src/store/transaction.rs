@@ -5,6 +5,7 @@ use super::directory::{Directory, DirectoryChange};
 use super::error::ReadError;
 use super::key::{self, ThreadPart};
 use super::record;
+use super::rows::RowLog;
 use super::sequences::{Count, Sequences};
 use super::tables::Tables;
 use crate::model::audit::AuditEntry;
@@ -65,9 +66,13 @@ pub struct Tx<'t> {
 }
 
 impl<'t> Tx<'t> {
-    pub(super) fn new(txn: &'t WriteTransaction, directory: &'t Directory) -> Result<Tx<'t>, TableError> {
+    pub(super) fn new(
+        txn: &'t WriteTransaction,
+        directory: &'t Directory,
+        log: RowLog<'t>,
+    ) -> Result<Tx<'t>, TableError> {
         Ok(Tx {
-            tables: Tables::open(txn)?,
+            tables: Tables::told(txn, log)?,
             directory,
             changes: Vec::new(),
             scratch: Vec::new(),

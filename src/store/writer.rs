@@ -6,17 +6,20 @@
 //! batch is answered with "outcome unknown" and the database is opened anew. A caller who has gone
 //! is still committed. The queue is bounded.
 
+use super::backup::Commit;
 use super::directory::{Directory, DirectoryChange};
 use super::error::{OpenError, ReadError, StoreError};
 use super::open::{self, Location, Opened};
+use super::rows::RowLog;
 use super::snapshot::{Snapshot, SnapshotView};
 use super::transaction::{Command, Tx, TxError};
 use arc_swap::ArcSwap;
 use redb::{Database, ReadableDatabase};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -24,6 +27,8 @@ use tokio::sync::oneshot;
 const QUEUE: usize = 4096;
 /// The most commands in one commit: bounds how long the first of them waits.
 const BATCH: usize = 512;
+/// How many commits a follower may be behind.
+const FOLLOWED: usize = 1024;
 /// How often a storage that failed is tried again.
 const REOPEN_EVERY: Duration = Duration::from_secs(1);
 
@@ -48,6 +53,7 @@ struct Shared {
     /// Why the last write failed, until one succeeds.
     failing: RwLock<Option<String>>,
     waiting: AtomicUsize,
+    followers: Mutex<Vec<SyncSender<Commit>>>,
 }
 
 impl Store {
@@ -55,7 +61,7 @@ impl Store {
     pub fn open(location: Location, cache_bytes: usize) -> Result<Store, OpenError> {
         let opened = open::open(&location, cache_bytes)?;
         let directory = Arc::new(Directory::default());
-        let snapshot = snapshot(&opened.database, &directory).and_then(|snapshot| {
+        let snapshot = snapshot(&opened.database, &directory, 0).and_then(|snapshot| {
             directory.load(&snapshot.tables)?;
             Ok(snapshot)
         });
@@ -68,9 +74,17 @@ impl Store {
             newest: ArcSwap::from_pointee(Ok(snapshot)),
             failing: RwLock::new(None),
             waiting: AtomicUsize::new(0),
+            followers: Mutex::default(),
         });
         let (queue, jobs) = sync_channel(QUEUE);
-        let writer = Writer { shared: shared.clone(), location, cache_bytes, opened, tried: Instant::now() };
+        let writer = Writer {
+            shared: shared.clone(),
+            location,
+            cache_bytes,
+            opened,
+            commits: 0,
+            tried: Instant::now(),
+        };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -88,6 +102,28 @@ impl Store {
     /// The data as the newest commit left it.
     pub fn snapshot(&self) -> Result<SnapshotView, ReadError> {
         SnapshotView::of(self.shared.newest.load())
+    }
+
+    /// The same, for those who read it for long.
+    pub fn pin(&self) -> Arc<Result<Snapshot, String>> {
+        self.shared.newest.load_full()
+    }
+
+    /// What each commit from the one after the next on writes. One who is too slow to take it is told no more.
+    pub(super) fn listen(&self) -> Receiver<Commit> {
+        let (sender, receiver) = sync_channel(FOLLOWED);
+        self.shared.followers().push(sender);
+        receiver
+    }
+
+    /// Ends what follows the commits: nobody waits for it when the server stops.
+    pub fn dismiss_followers(&self) {
+        self.shared.followers().clear();
+    }
+
+    /// Whether commands wait for the writer right now.
+    pub fn is_busy(&self) -> bool {
+        self.shared.waiting.load(Ordering::Relaxed) > 0
     }
 
     pub fn directory(&self) -> &Directory {
@@ -152,8 +188,18 @@ impl Store {
     }
 }
 
-fn snapshot(database: &Database, directory: &Arc<Directory>) -> Result<Snapshot, ReadError> {
-    Snapshot::new(&database.begin_read()?, directory.clone())
+impl Shared {
+    fn followers(&self) -> MutexGuard<'_, Vec<SyncSender<Commit>>> {
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn snapshot(
+    database: &Database,
+    directory: &Arc<Directory>,
+    commit_number: u64,
+) -> Result<Snapshot, ReadError> {
+    Snapshot::new(&database.begin_read()?, directory.clone(), commit_number)
 }
 
 /// A command in the queue, whatever its type.
@@ -229,6 +275,8 @@ struct Writer {
     cache_bytes: usize,
     /// While the storage refuses writes: a handle that still reads.
     opened: Opened,
+    /// So many commits were made.
+    commits: u64,
     tried: Instant,
 }
 
@@ -274,9 +322,11 @@ impl Writer {
             return answer_all(batch, &Err(StoreError::Unavailable(reason)));
         }
         while !batch.is_empty() {
-            match commit(&self.opened, &self.shared.directory, &mut batch) {
+            let log = (!self.shared.followers().is_empty()).then(RefCell::default);
+            match commit(&self.opened, &self.shared.directory, &mut batch, log.as_ref()) {
                 Ok(changes) => {
                     self.publish(changes);
+                    self.tell_followers(log);
                     return answer_all(batch, &Ok(()));
                 }
                 Err(BatchError::Job(at, reason)) => {
@@ -296,9 +346,18 @@ impl Writer {
     /// caller) to those who asked for it.
     fn publish(&mut self, changes: Vec<DirectoryChange>) {
         self.shared.directory.apply(changes);
-        match snapshot(&self.opened.database, &self.shared.directory) {
+        self.commits += 1;
+        match snapshot(&self.opened.database, &self.shared.directory, self.commits) {
             Ok(snapshot) => self.show(Ok(snapshot)),
             Err(error) => self.fail(&error.to_string(), 0),
+        }
+    }
+
+    /// One who began to follow while this commit was under way has it in their snapshot.
+    fn tell_followers(&self, log: Option<RefCell<Vec<u8>>>) {
+        if let Some(log) = log {
+            let commit = (self.commits, Arc::new(log.into_inner()));
+            self.shared.followers().retain(|follower| follower.try_send(commit.clone()).is_ok());
         }
     }
 
@@ -307,6 +366,8 @@ impl Writer {
     fn fail(&mut self, reason: &str, commands: usize) {
         tracing::error!(reason, commands, "storage failed; opening the database anew");
         self.set_failing(Some(reason.to_owned()));
+        // What came of the batch, only the file tells, and no follower hears of it.
+        self.shared.followers().clear();
         self.reopen();
     }
 
@@ -350,7 +411,7 @@ impl Writer {
         self.opened.watch.give_up_lock();
         let opened = open::open_again(&self.location, self.cache_bytes).map_err(|error| error.to_string());
         let opened = opened.and_then(|opened| {
-            let snapshot = snapshot(&opened.database, &self.shared.directory)
+            let snapshot = snapshot(&opened.database, &self.shared.directory, self.commits)
                 .and_then(|snapshot| self.shared.directory.load(&snapshot.tables).map(|()| snapshot))
                 .map_err(|error| error.to_string())?;
             Ok((opened, snapshot))
@@ -361,7 +422,7 @@ impl Writer {
         };
         self.show(Ok(snapshot));
         std::mem::replace(&mut self.opened, opened).watch.leave();
-        match commit(&self.opened, &self.shared.directory, &mut [Box::new(Probe)]) {
+        match commit(&self.opened, &self.shared.directory, &mut [Box::new(Probe)], None) {
             Ok(_) => self.set_failing(None),
             Err(BatchError::Storage(reason) | BatchError::Job(_, reason)) => self.set_failing(Some(reason)),
         }
@@ -377,13 +438,14 @@ fn commit(
     opened: &Opened,
     directory: &Directory,
     batch: &mut [Box<dyn Job>],
+    log: RowLog<'_>,
 ) -> Result<Vec<DirectoryChange>, BatchError> {
     let storage = |error: &dyn std::fmt::Display| BatchError::Storage(error.to_string());
     let mut txn = opened.database.begin_write().map_err(|error| storage(&error))?;
     // Without it a killed server would walk the whole file when it starts again.
     txn.set_quick_repair(true);
     let changes = {
-        let mut tx = Tx::new(&txn, directory).map_err(|error| storage(&error))?;
+        let mut tx = Tx::new(&txn, directory, log).map_err(|error| storage(&error))?;
         for (at, job) in batch.iter_mut().enumerate() {
             match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
                 Ok(Ok(())) => {}

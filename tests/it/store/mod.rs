@@ -3,6 +3,7 @@
 
 mod accounts;
 mod acts;
+mod backups;
 mod checker;
 mod closing;
 mod concurrent;
@@ -16,4 +17,5 @@ mod fixture;
 mod histories;
 mod model_store;
 mod opening;
+mod rebuilt;
 mod script;

@@ -1,0 +1,224 @@
+//! Backups: what is restored is what was there, a changed one is noticed whatever was changed, and one that
+//! follows has every commit.
+
+use super::acts::START;
+use super::disk::{CACHE, Chance, Disk, open_dir};
+use super::door::{Act, execute};
+use super::script::{State, model_states, script, sound_state};
+use smslite::model::time::Timestamp;
+use smslite::store::{BackupError, DataDir, Follower, Restored, Store, restore, write_backup};
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+fn live(store: &Store, acts: &[Act]) {
+    acts.iter().for_each(|act| drop(execute(store, act).unwrap()));
+}
+
+fn backup_of(store: &Store) -> Vec<u8> {
+    let mut backup = Vec::new();
+    write_backup(&store.snapshot().unwrap(), START, &mut backup, || ()).unwrap();
+    backup
+}
+
+fn backup_of_a_life() -> Vec<u8> {
+    let store = Disk::default().open().unwrap();
+    live(&store, &script());
+    let backup = backup_of(&store);
+    store.close();
+    backup
+}
+
+fn restored_in(dir: &Path, backup: &[u8]) -> Result<Restored, BackupError> {
+    let dir = Arc::new(DataDir::take(dir).unwrap());
+    restore(backup, Some(&dir), CACHE, START, |_| ())
+}
+
+fn proved(backup: &[u8]) -> Result<Restored, BackupError> {
+    restore(backup, None, CACHE, START, |_| ())
+}
+
+fn state_in(dir: &Path) -> State {
+    let store = open_dir(dir);
+    let state = sound_state(&store.snapshot().unwrap());
+    store.close();
+    state
+}
+
+#[test]
+fn what_is_restored_is_what_was_there() {
+    let acts = script();
+    let states = model_states(&acts);
+    for lived in [0, 1, acts.len() / 2, acts.len()] {
+        let store = Disk::default().open().unwrap();
+        live(&store, &acts[..lived]);
+        let backup = backup_of(&store);
+        store.close();
+        let dir = tempfile::tempdir().unwrap();
+        let restored = restored_in(dir.path(), &backup).unwrap();
+        assert_eq!((restored.created_at, restored.kept), (START, None));
+        assert_eq!(state_in(dir.path()), states[lived], "{lived} acts");
+        let again = open_dir(dir.path());
+        assert!(backup_of(&again) == backup, "to the byte");
+        again.close();
+    }
+}
+
+#[test]
+fn a_backup_does_not_change_with_what_happens_meanwhile() {
+    let acts = script();
+    let store = Disk::default().open().unwrap();
+    live(&store, &acts[..8]);
+    let pinned = store.pin();
+    live(&store, &acts[8..]);
+    let mut backup = Vec::new();
+    write_backup(pinned.as_ref().as_ref().unwrap(), START, &mut backup, || ()).unwrap();
+    store.close();
+    let dir = tempfile::tempdir().unwrap();
+    restored_in(dir.path(), &backup).unwrap();
+    assert_eq!(state_in(dir.path()), model_states(&acts)[8]);
+}
+
+#[test]
+fn a_backup_that_was_changed_anywhere_is_refused() {
+    let backup = backup_of_a_life();
+    proved(&backup).unwrap();
+    let mut chance = Chance(7);
+    for at in (0..backup.len()).step_by(backup.len() / 60) {
+        let mut changed = backup.clone();
+        changed[at] ^= 1 << (chance.next() % 8);
+        assert!(proved(&changed).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn a_backup_that_was_cut_short_is_refused() {
+    let backup = backup_of_a_life();
+    for length in (0..backup.len()).step_by(backup.len() / 40).chain([backup.len() - 1]) {
+        let refused = proved(&backup[..length]);
+        assert!(
+            matches!(refused, Err(BackupError::Foreign | BackupError::CutShort { .. })),
+            "{length} bytes: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_backup_is_refused_and_the_database_stays_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_dir(dir.path());
+    live(&store, &script()[..4]);
+    store.close();
+    let place = dir.path().join("smslite.redb");
+    let before = fs::read(&place).unwrap();
+    let whole = backup_of_a_life();
+    for refused in [b"".as_slice(), b"SQLite format 3\0", &before, &whole[..whole.len() / 2]] {
+        assert!(restored_in(dir.path(), refused).is_err());
+        assert!(fs::read(&place).unwrap() == before);
+        let mut names: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["lock", "smslite.redb"], "nothing is left lying about");
+    }
+}
+
+#[test]
+fn a_restore_keeps_what_was_there_every_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_dir(dir.path());
+    live(&store, &script()[..4]);
+    store.close();
+    let before = fs::read(dir.path().join("smslite.redb")).unwrap();
+    let backup = backup_of_a_life();
+    let kept = restored_in(dir.path(), &backup).unwrap().kept.unwrap();
+    assert!(fs::read(&kept).unwrap() == before);
+    let kept_again = restored_in(dir.path(), &backup).unwrap().kept.unwrap();
+    assert_ne!(kept, kept_again);
+    assert!(fs::read(&kept).unwrap() == before, "the first one too");
+}
+
+/// Where a follower writes: it can be looked at while it is written to.
+#[derive(Clone, Default)]
+struct Shipped(Arc<(Mutex<Vec<u8>>, Condvar)>);
+
+impl Write for Shipped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.1.notify_all();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Shipped {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.0.lock().unwrap().clone()
+    }
+
+    /// Waits until what was shipped is that state.
+    fn wait_for(&self, wanted: &State) {
+        let (bytes, more) = &*self.0;
+        let mut shipped = bytes.lock().unwrap();
+        loop {
+            let dir = tempfile::tempdir().unwrap();
+            if restored_in(dir.path(), &shipped).is_ok() && state_in(dir.path()) == *wanted {
+                return;
+            }
+            let (again, patience) = more.wait_timeout(shipped, Duration::from_secs(20)).unwrap();
+            assert!(!patience.timed_out(), "it was never shipped");
+            shipped = again;
+        }
+    }
+}
+
+#[test]
+fn one_who_follows_has_every_commit_and_every_piece_is_a_moment_that_was() {
+    let acts = script();
+    let states = model_states(&acts);
+    let store = Disk::default().open().unwrap();
+    live(&store, &acts[..6]);
+    let shipped = Shipped::default();
+    let follower = Follower::begin(&store).unwrap();
+    // Before the first byte is shipped, and meanwhile.
+    live(&store, &acts[6..12]);
+    let out = shipped.clone();
+    let following = std::thread::spawn(move || follower.write(|| Timestamp(START.0 + 7), out, || ()));
+    shipped.wait_for(&states[12]);
+    live(&store, &acts[12..]);
+    shipped.wait_for(&states[acts.len()]);
+    store.dismiss_followers();
+    following.join().unwrap().unwrap();
+    store.close();
+
+    let shipped = shipped.bytes();
+    let restored = proved(&shipped).unwrap();
+    assert_eq!(restored.followed_until, Some(Timestamp(START.0 + 7)));
+    assert!(restored.followed_rows > 0);
+    // Wherever the machine was lost.
+    let base = (0..).find(|length| proved(&shipped[..*length]).is_ok()).unwrap();
+    let mut place = 6;
+    for length in (base..shipped.len()).step_by((shipped.len() - base) / 25) {
+        let dir = tempfile::tempdir().unwrap();
+        restored_in(dir.path(), &shipped[..length]).unwrap();
+        let found = state_in(dir.path());
+        place += states[place..].iter().position(|state| *state == found).expect("it was never so");
+    }
+}
+
+#[test]
+fn a_follower_is_told_no_more_once_an_outcome_is_unknown() {
+    let disk = Disk::default();
+    let store = disk.open().unwrap();
+    live(&store, &script()[..6]);
+    let follower = Follower::begin(&store).unwrap();
+    disk.set_fault(super::disk::Fault::FailSync { at: 1, lose: true });
+    assert!(execute(&store, &script()[6]).is_err());
+    // It ends: whoever follows begins anew.
+    assert!(follower.write(|| START, Shipped::default(), || ()).is_err());
+    store.close();
+}
