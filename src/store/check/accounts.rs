@@ -103,7 +103,7 @@ impl Check<'_, '_, '_> {
     fn numbers(&mut self) -> Result<(), ReadError> {
         for row in self.tables.phone_numbers.range::<&[u8]>(..)? {
             let (key, bytes) = row?;
-            if self.is_cut_short("phone_numbers", key.value()) {
+            if self.is_cut_short(("phone_numbers", 6), key.value(), None)? {
                 continue;
             }
             let org = key::organization_of(key.value());
@@ -138,7 +138,7 @@ impl Check<'_, '_, '_> {
     pub(super) fn outbound(&mut self, logs: &Ids) -> Result<(), ReadError> {
         for row in self.tables.opt_outs.range::<&[u8]>(..)? {
             let (key, bytes) = row?;
-            if self.is_cut_short("opt_outs", key.value()) {
+            if self.is_cut_short(("opt_outs", 6), key.value(), None)? {
                 continue;
             }
             let org = key::organization_of(key.value());
