@@ -2,8 +2,8 @@
 
 use super::acts::{ANN, DESK, START, address, at, seconds};
 use super::checker::{
-    ASSISTANTS, COUNTS, Damage, HEAD, JOB, JOBS, JUNK, KEYS, LOGS, MESSAGE, OPT_OUTS, THREADS, USERS, copy,
-    lasting, mendable, put, remove, serial, thread,
+    ASSISTANTS, COUNTS, Damage, HEAD, JOB, JOBS, JUNK, KEYS, LOGS, MESSAGE, OPT_OUTS, SEQUENCES, THREADS,
+    USERS, copy, lasting, mendable, put, remove, serial, thread,
 };
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::Serialize;
@@ -15,6 +15,7 @@ use smslite::model::message::Message;
 use smslite::model::message_log::{MessageLog, Provider};
 use smslite::model::opt_out::OptOut;
 use smslite::model::outbound::{JobStatus, OutboundJob};
+use smslite::store::Sequences;
 
 type Bytes = TableDefinition<'static, &'static [u8; 12], &'static [u8]>;
 const SESSIONS: Bytes = TableDefinition::new("dashboard_sessions");
@@ -66,7 +67,7 @@ fn put_job(txn: &WriteTransaction, number: u8, call: u64, log: Option<u64>) {
         to: ANN.to_owned(),
         body: "hello".to_owned(),
         media_urls: Vec::new(),
-        status: JobStatus::Sent,
+        status: JobStatus::Queued,
         idempotency_key: None,
         provider_message_id: None,
         error_code: None,
@@ -169,6 +170,9 @@ fn damages_of_jobs() -> Vec<Damage> {
 
 fn damages_of_fields() -> Vec<Damage> {
     vec![
+        mendable("the longest session is forgotten", "expires later than the longest session does", |t| {
+            change(t, SEQUENCES, [0, 0, 0, 1], |given: &mut Sequences| given.longest_ttl_seconds = 0)
+        }),
         lasting("a call of no assistant", "call 1 is of no assistant", |t| {
             change(t, THREADS, thread(1, HEAD, 0), |call: &mut Call| call.assistant_id = AssistantId(99))
         }),
