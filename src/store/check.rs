@@ -193,8 +193,8 @@ pub(super) fn mend(
     let watch = |rows| watch(done.fetch_add(rows, Ordering::Relaxed) + rows, all);
     let mut check = Check { mending: Some(to), remember, ..Check::new(tables, By::LookUps, &watch) };
     check.accounts()?;
-    check.threads()?;
     check.beside_threads()?;
+    check.threads()?;
     check.sums()?;
     Ok(check.told)
 }
