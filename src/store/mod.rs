@@ -16,7 +16,6 @@ mod import;
 mod inbound;
 mod key;
 mod open;
-mod overlay;
 mod phone_numbers;
 mod record;
 mod repair;

@@ -5,7 +5,6 @@
 
 use super::backend::{Guarded, Watch};
 use super::error::OpenError;
-use super::overlay::Overlay;
 use super::tables::{META, NAMES, Tables};
 use redb::backends::FileBackend;
 use redb::{
@@ -26,6 +25,9 @@ const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// Makes a storage backend; called again when the storage failed and is opened anew.
 pub type OpenBackend = dyn Fn() -> std::io::Result<Box<dyn StorageBackend>> + Send + Sync;
+
+/// Is told how many percent of the pages were verified.
+pub(super) type Tell = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Where a database lies.
 #[derive(Clone)]
@@ -156,12 +158,8 @@ pub(super) fn open_again(location: &Location, cache_bytes: usize) -> Result<Open
 }
 
 /// Opens what is there to be looked at: every page is verified, and nothing is written, not even what a crash makes
-/// necessary. `tell` hears of the bytes that are read.
-pub(super) fn inspect(
-    location: &Location,
-    cache_bytes: usize,
-    tell: Arc<dyn Fn(u64) + Send + Sync>,
-) -> Result<Database, OpenError> {
+/// necessary. `tell` hears how far it is, in percent.
+pub(super) fn inspect(location: &Location, cache_bytes: usize, tell: Tell) -> Result<Database, OpenError> {
     let path = match location {
         Location::Directory(dir) => dir.path.join(FILE_NAME),
         Location::Memory | Location::Backend(_) => PathBuf::from("(backend)"),
@@ -176,8 +174,10 @@ pub(super) fn inspect(
         Location::Memory => Box::new(redb::backends::InMemoryBackend::new()),
         Location::Backend(make) => make().map_err(failed)?,
     };
-    let overlay = Overlay::over(below, move |bytes| tell(bytes)).map_err(failed)?;
-    let opened = builder(cache_bytes).set_check_integrity_on_open(true).create_with_backend(overlay);
+    let mut builder = builder(cache_bytes);
+    builder.set_check_integrity_on_open(true);
+    builder.set_repair_callback(move |session| tell((session.progress() * 100.0) as u64));
+    let opened = builder.create_with_backend(Guarded::frozen(below).map_err(failed)?);
     let database = opened.map_err(|error| match error {
         DatabaseError::Storage(StorageError::Corrupted(reason)) => {
             OpenError::Damaged { path: path.clone(), reason }

@@ -214,7 +214,7 @@ fn damages_of_fields() -> Vec<Damage> {
             let mut table = t.open_table(super::checker::ACTIVITY).unwrap();
             table.retain(|_, _| false).unwrap();
         }),
-        lasting("a head is gone with its rows", "message log 2 is not linked from call 1", |t| {
+        lasting("a head is gone with a link", "call 1 has rows, but no readable record", |t| {
             remove(t, THREADS, thread(1, HEAD, 0));
             remove(t, THREADS, thread(1, super::checker::LOG, 2));
         }),
