@@ -49,12 +49,9 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
 /// Without a server.
 fn here(location: &Location, cache_bytes: usize, repair: bool) -> anyhow::Result<ExitCode> {
     let bar = progress("checking", "{percent}%", Some(1));
-    let pages = {
-        let bar = bar.clone();
-        bar.set_message("reading pages");
-        Arc::new(move |bytes| bar.inc(bytes))
-    };
-    let rows = |done, of| show(&bar, done, of);
+    let pages = bar.clone();
+    let pages = Arc::new(move |percent| show(&pages, "reading pages", percent, 100));
+    let rows = |done, of| show(&bar, "checking rows", done, of);
     if !repair {
         let report = check_file(location, cache_bytes, pages, &rows)?;
         bar.finish_and_clear();
@@ -71,8 +68,8 @@ fn here(location: &Location, cache_bytes: usize, repair: bool) -> anyhow::Result
     tell(&report.left)
 }
 
-fn show(bar: &ProgressBar, done: u64, of: u64) {
-    bar.set_message("checking rows");
+fn show(bar: &ProgressBar, what: &'static str, done: u64, of: u64) {
+    bar.set_message(what);
     bar.set_length(of);
     bar.set_position(done.min(of));
 }
@@ -98,7 +95,7 @@ async fn follow(body: Body) -> anyhow::Result<CheckReport> {
     let bar = progress("checking rows", "{percent}%", None);
     let last = last_line(body, CUT, |line| {
         if let (Some(done), Some(of)) = (line["done"].as_u64(), line["of"].as_u64()) {
-            show(&bar, done, of);
+            show(&bar, "checking rows", done, of);
         }
     })
     .await?;

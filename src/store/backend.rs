@@ -100,6 +100,14 @@ impl Guarded {
         (Guarded { inner, state: state.clone() }, Watch { state, file: None })
     }
 
+    /// Frozen from the start: what is there is read, even recovered, and not a byte of it is changed.
+    pub(super) fn frozen(inner: Box<dyn StorageBackend>) -> Result<Guarded> {
+        let (guarded, _) = Guarded::new(inner);
+        guarded.state.beyond().length = guarded.len()?;
+        guarded.state.failed.store(true, Ordering::Release);
+        Ok(guarded)
+    }
+
     /// The file at `path`, which no other engine may have open.
     pub(super) fn file(path: &Path) -> std::result::Result<(Guarded, Watch), OpenError> {
         let failed = |source| OpenError::Directory { path: path.to_owned(), source };

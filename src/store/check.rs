@@ -102,6 +102,8 @@ pub(super) fn told_of(words: &mut Vec<String>, found: u64) {
     words.extend((more > 0).then(|| format!("and {more} more")));
 }
 
+/// Puts right what is at a key.
+type Fix = fn(&mut Tables<'_>, &[u8]) -> Result<(), StorageError>;
 type SerialTable = ReadOnlyTable<&'static SerialKey, &'static [u8]>;
 
 /// What is remembered of an organization while its rows go by.
@@ -191,8 +193,8 @@ pub(super) fn mend(
     let watch = |rows| watch(done.fetch_add(rows, Ordering::Relaxed) + rows, all);
     let mut check = Check { mending: Some(to), remember, ..Check::new(tables, By::LookUps, &watch) };
     check.accounts()?;
-    check.threads()?;
     check.beside_threads()?;
+    check.threads()?;
     check.sums()?;
     Ok(check.told)
 }
@@ -290,12 +292,20 @@ impl<'s> Check<'s, '_, '_> {
     }
 
     /// Keys of no fixed width have at least an organization, one letter and its end; those that end
-    /// in an id are longer still. Such a key is nobody's.
-    fn is_cut_short(&mut self, table: &str, key: &[u8]) -> bool {
-        let least = if table == "phone_numbers" || table == "opt_outs" { 6 } else { 12 };
-        let short = key.len() < least;
-        self.expect(!short, OrganizationId(0), format_args!("a key of {table} is cut short"));
-        short
+    /// in an id are longer still. One that is shorter is nobody's.
+    fn is_cut_short(
+        &mut self,
+        (table, least): (&str, usize),
+        key: &[u8],
+        fix: Option<Fix>,
+    ) -> Result<bool, ReadError> {
+        let (short, nobody) = (key.len() < least, OrganizationId(0));
+        let damage = format_args!("a key of {table} is cut short");
+        match fix {
+            Some(fix) => self.derived(!short, nobody, damage, |tables| fix(tables, key))?,
+            None => self.expect(!short, nobody, damage),
+        }
+        Ok(short)
     }
 
     /// Ids come from a sequence that has reached them, or the next one given would be taken.

@@ -18,7 +18,6 @@ mod import;
 mod inbound;
 mod key;
 mod open;
-mod overlay;
 mod phone_numbers;
 mod rebuild;
 mod record;

@@ -6,7 +6,6 @@
 use super::backend::{Guarded, Watch};
 use super::data_dir::{DataDir, private_options};
 use super::error::OpenError;
-use super::overlay::Overlay;
 use super::rebuild::{self, sync_dir};
 use super::tables::{META, NAMES, Tables};
 use redb::backends::FileBackend;
@@ -28,6 +27,9 @@ const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// Makes a storage backend; called again when the storage failed and is opened anew.
 pub type OpenBackend = dyn Fn() -> std::io::Result<Box<dyn StorageBackend>> + Send + Sync;
+
+/// Is told how many percent of the pages were verified.
+pub(super) type Tell = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Where a database lies.
 #[derive(Clone)]
@@ -83,12 +85,8 @@ pub(super) fn open_again(location: &Location, cache_bytes: usize) -> Result<Open
 }
 
 /// Opens what is there to be looked at: every page is verified, and nothing is written, not even what a crash makes
-/// necessary. `tell` hears of the bytes that are read.
-pub(super) fn inspect(
-    location: &Location,
-    cache_bytes: usize,
-    tell: Arc<dyn Fn(u64) + Send + Sync>,
-) -> Result<Database, OpenError> {
+/// necessary. `tell` hears how far it is, in percent.
+pub(super) fn inspect(location: &Location, cache_bytes: usize, tell: Tell) -> Result<Database, OpenError> {
     let (path, below) = match location {
         Location::Directory(dir) => {
             let path = dir.path().join(FILE_NAME);
@@ -105,14 +103,17 @@ pub(super) fn inspect(
             (path, below)
         }
     };
-    let database = over(&path, below, builder(cache_bytes).set_check_integrity_on_open(true), tell)?;
+    let mut builder = builder(cache_bytes);
+    builder.set_check_integrity_on_open(true);
+    builder.set_repair_callback(move |session| tell((session.progress() * 100.0) as u64));
+    let database = frozen(&path, below, &builder)?;
     check(&path, &database)?;
     Ok(database)
 }
 
 /// Opens a file of whichever format to be read. Tables that came later are empty, and the file stays as it is.
 pub(super) fn look(path: &Path, cache_bytes: usize) -> Result<Database, OpenError> {
-    let database = over(path, file_to_read(path)?, &mut builder(cache_bytes), Arc::new(|_| ()))?;
+    let database = frozen(path, file_to_read(path)?, &builder(cache_bytes))?;
     initialise(&database).map_err(|error| unusable(path, &*error))?;
     Ok(database)
 }
@@ -123,15 +124,13 @@ fn file_to_read(path: &Path) -> Result<Box<dyn StorageBackend>, OpenError> {
     Ok(Box::new(FileBackend::new(file).map_err(|error| refused(path, error))?))
 }
 
-fn over(
+fn frozen(
     path: &Path,
     below: Box<dyn StorageBackend>,
-    builder: &mut redb::Builder,
-    tell: Arc<dyn Fn(u64) + Send + Sync>,
+    builder: &redb::Builder,
 ) -> Result<Database, OpenError> {
     let failed = |source| OpenError::Directory { path: path.to_owned(), source };
-    let overlay = Overlay::over(below, move |bytes| tell(bytes)).map_err(failed)?;
-    builder.create_with_backend(overlay).map_err(|error| match error {
+    builder.create_with_backend(Guarded::frozen(below).map_err(failed)?).map_err(|error| match error {
         DatabaseError::Storage(StorageError::Corrupted(reason)) => {
             OpenError::Damaged { path: path.to_owned(), reason }
         }

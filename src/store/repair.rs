@@ -7,7 +7,7 @@
 use super::check::{self, CheckReport, MOST_TOLD, Watch, told_of};
 use super::directory::Directory;
 use super::error::{OpenError, ReadError};
-use super::open::{self, Location, Opened};
+use super::open::{self, Location, Opened, Tell};
 use super::snapshot::Snapshot;
 use super::tables::{ReadTables, Tables};
 use redb::{Database, ReadableDatabase};
@@ -38,12 +38,12 @@ pub struct RepairReport {
     pub left: CheckReport,
 }
 
-/// Verifies the pages, then everything in them. Changes nothing. `watch` hears of the bytes first (they are read
-/// more than once), then of the rows.
+/// Verifies the pages, then everything in them. Changes nothing. `pages` hears of that first, then `watch`
+/// of the rows.
 pub fn check_file(
     location: &Location,
     cache_bytes: usize,
-    pages: Arc<dyn Fn(u64) + Send + Sync>,
+    pages: Tell,
     watch: Watch<'_>,
 ) -> Result<CheckReport, CheckError> {
     look(|| {
@@ -63,7 +63,7 @@ pub(super) fn check_rebuilt(path: &Path, cache_bytes: usize) -> Result<CheckRepo
 pub fn repair_file(
     location: &Location,
     cache_bytes: usize,
-    pages: Arc<dyn Fn(u64) + Send + Sync>,
+    pages: Tell,
     watch: Watch<'_>,
 ) -> Result<RepairReport, CheckError> {
     let left = look(|| {

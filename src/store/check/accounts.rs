@@ -5,8 +5,9 @@ use super::ids::Ids;
 use crate::model::account::{ApiKey, DashboardSession, Organization, Usage, User};
 use crate::model::assistant::{Assistant, PhoneNumber};
 use crate::model::feed::FeedEntry;
+use crate::model::ids::OrganizationId;
 use crate::model::opt_out::OptOut;
-use crate::model::outbound::OutboundJob;
+use crate::model::outbound::{JobStatus, OutboundJob};
 use crate::store::error::ReadError;
 use crate::store::key::{self, CountKey, ThreadPart};
 use crate::store::sequences::Count;
@@ -103,7 +104,7 @@ impl Check<'_, '_, '_> {
     fn numbers(&mut self) -> Result<(), ReadError> {
         for row in self.tables.phone_numbers.range::<&[u8]>(..)? {
             let (key, bytes) = row?;
-            if self.is_cut_short("phone_numbers", key.value()) {
+            if self.is_cut_short(("phone_numbers", 6), key.value(), None)? {
                 continue;
             }
             let org = key::organization_of(key.value());
@@ -139,7 +140,7 @@ impl Check<'_, '_, '_> {
     pub(super) fn outbound(&mut self, logs: &Ids) -> Result<(), ReadError> {
         for row in self.tables.opt_outs.range::<&[u8]>(..)? {
             let (key, bytes) = row?;
-            if self.is_cut_short("opt_outs", key.value()) {
+            if self.is_cut_short(("opt_outs", 6), key.value(), None)? {
                 continue;
             }
             let org = key::organization_of(key.value());
@@ -163,7 +164,7 @@ impl Check<'_, '_, '_> {
 
     fn job(
         &mut self,
-        org: crate::model::ids::OrganizationId,
+        org: OrganizationId,
         uuid: [u8; 16],
         job: &OutboundJob,
         logs: &Ids,
@@ -182,8 +183,9 @@ impl Check<'_, '_, '_> {
         self.expect(there, org, format_args!("outbound job {name} is of no call"));
         let link = self.tables.threads.get(&key::thread(org, call, ThreadPart::Job, key::job_link(uuid)))?;
         let linked = link.is_some_and(|link| link.value().as_chunks().0.contains(&uuid));
-        // With an archived conversation the links go, and what was sent stays.
+        // An archive finds by it what waits to be sent; what was sent stays, and the first files have no links.
+        let wanted = job.status == JobStatus::Queued && there && !archived;
         let damage = format_args!("outbound job {name} is not linked from call {call}");
-        self.derived(linked || archived || !there, org, damage, |tables| link_job(tables, org, call, uuid))
+        self.derived(linked || !wanted, org, damage, |tables| link_job(tables, org, call, uuid))
     }
 }

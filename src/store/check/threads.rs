@@ -258,7 +258,11 @@ impl Check<'_, '_, '_> {
         for row in self.tables.calls_by_customer.range::<&[u8]>(..)? {
             let (key, bytes) = row?;
             let key = key.value();
-            if self.is_cut_short("calls_by_customer", key) {
+            if self.is_cut_short(
+                ("calls_by_customer", 12),
+                key,
+                Some(|t, key| t.calls_by_customer.remove(key).map(drop)),
+            )? {
                 continue;
             }
             let (org, id) = (key::organization_of(key), key::customer_call(key));
@@ -280,7 +284,7 @@ impl Check<'_, '_, '_> {
         for row in self.tables.sessions.range::<&[u8]>(..)? {
             let (key, id) = row?;
             let key = key.value();
-            if self.is_cut_short("sessions", key) {
+            if self.is_cut_short(("sessions", 12), key, Some(|t, key| t.sessions.remove(key).map(drop)))? {
                 continue;
             }
             let (org, id) = (key::organization_of(key), CallId(id.value()));

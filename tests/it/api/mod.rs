@@ -5,6 +5,7 @@ mod archive;
 mod assistants;
 mod auth;
 mod calls;
+mod check;
 mod conventions;
 mod conversation_export;
 mod every_route;

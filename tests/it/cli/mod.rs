@@ -1,5 +1,6 @@
 //! The real binary: what it prints, what it leaves behind, how it ends.
 
+mod check;
 mod commands;
 mod exit_codes;
 mod export;
