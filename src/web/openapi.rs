@@ -12,13 +12,14 @@ use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use axum::http::StatusCode;
 use serde::Serialize;
-use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{
-    Components, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, Paths, Ref, RefOr, ResponseBuilder,
+    Components, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, Paths, Ref, RefOr, Required,
+    ResponseBuilder,
 };
 use utoipa::{PartialSchema, ToSchema, openapi};
 
@@ -128,6 +129,19 @@ pub(super) fn each_operation(item: &mut PathItem, mut visit: impl FnMut(&HttpMet
     }
 }
 
+/// Adds the parameters that stand in the path. One of which the handler says nothing is an id.
+pub(super) fn add_ids(operation: &mut Operation, path: &str) {
+    let mut parameters = operation.parameters.take().unwrap_or_default();
+    for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+        let is_this = |known: &RefOr<Parameter>| matches!(known, RefOr::T(known) if known.name == name);
+        if !parameters.iter().any(is_this) {
+            let id = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
+            parameters.insert(0, RefOr::T(id.required(Required::True).schema(Some(u64::schema())).build()));
+        }
+    }
+    operation.parameters = Some(parameters).filter(|parameters| !parameters.is_empty());
+}
+
 /// Adds the answers that follow from an operation's shape.
 pub(super) fn complete(operation: &mut Operation, method: &HttpMethod) {
     let parameters = operation.parameters.as_deref().unwrap_or_default();
@@ -142,41 +156,29 @@ pub(super) fn complete(operation: &mut Operation, method: &HttpMethod) {
     // An open route says `security(())`.
     let open = operation.security.is_some();
     let changes = *method != HttpMethod::Get;
-    for (applies, status) in [
-        (body, StatusCode::BAD_REQUEST),
-        (!open, StatusCode::UNAUTHORIZED),
-        (!open && changes, StatusCode::FORBIDDEN),
-        (in_path, StatusCode::NOT_FOUND),
-        (body, StatusCode::PAYLOAD_TOO_LARGE),
-        (body, StatusCode::UNSUPPORTED_MEDIA_TYPE),
-        (body || in_query, StatusCode::UNPROCESSABLE_ENTITY),
-        (true, StatusCode::INTERNAL_SERVER_ERROR),
-        (true, StatusCode::SERVICE_UNAVAILABLE),
+    for (applies, status, what) in [
+        (body, StatusCode::BAD_REQUEST, "The body cannot be read"),
+        (!open, StatusCode::UNAUTHORIZED, "No or bad credentials"),
+        (!open && changes, StatusCode::FORBIDDEN, "The role is too weak"),
+        (in_path, StatusCode::NOT_FOUND, "Unknown, archived or another organization's"),
+        (body, StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+        (body, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is of another media type"),
+        (body || in_query, StatusCode::UNPROCESSABLE_ENTITY, "Something does not validate"),
+        (
+            true,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "A fault of the server; the log tells it by the request's id",
+        ),
+        (true, StatusCode::SERVICE_UNAVAILABLE, "Storage refuses or too much waits; see `Retry-After`"),
     ] {
+        let invalid = status == StatusCode::UNPROCESSABLE_ENTITY;
+        let schema = if invalid { InvalidOut::name() } else { ErrorOut::name() };
         if applies {
-            operation
-                .responses
-                .responses
-                .entry(status.as_str().to_owned())
-                .or_insert_with(|| failure(status));
+            let responses = &mut operation.responses.responses;
+            responses.entry(status.as_str().to_owned()).or_insert_with(|| {
+                let content = openapi::Content::new(Some(Ref::from_schema_name(schema)));
+                ResponseBuilder::new().description(what).content("application/json", content).build().into()
+            });
         }
     }
-}
-
-fn failure(status: StatusCode) -> RefOr<openapi::Response> {
-    let (what, schema) = match status {
-        StatusCode::BAD_REQUEST => ("The body cannot be read", ErrorOut::name()),
-        StatusCode::UNAUTHORIZED => ("No or bad credentials", ErrorOut::name()),
-        StatusCode::FORBIDDEN => ("The role is too weak", ErrorOut::name()),
-        StatusCode::NOT_FOUND => ("Unknown, archived or another organization's", ErrorOut::name()),
-        StatusCode::PAYLOAD_TOO_LARGE => ("The body is too large", ErrorOut::name()),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("The body is of another media type", ErrorOut::name()),
-        StatusCode::UNPROCESSABLE_ENTITY => ("Something does not validate", InvalidOut::name()),
-        StatusCode::INTERNAL_SERVER_ERROR => {
-            ("A fault of the server; the log tells it by the request's id", ErrorOut::name())
-        }
-        _ => ("Storage refuses or too much waits; see `Retry-After`", ErrorOut::name()),
-    };
-    let content = openapi::Content::new(Some(Ref::from_schema_name(schema)));
-    ResponseBuilder::new().description(what).content("application/json", content).build().into()
 }

@@ -8,7 +8,6 @@ use crate::web::auth::Admin;
 use crate::web::error::ApiError;
 use crate::web::extract::QueryParams;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use http_body_util::channel::Channel;
@@ -30,8 +29,7 @@ use http_body_util::channel::Channel;
     ),
 )]
 pub async fn export_records(
-    State(state): State<AppState>,
-    Admin(actor): Admin,
+    Admin(actor, state): Admin,
     mut query: QueryParams,
 ) -> Result<Response, ApiError> {
     let says = "Input should be 'true' or 'false'";

@@ -9,7 +9,7 @@ use crate::web::auth::Admin;
 use crate::web::error::ApiError;
 use crate::web::extract::media_type;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
@@ -35,11 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
     request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 200, description = "Lines of progress, then the sums", body = String, content_type = "application/x-ndjson")),
 )]
-pub async fn import_records(
-    State(state): State<AppState>,
-    Admin(actor): Admin,
-    request: Request,
-) -> Result<Response, ApiError> {
+pub async fn import_records(Admin(actor, state): Admin, request: Request) -> Result<Response, ApiError> {
     let said = media_type(request.headers());
     if !["application/x-ndjson", "application/jsonl"].iter().any(|known| said.eq_ignore_ascii_case(known)) {
         return Err(ApiError::UnsupportedMediaType { expected: "application/x-ndjson" });

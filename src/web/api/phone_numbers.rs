@@ -9,10 +9,9 @@ use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use crate::web::AppState;
 use crate::web::auth::{Authority, Writer};
-use crate::web::error::ApiError;
+use crate::web::error::{Answer, ApiError};
 use crate::web::extract::{JsonBody, PathId, QueryParams};
 use axum::Json;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use utoipa::ToSchema;
@@ -93,10 +92,9 @@ pub struct NumberMovedOut {
     responses((status = 200, description = "The numbers, in their order", body = [PhoneNumberOut])),
 )]
 pub async fn list_phone_numbers(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
+    Authority(actor, state): Authority,
     mut query: QueryParams,
-) -> Result<Json<Vec<PhoneNumberOut>>, ApiError> {
+) -> Answer<Vec<PhoneNumberOut>> {
     let assigned = query.flag("include_assigned").unwrap_or(true);
     let unassigned = query.flag("include_unassigned").unwrap_or(true);
     let inactive = query.flag("include_inactive").unwrap_or(false);
@@ -114,14 +112,12 @@ pub async fn list_phone_numbers(
 #[utoipa::path(
     get,
     path = "",
-    params(("assistant_id" = u64, Path)),
     responses((status = 200, description = "The numbers, in their order", body = [PhoneNumberOut])),
 )]
 pub async fn list_assistants_phone_numbers(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
+    Authority(actor, state): Authority,
     PathId(id): PathId,
-) -> Result<Json<Vec<PhoneNumberOut>>, ApiError> {
+) -> Answer<Vec<PhoneNumberOut>> {
     let id = AssistantId(id);
     assistants::get(&state.app, &actor, id)?.ok_or(ApiError::NotFound)?;
     numbers(&state, &actor, |number| number.assistant_id == Some(id)).map(Json)
@@ -133,16 +129,14 @@ pub async fn list_assistants_phone_numbers(
 #[utoipa::path(
     post,
     path = "",
-    params(("assistant_id" = u64, Path)),
     request_body = AssignPhoneNumberBody,
     responses((status = 200, description = "It was assigned", body = NumberMovedOut)),
 )]
 pub async fn assign_phone_number(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
+    Writer(actor, state): Writer,
     PathId(id): PathId,
     JsonBody(body): JsonBody<AssignPhoneNumberBody>,
-) -> Result<Json<NumberMovedOut>, ApiError> {
+) -> Answer<NumberMovedOut> {
     let AssignPhoneNumberBody { phone_number, friendly_name, provider } = body;
     let (id, address) = (AssistantId(id), parsed(&phone_number)?);
     let number =
@@ -156,16 +150,14 @@ pub async fn assign_phone_number(
 #[utoipa::path(
     post,
     path = "",
-    params(("assistant_id" = u64, Path)),
     request_body = UnassignPhoneNumberBody,
     responses((status = 200, description = "It is nobody's now", body = NumberMovedOut)),
 )]
 pub async fn unassign_phone_number(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
+    Writer(actor, state): Writer,
     PathId(id): PathId,
     JsonBody(body): JsonBody<UnassignPhoneNumberBody>,
-) -> Result<Json<NumberMovedOut>, ApiError> {
+) -> Answer<NumberMovedOut> {
     let address = parsed(&body.phone_number)?;
     let number = phone_numbers::unassign(&state.app, &actor, AssistantId(id), address.clone()).await?;
     moved(&state, &actor, "Phone number unassigned", address, number)
@@ -181,7 +173,7 @@ fn moved(
     message: &'static str,
     address: Address,
     number: Option<PhoneNumber>,
-) -> Result<Json<NumberMovedOut>, ApiError> {
+) -> Answer<NumberMovedOut> {
     let number = number.ok_or(ApiError::NotFound)?;
     let assistant = match number.assistant_id {
         Some(id) => assistants::get(&state.app, actor, id)?.map(|assistant| (id, assistant)),
