@@ -328,12 +328,7 @@ impl<T: AnyTables> There<'_, T> {
 
     /// The log of a carrier's message, when it was kept within two weeks of `at`.
     pub(super) fn log_of_carrier(&self, digest: &[u8; 16], at: Timestamp) -> Found<u64> {
-        for bucket in inbound::buckets(at) {
-            if let Some(id) = self.tables.dedupe().get(&key::dedupe(self.org, bucket, digest))? {
-                return Ok(Some(id.value()));
-            }
-        }
-        Ok(None)
+        Ok(inbound::seen_before(self.tables.dedupe(), self.org, at, digest)?)
     }
 
     /// The event with this id, which is a step of an entry.
