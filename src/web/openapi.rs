@@ -14,13 +14,8 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
-};
-use utoipa::openapi::{
-    Components, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, Paths, Ref, RefOr, Required,
-    ResponseBuilder,
-};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{HttpMethod, OpenApi, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema, openapi};
 
 /// Where a browser keeps a dashboard session.
@@ -80,29 +75,27 @@ pub struct InvalidOut {
     detail: Vec<Invalid>,
 }
 
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "smslite",
+        description = DESCRIPTION,
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    components(schemas(ErrorOut, InvalidOut)),
+    security(("bearer" = []), ("session" = [])),
+)]
+struct Document;
+
 /// A document without routes.
 pub(super) fn document() -> OpenApi {
-    let license = LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0"));
-    let info = InfoBuilder::new()
-        .title("smslite")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(DESCRIPTION))
-        .license(Some(license.build()));
-    let mut components = Components::new();
+    let mut document = <Document as utoipa::OpenApi>::openapi();
+    let components = document.components.get_or_insert_default();
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
     bearer.description = Some("An API key (`sl_live_...`) or a JWT".to_owned());
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     let cookie = ApiKeyValue::with_description(SESSION_COOKIE, "A dashboard session, set by signing in");
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
-    components.schemas.insert(ErrorOut::name().into_owned(), ErrorOut::schema());
-    components.schemas.insert(InvalidOut::name().into_owned(), InvalidOut::schema());
-    let mut more = Vec::new();
-    InvalidOut::schemas(&mut more);
-    components.schemas.extend(more);
-    let mut document = OpenApi::new(info.build(), Paths::new());
-    document.components = Some(components);
-    document.security =
-        Some(vec![SecurityRequirement::new("bearer", [""; 0]), SecurityRequirement::new("session", [""; 0])]);
     document
 }
 

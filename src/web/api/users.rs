@@ -2,7 +2,7 @@
 
 use crate::app::passwords;
 use crate::app::sign_in::LONGEST_EMAIL;
-use crate::app::users::{self, NewUser};
+use crate::app::users;
 use crate::model::account::{Actor, PasswordHash, Role, Usage, User, UserChange};
 use crate::model::ids::{OrganizationId, UserId};
 use crate::model::time::Timestamp;
@@ -107,14 +107,17 @@ pub async fn create_user(
     {
         return Err(ApiError::field("email", "Input should be an email address"));
     }
-    let new = NewUser {
+    let user = User {
         email: email.to_owned(),
         first_name: body.first_name,
         last_name: body.last_name,
         role: body.role.unwrap_or(Role::User),
         password: hashed(body.password).await?,
+        is_active: true,
+        created_at: actor.now,
+        updated_at: actor.now,
     };
-    let made = done(&actor, users::create(&state.app, &actor, new).await?, Usage::default())?;
+    let made = done(&actor, users::create(&state.app, &actor, user).await?, Usage::default())?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
