@@ -51,24 +51,17 @@ impl Checked {
         left_out
     }
 
-    /// The thread of a call that has no messages in the input, for its line gives no id.
-    fn thread_of(&self, line_number: u64, call: &CallLine) -> Thread {
-        let mut thread = Thread::new(call.started_at);
-        thread.said = Some(Said::of(line_number, call));
-        thread.settle(self.now, self.ttl_seconds);
-        thread
-    }
-
     /// Where the second reading's next line stands in its thread.
     pub(super) fn place(&mut self, line: &Line) -> Place {
+        let (now, ttl_seconds) = (self.now, self.ttl_seconds);
         match line {
             Line::Call(call) => match call.id.and_then(|id| self.threads.get(&id)) {
-                Some(thread) => thread.place_of_call(),
-                None => self.thread_of(0, call).place_of_call(),
+                Some(thread) => thread.place_of_call(now, ttl_seconds),
+                None => Thread::without_id(0, call).place_of_call(now, ttl_seconds),
             },
             Line::Message(message) => {
                 let thread = self.threads.get_mut(&message.call_id);
-                thread.map_or(Place::None, Thread::place_next)
+                thread.map_or(Place::None, |thread| thread.place_next(now, ttl_seconds))
             }
             _ => Place::None,
         }
@@ -252,7 +245,7 @@ impl Check {
 
     fn call(&mut self, number: u64, line: &CallLine) -> Result<bool, ImportError> {
         let Some(id) = line.id else {
-            self.checked.thread_of(number, line).verify("a call without an id")?;
+            Thread::without_id(number, line).verify("a call without an id")?;
             return Ok(true);
         };
         if self.thread(id)?.is_none() {
@@ -300,10 +293,9 @@ impl Check {
     }
 
     /// What only the whole input tells: each call line against all of its messages.
-    fn finish(mut self) -> Result<Checked, ImportError> {
+    fn finish(self) -> Result<Checked, ImportError> {
         let mut first_bad: Option<(u64, String)> = None;
-        for (id, thread) in &mut self.checked.threads {
-            thread.settle(self.checked.now, self.checked.ttl_seconds);
+        for (id, thread) in &self.checked.threads {
             let line = thread.said.as_ref().map_or(0, |said| said.line);
             if let Err(message) = thread.verify(&format!("call {id}"))
                 && first_bad.as_ref().is_none_or(|(first, _)| line < *first)
