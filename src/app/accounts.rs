@@ -100,15 +100,16 @@ pub fn generated_password_stands(store: &Store) -> Result<bool, ReadError> {
 }
 
 fn first_admin(store: &Store) -> Result<Option<(OrganizationId, UserId, User)>, ReadError> {
-    let snapshot = store.snapshot()?;
     let Some((organization, _)) = store.directory().organizations().first().cloned() else {
         return Ok(None);
     };
-    let users = snapshot.users(organization)?;
-    Ok(users
-        .into_iter()
-        .find(|(_, user)| user.role == Role::Admin)
-        .map(|(id, user)| (organization, id, user)))
+    Ok(admin_of(store, organization)?.map(|(id, admin)| (organization, id, admin)))
+}
+
+/// The oldest admin of an organization.
+fn admin_of(store: &Store, organization: OrganizationId) -> Result<Option<(UserId, User)>, ReadError> {
+    let users = store.snapshot()?.users(organization)?;
+    Ok(users.into_iter().find(|(_, user)| user.role == Role::Admin))
 }
 
 /// Gives the first admin a chosen password unless a person chose one before. Slow by design
@@ -210,11 +211,7 @@ pub fn operator(store: &Store, slug: Option<&str>, now: Timestamp) -> Result<Act
             known.map(|(id, _)| *id).ok_or_else(|| format!("There is no organization \"{slug}\""))?
         }
     };
-    let users = store
-        .snapshot()
-        .and_then(|snapshot| snapshot.users(organization))
-        .map_err(|error| error.to_string())?;
-    let admin = users.iter().find(|(_, user)| user.role == Role::Admin).map(|(id, _)| *id);
-    let user_id = admin.ok_or_else(|| "The organization has no admin".to_owned())?;
+    let admin = admin_of(store, organization).map_err(|error| error.to_string())?;
+    let (user_id, _) = admin.ok_or_else(|| "The organization has no admin".to_owned())?;
     Ok(Actor { organization, user_id, role: Role::Admin, now, until: None })
 }

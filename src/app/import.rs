@@ -12,8 +12,6 @@ pub use check::{Checked, check};
 pub use lines::MAX_LINE_BYTES;
 
 use self::lines::Lines;
-use crate::model::ids::OrganizationId;
-use crate::model::time::Timestamp;
 use crate::model::transfer::{Line, parse};
 use crate::store::{
     Command, ImportBatch, ImportBatchOutcome, ImportRecord, ReadError, ReserveIds, Store, StoreError,
@@ -64,21 +62,19 @@ impl From<String> for ImportError {
 /// Blocks; everything told as done is durable.
 pub fn run(
     store: &Store,
-    organization: OrganizationId,
     mut checked: Checked,
     input: impl BufRead,
-    now: Timestamp,
-    ttl_seconds: u64,
     mut progress: impl FnMut(u64),
 ) -> Result<ImportSummary, ImportError> {
+    let organization = checked.organization;
     let reserve = ReserveIds { organization, highest: checked.highest };
     let taken = checked.taken_since(execute(store, reserve)?);
     let mut lines = Lines::new(input);
     let mut summary = ImportSummary::default();
     let mut batch = ImportBatch {
         organization,
-        now,
-        session_ttl_seconds: ttl_seconds,
+        now: checked.now,
+        session_ttl_seconds: checked.ttl_seconds,
         bare: checked.bare,
         records: Arc::default(),
     };

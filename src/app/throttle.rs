@@ -4,7 +4,7 @@
 
 use crate::clock::Clock;
 use crate::model::time::Timestamp;
-use governor::clock::{Clock as _, Reference};
+use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::keyed::HashMapStateStore;
@@ -23,7 +23,6 @@ const ACCOUNT_ONE_MORE: Duration = Duration::from_secs(30);
 const KEYS: usize = 10_000;
 
 pub struct Throttle {
-    clock: LimitClock,
     addresses: Limiter<IpAddr>,
     accounts: Limiter<String>,
     familiar: Limiter<(String, IpAddr)>,
@@ -31,31 +30,20 @@ pub struct Throttle {
     known: Mutex<HashSet<(String, IpAddr)>>,
 }
 
-type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, LimitClock, NoOpMiddleware<Moment>>;
+type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, LimitClock, NoOpMiddleware<Nanos>>;
 
 impl Throttle {
     pub fn new(clock: Clock) -> Throttle {
-        let clock = LimitClock(clock);
+        let clock = LimitClock { start: clock.now(), clock };
         let quota =
             |one_more, burst| Quota::with_period(one_more).expect("a period is not zero").allow_burst(burst);
+        let of_address = quota(ADDRESS_ONE_MORE, ADDRESS_ATTEMPTS);
+        let of_account = quota(ACCOUNT_ONE_MORE, ACCOUNT_ATTEMPTS);
         Throttle {
-            addresses: RateLimiter::new(
-                quota(ADDRESS_ONE_MORE, ADDRESS_ATTEMPTS),
-                HashMapStateStore::default(),
-                clock.clone(),
-            ),
-            accounts: RateLimiter::new(
-                quota(ACCOUNT_ONE_MORE, ACCOUNT_ATTEMPTS),
-                HashMapStateStore::default(),
-                clock.clone(),
-            ),
-            familiar: RateLimiter::new(
-                quota(ADDRESS_ONE_MORE, ADDRESS_ATTEMPTS),
-                HashMapStateStore::default(),
-                clock.clone(),
-            ),
+            addresses: RateLimiter::hashmap_with_clock(of_address, clock.clone()),
+            accounts: RateLimiter::hashmap_with_clock(of_account, clock.clone()),
+            familiar: RateLimiter::hashmap_with_clock(of_address, clock),
             known: Mutex::default(),
-            clock,
         }
     }
 
@@ -63,10 +51,10 @@ impl Throttle {
     pub fn attempt(&self, account: &str, address: IpAddr) -> Result<(), u64> {
         let familiar = (account.to_lowercase(), network(address));
         if self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(&familiar) {
-            return spend(&self.familiar, &familiar, &self.clock);
+            return spend(&self.familiar, &familiar);
         }
-        spend(&self.addresses, &familiar.1, &self.clock)?;
-        spend(&self.accounts, &familiar.0, &self.clock)
+        spend(&self.addresses, &familiar.1)?;
+        spend(&self.accounts, &familiar.0)
     }
 
     /// The account signed in from here.
@@ -87,52 +75,25 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-fn spend<K: std::hash::Hash + Eq + Clone>(
-    limiter: &Limiter<K>,
-    key: &K,
-    clock: &LimitClock,
-) -> Result<(), u64> {
+fn spend<K: std::hash::Hash + Eq + Clone>(limiter: &Limiter<K>, key: &K) -> Result<(), u64> {
     if limiter.len() > KEYS {
         limiter.retain_recent();
     }
-    limiter.check_key(key).map_err(|refused| refused.wait_time_from(clock.now()).as_secs() + 1)
+    limiter.check_key(key).map_err(|refused| refused.wait_time_from(limiter.clock().now()).as_secs() + 1)
 }
 
-/// Our clock as the limiter reads it.
+/// Our clock as the limiter reads it: what has passed since the start. Set back, it gives nothing back.
 #[derive(Clone)]
-struct LimitClock(Clock);
-
-/// A moment of our clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Moment(Timestamp);
+struct LimitClock {
+    clock: Clock,
+    start: Timestamp,
+}
 
 impl governor::clock::Clock for LimitClock {
-    type Instant = Moment;
+    type Instant = Nanos;
 
-    fn now(&self) -> Moment {
-        Moment(self.0.now())
-    }
-}
-
-fn micros(nanos: Nanos) -> i64 {
-    i64::try_from(nanos.as_u64() / 1_000).unwrap_or(i64::MAX)
-}
-
-impl std::ops::Add<Nanos> for Moment {
-    type Output = Moment;
-
-    fn add(self, nanos: Nanos) -> Moment {
-        Moment(Timestamp(self.0.0.saturating_add(micros(nanos))))
-    }
-}
-
-impl Reference for Moment {
-    fn duration_since(&self, earlier: Moment) -> Nanos {
-        // A clock that was set back gives nothing back.
-        Nanos::new(self.0.0.saturating_sub(earlier.0.0).max(0).unsigned_abs().saturating_mul(1_000))
-    }
-
-    fn saturating_sub(&self, nanos: Nanos) -> Moment {
-        Moment(Timestamp(self.0.0.saturating_sub(micros(nanos))))
+    fn now(&self) -> Nanos {
+        let micros = self.clock.now().0.saturating_sub(self.start.0).max(0);
+        Nanos::new(micros.unsigned_abs().saturating_mul(1_000))
     }
 }

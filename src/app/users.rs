@@ -1,18 +1,9 @@
 //! Users: who belongs to the organization, and what they may do.
 
 use super::App;
-use crate::model::account::{Actor, PasswordHash, Role, Usage, User, UserChange};
+use crate::model::account::{Actor, Usage, User, UserChange};
 use crate::model::ids::UserId;
 use crate::store::{CreateUser, NoteUsage, ReadError, StoreError, UpdateUser, UserOutcome};
-
-pub struct NewUser {
-    pub email: String,
-    pub first_name: Option<String>,
-    pub last_name: Option<String>,
-    pub role: Role,
-    /// None: the user signs in at the identity provider only.
-    pub password: Option<PasswordHash>,
-}
 
 /// Every user with how they signed in.
 pub fn list(app: &App, actor: &Actor) -> Result<Vec<(UserId, User, Usage)>, ReadError> {
@@ -27,17 +18,7 @@ pub fn get(app: &App, actor: &Actor, id: UserId) -> Result<Option<(User, Usage)>
         .transpose()
 }
 
-pub async fn create(app: &App, actor: &Actor, new: NewUser) -> Result<UserOutcome, StoreError> {
-    let user = User {
-        email: new.email,
-        first_name: new.first_name,
-        last_name: new.last_name,
-        role: new.role,
-        password: new.password,
-        is_active: true,
-        created_at: actor.now,
-        updated_at: actor.now,
-    };
+pub async fn create(app: &App, actor: &Actor, user: User) -> Result<UserOutcome, StoreError> {
     app.store.execute(CreateUser { organization: actor.organization, user }).await
 }
 

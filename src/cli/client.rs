@@ -15,6 +15,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
@@ -36,10 +37,10 @@ enum Reach {
 }
 
 /// Runs a command's conversation with the API, and closes the store if it was opened here.
-pub(super) fn with_client<T>(
+pub(super) fn with_client(
     asked: Asked,
-    talk: impl AsyncFnOnce(&Client) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
+    talk: impl AsyncFnOnce(&Client) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let client = Client::find(asked)?;
     let result = runtime.block_on(talk(&client));
@@ -48,7 +49,7 @@ pub(super) fn with_client<T>(
         drop(local);
         state.app.store.clone().close();
     }
-    result
+    result.map(|()| ExitCode::SUCCESS)
 }
 
 impl Client {
@@ -104,6 +105,33 @@ impl Client {
         let response = accepted(response).await?;
         let bytes = response.into_body().collect().await?.to_bytes();
         Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    /// Prints a list: under each heading what its pointer leads to, each column as wide as its widest cell.
+    pub(super) async fn table<const N: usize>(
+        &self,
+        path: &str,
+        columns: [(&str, &str); N],
+    ) -> anyhow::Result<()> {
+        let list = self.json(Method::GET, path, None).await?;
+        let row =
+            |item: &Value| columns.map(|(_, pointer)| item.pointer(pointer).map_or("-".to_owned(), cell));
+        let mut rows = vec![columns.map(|(heading, _)| heading.to_owned())];
+        rows.extend(list.as_array().into_iter().flatten().map(row));
+        let mut widths = [0; N];
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let mut table = String::new();
+        for row in &rows {
+            let cells: Vec<String> =
+                row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            table += cells.join("  ").trim_end();
+            table.push('\n');
+        }
+        out::print(&table)
     }
 
     pub(super) async fn send(
@@ -187,26 +215,6 @@ fn sentence(status: StatusCode, body: &Value) -> String {
         }
         _ => status.to_string(),
     }
-}
-
-/// Prints rows under a heading, each column as wide as its widest cell.
-pub(super) fn print_table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> anyhow::Result<()> {
-    let heading = heading.map(str::to_owned);
-    let lines = || std::iter::once(&heading).chain(rows);
-    let mut widths = [0; N];
-    for row in lines() {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut table = String::new();
-    for row in lines() {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        table += cells.join("  ").trim_end();
-        table.push('\n');
-    }
-    out::print(&table)
 }
 
 /// A JSON value as a person would write it in a table.

@@ -16,10 +16,10 @@ pub(super) fn fill(state: &AppState) -> anyhow::Result<()> {
     let now = state.app.clock.now();
     let text = at(SAMPLE, now);
     let app = &state.app;
-    let organization = accounts::operator(&app.store, None, now).map_err(anyhow::Error::msg)?.organization;
-    let ttl = app.session_ttl_seconds;
-    let checked = import::check(&app.store, organization, text.as_bytes(), now, ttl)?;
-    import::run(&app.store, organization, checked, text.as_bytes(), now, ttl, |_| {})?;
+    let actor = accounts::operator(&app.store, None, now).map_err(anyhow::Error::msg)?;
+    let checked =
+        import::check(&app.store, actor.organization, text.as_bytes(), now, app.session_ttl_seconds)?;
+    import::run(&app.store, checked, text.as_bytes(), |_| {})?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use super::import::progress;
 use super::out;
 use crate::server::Body;
 use anyhow::{Context, bail};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use http::Method;
 use http_body_util::BodyExt;
 use indicatif::ProgressDrawTarget;
@@ -18,22 +18,26 @@ const CUT: &str = "the export broke off, so nothing was written; the server's lo
 const CUT_OUTPUT: &str =
     "the export broke off; what was printed is not whole, and the server's log tells why";
 
+/// Write the records as NDJSON, which import reads
+#[derive(Parser)]
+#[command(name = "export")]
+struct Export {
+    /// - is standard output
+    #[arg(default_value = "-")]
+    file: String,
+    /// Also the organization, its users and API keys, with the hashes of their secrets
+    #[arg(long)]
+    with_secrets: bool,
+}
+
 pub(super) fn command() -> Command {
-    Command::new("export")
-        .about("Write the records as NDJSON, which import reads")
-        .arg(Arg::new("file").default_value("-").value_name("FILE").help("- is standard output"))
-        .arg(
-            Arg::new("with-secrets")
-                .long("with-secrets")
-                .action(ArgAction::SetTrue)
-                .help("Also the organization, its users and API keys, with the hashes of their secrets"),
-        )
+    Export::command()
 }
 
 pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode> {
-    let name = matches.get_one::<String>("file").cloned().unwrap_or_default();
+    let Export { file: name, with_secrets } = Export::from_arg_matches(matches)?;
     let file = if name == "-" { None } else { Some(Unfinished::beside(&name)?) };
-    let path = format!("/api/v1/export?with_secrets={}", matches.get_flag("with-secrets"));
+    let path = format!("/api/v1/export?with_secrets={with_secrets}");
     with_client(asked, async |client| {
         let response = client.send(Method::GET, &path, "", Body::empty()).await?;
         let body = accepted(response).await?.into_body();
@@ -45,12 +49,12 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
             }
             None => match copy(body, &mut std::io::stdout().lock(), CUT_OUTPUT).await {
                 // A reader who has gone ends a command quietly.
-                Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::SUCCESS),
+                Err(error) if is_broken_pipe(&error) => return Ok(()),
                 copied => copied?,
             },
         };
         out::tell(&format!("{lines} records exported"));
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     })
 }
 

@@ -7,7 +7,7 @@ use crate::app::accounts;
 use crate::config::Resolved;
 use crate::server::Body;
 use anyhow::{Context, bail};
-use clap::{Arg, ArgMatches, Command};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use http::header::HOST;
 use http::{Request, Uri};
 use http_body_util::BodyExt;
@@ -20,33 +20,31 @@ const BETWEEN: Duration = Duration::from_millis(50);
 /// A probe that hangs is as bad as one that fails.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Ask whether the server is ready; exit code 0 means yes
+#[derive(Parser)]
+#[command(name = "healthcheck")]
+struct Healthcheck {
+    /// Keep asking for so long
+    #[arg(long, value_name = "SECONDS", default_value = "0")]
+    wait: u64,
+    /// Ask this server instead of the one of the data directory
+    #[arg(long)]
+    url: Option<String>,
+}
+
 pub(super) fn command() -> Command {
-    Command::new("healthcheck")
-        .about("Ask whether the server is ready; exit code 0 means yes")
-        .arg(
-            Arg::new("wait")
-                .long("wait")
-                .value_name("SECONDS")
-                .value_parser(clap::value_parser!(u64))
-                .default_value("0")
-                .help("Keep asking for so long"),
-        )
-        .arg(
-            Arg::new("url")
-                .long("url")
-                .value_name("URL")
-                .help("Ask this server instead of the one of the data directory"),
-        )
+    Healthcheck::command()
 }
 
 pub(super) fn run(matches: &ArgMatches, resolved: &Resolved) -> anyhow::Result<ExitCode> {
-    let wait = Duration::from_secs(matches.get_one::<u64>("wait").copied().unwrap_or_default());
+    let Healthcheck { wait, url } = Healthcheck::from_arg_matches(matches)?;
+    let wait = Duration::from_secs(wait);
     let until = Instant::now() + wait;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         loop {
             // The server may come up, on a port of its choice, while we wait.
-            let asked = tokio::time::timeout(PATIENCE, ask(matches, resolved)).await;
+            let asked = tokio::time::timeout(PATIENCE, ask(url.as_deref(), resolved)).await;
             let problem =
                 match asked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {PATIENCE:?}"))) {
                     Ok(()) => {
@@ -63,11 +61,11 @@ pub(super) fn run(matches: &ArgMatches, resolved: &Resolved) -> anyhow::Result<E
     })
 }
 
-async fn ask(matches: &ArgMatches, resolved: &Resolved) -> anyhow::Result<()> {
+async fn ask(url: Option<&str>, resolved: &Resolved) -> anyhow::Result<()> {
     // A server that was killed leaves its file behind; another may listen on its port by now.
     let known = ServerFile::read(&resolved.settings.data_dir).ok();
-    let (base, instance) = match (matches.get_one::<String>("url"), known) {
-        (Some(url), _) => (url.clone(), None),
+    let (base, instance) = match (url, known) {
+        (Some(url), _) => (url.to_owned(), None),
         (None, Some(server)) => (server.url, Some(accounts::instance(&server.control_token))),
         (None, None) => {
             (format!("http://{}", SocketAddr::new(resolved.settings.host, resolved.settings.port)), None)

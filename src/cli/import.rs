@@ -5,7 +5,7 @@ use super::out;
 use crate::server::Body;
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use clap::{Arg, ArgMatches, Command};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use http::Method;
 use http_body_util::channel::Channel;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,14 +18,20 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const CUT: &str = "the connection was cut; run the same import again to complete it";
 const PIECE_BYTES: usize = 256 * 1024;
 
+/// Store the records of an NDJSON file; all of it is checked before anything is stored
+#[derive(Parser)]
+#[command(name = "import")]
+struct Import {
+    /// - is standard input
+    file: String,
+}
+
 pub(super) fn command() -> Command {
-    Command::new("import")
-        .about("Store the records of an NDJSON file; all of it is checked before anything is stored")
-        .arg(Arg::new("file").required(true).value_name("FILE").help("- is standard input"))
+    Import::command()
 }
 
 pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode> {
-    let name = matches.get_one::<String>("file").cloned().unwrap_or_default();
+    let Import { file: name } = Import::from_arg_matches(matches)?;
     if Path::new(&name).is_dir() {
         bail!("{name} is a directory; give the NDJSON file in it");
     }
@@ -63,7 +69,7 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
                  sign in with the file's.",
             );
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     })
 }
 

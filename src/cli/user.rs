@@ -1,9 +1,10 @@
 //! `smslite user`: the people who sign in.
 
-use super::client::{Asked, Client, cell, print_table, with_client};
+use super::client::{Asked, Client, with_client};
+use super::key::ROLES;
 use super::out;
 use anyhow::{Context, bail};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use http::Method;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Read};
@@ -11,92 +12,84 @@ use std::process::ExitCode;
 
 const PATH: &str = "/api/v1/users";
 
+/// Make, change and list users; passwords are read from standard input
+#[derive(Parser)]
+#[command(name = "user")]
+enum User {
+    /// Make a user; the password is read from standard input
+    Create {
+        email: String,
+        /// What the user may do; a viewer may read only
+        #[arg(long, value_parser = ROLES, default_value = "user")]
+        role: String,
+        #[arg(long, value_name = "TEXT")]
+        first_name: Option<String>,
+        #[arg(long, value_name = "TEXT")]
+        last_name: Option<String>,
+        /// The user signs in at the identity provider only
+        #[arg(long)]
+        no_password: bool,
+    },
+    /// List the users
+    List,
+    /// Read a new password from standard input; the user's sessions end
+    SetPassword { email: String },
+    /// Change what a user may do
+    SetRole {
+        email: String,
+        /// What the user may do; a viewer may read only
+        #[arg(long, value_parser = ROLES)]
+        role: String,
+    },
+    /// End a user's sessions and refuse their API keys
+    Disable { email: String },
+    /// Let a disabled user in again
+    Enable { email: String },
+}
+
 pub(super) fn command() -> Command {
-    let email = || Arg::new("email").required(true).value_name("EMAIL");
-    let role = || {
-        let roles = ["admin", "user", "viewer"];
-        Arg::new("role").long("role").value_parser(roles).help("What the user may do; a viewer may read only")
-    };
-    let no_password = Arg::new("no-password")
-        .long("no-password")
-        .action(ArgAction::SetTrue)
-        .help("The user signs in at the identity provider only");
-    Command::new("user")
-        .about("Make, change and list users; passwords are read from standard input")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(
-            Command::new("create")
-                .about("Make a user; the password is read from standard input")
-                .arg(email())
-                .arg(role().default_value("user"))
-                .arg(Arg::new("first-name").long("first-name").value_name("TEXT"))
-                .arg(Arg::new("last-name").long("last-name").value_name("TEXT"))
-                .arg(no_password),
-        )
-        .subcommand(Command::new("list").about("List the users"))
-        .subcommand(
-            Command::new("set-password")
-                .about("Read a new password from standard input; the user's sessions end")
-                .arg(email()),
-        )
-        .subcommand(
-            Command::new("set-role")
-                .about("Change what a user may do")
-                .arg(email())
-                .arg(role().required(true)),
-        )
-        .subcommand(
-            Command::new("disable").about("End a user's sessions and refuse their API keys").arg(email()),
-        )
-        .subcommand(Command::new("enable").about("Let a disabled user in again").arg(email()))
+    User::command()
 }
 
 pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode> {
-    let Some((verb, matches)) = matches.subcommand() else { bail!("a command is needed") };
+    let user = User::from_arg_matches(matches)?;
     // Before the data are touched.
-    let password = match verb {
-        "set-password" => Some(password()?),
-        "create" if !matches.get_flag("no-password") => Some(password()?),
+    let password = match user {
+        User::SetPassword { .. } | User::Create { no_password: false, .. } => Some(password()?),
         _ => None,
     };
     with_client(asked, async |client| {
-        let text = |name: &str| matches.get_one::<String>(name).cloned();
-        if verb == "list" {
-            return list(client).await;
-        }
-        let email = text("email").unwrap_or_default();
-        if verb == "create" {
-            let body = json!({
-                "email": email, "role": text("role"), "password": password,
-                "first_name": text("first-name"), "last_name": text("last-name"),
-            });
-            let made = client.json(Method::POST, PATH, Some(body)).await?;
-            out::tell(&format!("User {} made: {email}.", made["id"]));
-            return Ok(ExitCode::SUCCESS);
-        }
-        let (change, told) = match verb {
-            "set-password" => (json!({"password": password}), "has a new password"),
-            "set-role" => (json!({"role": text("role")}), "has that role now"),
-            "disable" => (json!({"is_active": false}), "is disabled"),
-            _ => (json!({"is_active": true}), "is enabled"),
+        let (email, change, told) = match user {
+            User::Create { email, role, first_name, last_name, .. } => {
+                let body = json!({
+                    "email": email, "role": role, "password": password,
+                    "first_name": first_name, "last_name": last_name,
+                });
+                let made = client.json(Method::POST, PATH, Some(body)).await?;
+                out::tell(&format!("User {} made: {email}.", made["id"]));
+                return Ok(());
+            }
+            User::List => {
+                let columns = [
+                    ("ID", "/id"),
+                    ("EMAIL", "/email"),
+                    ("NAME", "/full_name"),
+                    ("ROLE", "/role"),
+                    ("ACTIVE", "/is_active"),
+                    ("LAST SIGN-IN", "/last_login_at"),
+                ];
+                return client.table(PATH, columns).await;
+            }
+            User::SetPassword { email } => (email, json!({"password": password}), "has a new password"),
+            User::SetRole { email, role } => (email, json!({"role": role}), "has that role now"),
+            User::Disable { email } => (email, json!({"is_active": false}), "is disabled"),
+            User::Enable { email } => (email, json!({"is_active": true}), "is enabled"),
         };
         let id = id_of(client, &email).await?;
         client.json(Method::PATCH, &format!("{PATH}/{id}"), Some(change)).await?;
         out::tell(&format!("User {email} {told}."));
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     })
-}
-
-async fn list(client: &Client) -> anyhow::Result<ExitCode> {
-    let users = client.json(Method::GET, PATH, None).await?;
-    let row = |user: &Value| {
-        let fields = ["id", "email", "full_name", "role", "is_active", "last_login_at"];
-        fields.map(|field| cell(&user[field]))
-    };
-    let rows: Vec<_> = users.as_array().into_iter().flatten().map(row).collect();
-    print_table(["ID", "EMAIL", "NAME", "ROLE", "ACTIVE", "LAST SIGN-IN"], &rows)?;
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn id_of(client: &Client, email: &str) -> anyhow::Result<u64> {

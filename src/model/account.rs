@@ -26,8 +26,9 @@ pub struct Organization {
     pub created_at: Timestamp,
 }
 
-/// In JSON it is one text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// In JSON it is one text. What is derived is how it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub enum PasswordHash {
     /// 256 random bits made by us; SHA-256 is enough for those.
     Generated(String),
@@ -52,33 +53,18 @@ const GENERATED: &str = "sha256:";
 
 impl Serialize for PasswordHash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match (self, serializer.is_human_readable()) {
-            (PasswordHash::Generated(hash), true) => {
-                serializer.collect_str(&format_args!("{GENERATED}{hash}"))
-            }
-            (PasswordHash::Chosen(phc), true) => serializer.serialize_str(phc),
-            (PasswordHash::Generated(hash), false) => {
-                serializer.serialize_newtype_variant("PasswordHash", 0, "Generated", hash)
-            }
-            (PasswordHash::Chosen(phc), false) => {
-                serializer.serialize_newtype_variant("PasswordHash", 1, "Chosen", phc)
-            }
+        match self {
+            _ if !serializer.is_human_readable() => PasswordHash::serialize(self, serializer),
+            PasswordHash::Generated(hash) => serializer.collect_str(&format_args!("{GENERATED}{hash}")),
+            PasswordHash::Chosen(phc) => serializer.serialize_str(phc),
         }
     }
 }
 
 impl<'de> Deserialize<'de> for PasswordHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PasswordHash, D::Error> {
-        #[derive(Deserialize)]
-        enum Stored {
-            Generated(String),
-            Chosen(String),
-        }
         if !deserializer.is_human_readable() {
-            return Stored::deserialize(deserializer).map(|stored| match stored {
-                Stored::Generated(hash) => PasswordHash::Generated(hash),
-                Stored::Chosen(phc) => PasswordHash::Chosen(phc),
-            });
+            return PasswordHash::deserialize(deserializer);
         }
         let text = String::deserialize(deserializer)?;
         match text.strip_prefix(GENERATED) {

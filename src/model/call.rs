@@ -34,7 +34,7 @@ pub enum Direction {
 }
 
 /// Whether a conversation's session lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConversationStatus {
     Active,
@@ -47,12 +47,6 @@ impl ConversationStatus {
             ConversationStatus::Active => "active",
             ConversationStatus::Completed => "completed",
         }
-    }
-
-    pub fn parse(text: &str) -> Option<ConversationStatus> {
-        [ConversationStatus::Active, ConversationStatus::Completed]
-            .into_iter()
-            .find(|status| status.as_str() == text)
     }
 }
 

@@ -23,10 +23,6 @@ impl Role {
             Role::System => "system",
         }
     }
-
-    pub fn parse(text: &str) -> Option<Role> {
-        [Role::User, Role::Assistant, Role::System].into_iter().find(|role| role.as_str() == text)
-    }
 }
 
 /// A message without its conversation and index, which are its key. Borrows when read from disk.

@@ -25,10 +25,6 @@ impl Provider {
             Provider::Sandbox => "sandbox",
         }
     }
-
-    pub fn parse(text: &str) -> Option<Provider> {
-        Provider::ALL.into_iter().find(|provider| provider.as_str() == text)
-    }
 }
 
 /// The unified delivery status. `received` is the one status of inbound messages.

@@ -1,7 +1,7 @@
 //! Points in time: microseconds since 1970, UTC. Parsing and printing as the contract has them.
 
 use super::wire;
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
@@ -135,9 +135,11 @@ impl TimeWriter {
 
 impl Day {
     fn of(number: i64) -> Day {
-        let (year, month, day) = civil_from_days(number);
+        let date = DateTime::from_timestamp(number * 86_400, 0).unwrap_or_default();
+        // No day before year 1 and none after year 9999 is printed.
+        let (_, year) = date.year_ce();
         let mut text = *b"0000-00-00";
-        place(&mut text, [(0, year / 100), (2, year % 100), (5, month), (8, day)]);
+        place(&mut text, [(0, year / 100), (2, year % 100), (5, date.month()), (8, date.day())]);
         Day { number, text }
     }
 }
@@ -147,22 +149,6 @@ fn place<const N: usize>(text: &mut [u8], pairs: [(usize, u32); N]) {
         text[at] = b'0' + (number / 10) as u8;
         text[at + 1] = b'0' + (number % 10) as u8;
     }
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
-/// Counts from 1 March of year 0, so that the leap day is the last of its year: then a month's
-/// length follows from its place by `(153 * month + 2) / 5`.
-fn civil_from_days(days: i64) -> (u32, u32, u32) {
-    // No day before year 1 and none after year 9999 is printed.
-    let days = (days + 719_468).unsigned_abs() as u32;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + u32::from(month <= 2);
-    (year, month, day)
 }
 
 impl fmt::Display for Timestamp {

@@ -1,11 +1,10 @@
 //! The inbound verb's commands: a message arrives and everything about it is stored at once, or a
 //! signed request that is no message is kept.
 
-use super::key::{self, ThreadPart};
-use super::record;
+use super::key::{self, DedupeKey, ThreadPart};
+use super::phone_numbers::phone_number;
 use super::transaction::{Command, Tx, TxError};
 use crate::model::address::Address;
-use crate::model::assistant::PhoneNumber;
 use crate::model::audit::{AuditEntry, Step};
 use crate::model::call::{Call, Channel, Direction, JsonText};
 use crate::model::feed::FeedEvent;
@@ -73,10 +72,11 @@ impl Command for RecordInbound {
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<RecordInboundOutcome, TxError> {
         let digest = digest(self.provider, &self.provider_message_id);
-        if let Some(log_id) = seen_before(tx, self.organization, self.now, &digest)? {
-            return Ok(RecordInboundOutcome::Duplicate { log_id });
+        if let Some(id) = seen_before(&tx.tables.dedupe, self.organization, self.now, &digest)? {
+            return Ok(RecordInboundOutcome::Duplicate { log_id: MessageLogId(id) });
         }
-        let Some(assistant_id) = assistant_of(tx, self.organization, &self.to)? else {
+        let number = phone_number(tx, self.organization, &self.to)?.filter(|number| number.is_active);
+        let Some(assistant_id) = number.and_then(|number| number.assistant_id) else {
             return self.store_unassigned(tx, &digest);
         };
         let session = SessionKey { customer: self.from.clone(), assistant_id, our_number: self.to.clone() };
@@ -273,36 +273,23 @@ fn digest_of(parts: &[&[u8]]) -> [u8; 16] {
 }
 
 /// The buckets where something is that came up to two weeks ago, or before a clock was set back.
-pub(super) fn buckets(now: Timestamp) -> RangeInclusive<u16> {
+fn buckets(now: Timestamp) -> RangeInclusive<u16> {
     bucket(now).saturating_sub(1)..=bucket(now).saturating_add(1)
 }
 
+/// What came up to two weeks before and is told by this digest.
 pub(super) fn seen_before(
-    tx: &Tx<'_>,
+    table: &impl ReadableTable<&'static DedupeKey, u64>,
     organization: OrganizationId,
     now: Timestamp,
     digest: &[u8; 16],
-) -> Result<Option<MessageLogId>, TxError> {
+) -> Result<Option<u64>, redb::StorageError> {
     for bucket in buckets(now) {
-        let found = tx.tables.dedupe.get(&key::dedupe(organization, bucket, digest))?;
-        if let Some(log_id) = found {
-            return Ok(Some(MessageLogId(log_id.value())));
+        if let Some(id) = table.get(&key::dedupe(organization, bucket, digest))? {
+            return Ok(Some(id.value()));
         }
     }
     Ok(None)
-}
-
-fn assistant_of(
-    tx: &Tx<'_>,
-    organization: OrganizationId,
-    number: &Address,
-) -> Result<Option<AssistantId>, TxError> {
-    let key = key::address(organization, number);
-    let Some(bytes) = tx.tables.phone_numbers.get(key.as_slice())? else {
-        return Ok(None);
-    };
-    let number: PhoneNumber = record::decode("phone_numbers", bytes.value())?;
-    Ok(number.assistant_id.filter(|_| number.is_active))
 }
 
 /// The conversation that a session was last bound to. A cached answer is good only while its
@@ -349,11 +336,10 @@ impl Command for KeepAudit {
     fn run(&self, tx: &mut Tx<'_>) -> Result<AuditId, TxError> {
         let parts: Vec<&[u8]> = self.told_by.iter().map(String::as_bytes).collect();
         let digest = (!parts.is_empty()).then(|| digest_of(&parts));
-        for bucket in digest.iter().flat_map(|_| buckets(self.now)) {
-            let key = key::dedupe(self.organization, bucket, &digest.unwrap_or_default());
-            if let Some(known) = tx.tables.kept_webhooks.get(&key)? {
-                return Ok(AuditId(known.value()));
-            }
+        if let Some(digest) = &digest
+            && let Some(known) = seen_before(&tx.tables.kept_webhooks, self.organization, self.now, digest)?
+        {
+            return Ok(AuditId(known));
         }
         let entry = AuditEntry { call_id: None, log_id: None, at: self.now, steps: self.steps.clone() };
         let audit_id = tx.append_audit(self.organization, &entry)?;

@@ -57,9 +57,7 @@ pub(super) fn organization(id: OrganizationId) -> [u8; 4] {
 
 /// The organization that any key starts with.
 pub(super) fn organization_of(key: &[u8]) -> OrganizationId {
-    let mut id = [0; 4];
-    id.copy_from_slice(&key[..4]);
-    OrganizationId(u32::from_be_bytes(id))
+    OrganizationId(key.first_chunk().map_or(0, |id| u32::from_be_bytes(*id)))
 }
 
 pub(super) fn serial(organization: OrganizationId, id: u64) -> SerialKey {
@@ -89,9 +87,7 @@ pub(super) fn thread_part(key: &ThreadKey) -> Option<ThreadPart> {
 }
 
 pub(super) fn call_of(key: &ThreadKey) -> CallId {
-    let mut id = [0; 8];
-    id.copy_from_slice(&key[4..12]);
-    CallId(u64::from_be_bytes(id))
+    CallId(last_u64(&key[..12]))
 }
 
 pub(super) fn thread_number(key: &ThreadKey) -> u64 {
@@ -117,9 +113,7 @@ pub(super) fn activity_parts(key: &ActivityKey) -> (Timestamp, CallId) {
 }
 
 fn last_u64(key: &[u8]) -> u64 {
-    let mut number = [0; 8];
-    number.copy_from_slice(&key[key.len() - 8..]);
-    u64::from_be_bytes(number)
+    key.last_chunk().map_or(0, |number| u64::from_be_bytes(*number))
 }
 
 pub(super) fn address(organization: OrganizationId, address: &Address) -> Vec<u8> {

@@ -1,5 +1,4 @@
-//! Who asks. A handler reaches an organization's data only through [`Authority`], so one without
-//! it does not compile.
+//! Who asks, and with it what they may use: a handler comes by the data only together with its caller.
 
 use super::error::ApiError;
 use super::forwarded::is_own_origin;
@@ -20,13 +19,13 @@ use subtle::ConstantTimeEq;
 pub const X_ORGANIZATION: &str = "x-smslite-organization";
 
 /// The caller may read.
-pub struct Authority(pub Actor);
+pub struct Authority(pub Actor, pub AppState);
 
 /// The caller may change things: a `viewer` is refused before the body is read.
-pub struct Writer(pub Actor);
+pub struct Writer(pub Actor, pub AppState);
 
 /// The caller may change accounts and data at large.
-pub struct Admin(pub Actor);
+pub struct Admin(pub Actor, pub AppState);
 
 /// The caller is one of the operator's commands, which may ask for what is of all organizations.
 pub struct Operator;
@@ -49,7 +48,7 @@ impl FromRequestParts<AppState> for Authority {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Authority, ApiError> {
-        authenticate(parts, state).map(|caller| Authority(caller.actor))
+        authenticate(parts, state).map(|caller| Authority(caller.actor, state.clone()))
     }
 }
 
@@ -57,9 +56,9 @@ impl FromRequestParts<AppState> for Writer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Writer, ApiError> {
-        let actor = authenticate(parts, state)?.actor;
+        let Authority(actor, state) = Authority::from_request_parts(parts, state).await?;
         actor.require(Role::User)?;
-        Ok(Writer(actor))
+        Ok(Writer(actor, state))
     }
 }
 
@@ -67,9 +66,9 @@ impl FromRequestParts<AppState> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Admin, ApiError> {
-        let actor = authenticate(parts, state)?.actor;
+        let Authority(actor, state) = Authority::from_request_parts(parts, state).await?;
         actor.require(Role::Admin)?;
-        Ok(Admin(actor))
+        Ok(Admin(actor, state))
     }
 }
 

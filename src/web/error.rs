@@ -21,98 +21,110 @@ pub struct Invalid {
     pub kind: &'static str,
 }
 
-#[derive(Debug)]
+impl Invalid {
+    pub fn new(place: &[&str], msg: &str, kind: &'static str) -> Invalid {
+        let loc = place.iter().map(|part| (*part).to_owned()).collect();
+        Invalid { loc, msg: msg.to_owned(), kind }
+    }
+}
+
+/// What most handlers give.
+pub type Answer<T> = Result<Json<T>, ApiError>;
+
+/// Its text is for the public; `{0}` is only where it says nothing that is not the caller's to know.
+#[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// 400: the body cannot be read at all.
+    #[error("{0}")]
     Malformed(String),
     /// 401
+    #[error("Not authenticated")]
     Unauthorized,
     /// 401: who tries to sign in is not told what was wrong.
+    #[error("Wrong email or password")]
     WrongCredentials,
     /// 403: a browser's cookie came with a request that no page of ours made.
+    #[error("A dashboard session may change things only from its own pages; scripts use an API key")]
     ForeignOrigin,
     /// 409
+    #[error("{0}")]
     Conflict(String),
     /// 429
+    #[error("Too many attempts; try again later")]
     TooManyRequests { retry_after_seconds: u64 },
     /// 403: the role is too weak.
+    #[error("Your role does not allow this")]
     Forbidden,
     /// 403: a webhook's signature was refused; why is for the log, not for a forger.
+    #[error("The webhook's signature was refused")]
     SignatureRefused(String),
     /// 404: unknown, archived or another organization's; nothing tells which.
+    #[error("Not found")]
     NotFound,
     /// 405: axum adds `Allow`.
+    #[error("Method not allowed")]
     MethodNotAllowed,
     /// 413
+    #[error("The body is larger than {limit_bytes} bytes")]
     TooLarge { limit_bytes: usize },
     /// 415
+    #[error("The body must be {expected}")]
     UnsupportedMediaType { expected: &'static str },
-    /// 422
+    /// 422: which they are is told instead of a text.
+    #[error("Something does not validate")]
     Invalid(Vec<Invalid>),
     /// 422, in one sentence.
+    #[error("{0}")]
     Unprocessable(String),
     /// 500
+    #[error("Internal server error")]
     Internal(String),
     /// 503: storage refuses or too much waits. Nothing is lost by trying again.
+    #[error("Storage is unavailable or overloaded; try again")]
     Unavailable(String),
     /// 503: an upload does not fit on the server's disk.
+    #[error("The server's disk is full; make room and try again")]
     DiskFull(String),
 }
 
 impl ApiError {
-    /// A field of the body that does not validate.
-    pub fn field(name: &str, msg: &str) -> ApiError {
-        let loc = vec!["body".to_owned(), name.to_owned()];
-        ApiError::Invalid(vec![Invalid { loc, msg: msg.to_owned(), kind: "value_error" }])
+    /// Something at `place` that does not validate.
+    pub fn invalid(place: &[&str], msg: &str, kind: &'static str) -> ApiError {
+        ApiError::Invalid(vec![Invalid::new(place, msg, kind)])
     }
 
-    fn parts(&self) -> (StatusCode, String) {
-        let plain = |status: StatusCode, text: &str| (status, text.to_owned());
+    /// A field of the body that does not validate.
+    pub fn field(name: &str, msg: &str) -> ApiError {
+        ApiError::invalid(&["body", name], msg, "value_error")
+    }
+
+    fn status(&self) -> StatusCode {
         match self {
-            ApiError::Malformed(what) => (StatusCode::BAD_REQUEST, what.clone()),
-            ApiError::Unauthorized => plain(StatusCode::UNAUTHORIZED, "Not authenticated"),
-            ApiError::WrongCredentials => plain(StatusCode::UNAUTHORIZED, "Wrong email or password"),
-            ApiError::ForeignOrigin => plain(
-                StatusCode::FORBIDDEN,
-                "A dashboard session may change things only from its own pages; scripts use an API key",
-            ),
-            ApiError::Conflict(what) => (StatusCode::CONFLICT, what.clone()),
-            ApiError::TooManyRequests { .. } => {
-                plain(StatusCode::TOO_MANY_REQUESTS, "Too many attempts; try again later")
+            ApiError::Malformed(_) => StatusCode::BAD_REQUEST,
+            ApiError::Unauthorized | ApiError::WrongCredentials => StatusCode::UNAUTHORIZED,
+            ApiError::ForeignOrigin | ApiError::Forbidden | ApiError::SignatureRefused(_) => {
+                StatusCode::FORBIDDEN
             }
-            ApiError::Forbidden => plain(StatusCode::FORBIDDEN, "Your role does not allow this"),
-            ApiError::SignatureRefused(_) => {
-                plain(StatusCode::FORBIDDEN, "The webhook's signature was refused")
-            }
-            ApiError::NotFound => plain(StatusCode::NOT_FOUND, "Not found"),
-            ApiError::MethodNotAllowed => plain(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
-            ApiError::TooLarge { limit_bytes } => {
-                (StatusCode::PAYLOAD_TOO_LARGE, format!("The body is larger than {limit_bytes} bytes"))
-            }
-            ApiError::UnsupportedMediaType { expected } => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("The body must be {expected}"))
-            }
-            ApiError::Invalid(_) => plain(StatusCode::UNPROCESSABLE_ENTITY, ""),
-            ApiError::Unprocessable(what) => (StatusCode::UNPROCESSABLE_ENTITY, what.clone()),
-            ApiError::Internal(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
-            ApiError::DiskFull(_) => {
-                plain(StatusCode::SERVICE_UNAVAILABLE, "The server's disk is full; make room and try again")
-            }
-            ApiError::Unavailable(_) => {
-                plain(StatusCode::SERVICE_UNAVAILABLE, "Storage is unavailable or overloaded; try again")
-            }
+            ApiError::NotFound => StatusCode::NOT_FOUND,
+            ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            ApiError::Conflict(_) => StatusCode::CONFLICT,
+            ApiError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ApiError::Invalid(_) | ApiError::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ApiError::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            ApiError::Unavailable(_) | ApiError::DiskFull(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> axum::response::Response {
-        let (status, text) = self.parts();
         let body = match &self {
             ApiError::Invalid(invalid) => json!({"detail": invalid}),
-            _ => json!({"detail": text}),
+            _ => json!({"detail": self.to_string()}),
         };
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (self.status(), Json(body)).into_response();
         let extra = match &self {
             ApiError::Unauthorized | ApiError::WrongCredentials => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))

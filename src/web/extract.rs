@@ -12,7 +12,8 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, Limited};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IgnoredAny, IntoDeserializer};
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
@@ -114,9 +115,17 @@ impl QueryParams {
         value
     }
 
+    /// A word of an enum, as it stands in JSON.
+    pub fn word<T: DeserializeOwned>(&mut self, name: &str, says: &str) -> Option<T> {
+        let parse = |text: &str| {
+            let word: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+            T::deserialize(word).ok()
+        };
+        self.parsed(name, parse, says, "literal_error")
+    }
+
     fn invalid(&mut self, name: &str, msg: &str, kind: &'static str) {
-        let loc = vec!["query".to_owned(), name.to_owned()];
-        self.errors.push(Invalid { loc, msg: msg.to_owned(), kind });
+        self.errors.push(Invalid::new(&["query", name], msg, kind));
     }
 
     /// To be called once every parameter was asked for.
@@ -189,9 +198,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             if serde_json::from_slice::<IgnoredAny>(&bytes).is_err() {
                 return ApiError::Malformed(format!("The body is no JSON: {error}"));
             }
-            let invalid =
-                Invalid { loc: vec!["body".to_owned()], msg: error.to_string(), kind: "value_error" };
-            ApiError::Invalid(vec![invalid])
+            ApiError::invalid(&["body"], &error.to_string(), "value_error")
         })
     }
 }

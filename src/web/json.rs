@@ -8,23 +8,14 @@ use crate::model::ids::CallId;
 use crate::model::message::Message;
 use crate::model::time::{TimeWriter, Timestamp};
 use crate::store::AssistantNames;
-use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// A conversation's id, printed as `id_format` has it.
 pub struct ConversationId(pub CallId, pub IdFormat);
 
-impl Serialize for ConversationId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.1 {
-            IdFormat::Integer => self.0.serialize(serializer),
-            IdFormat::String => serializer.collect_str(&self.0),
-        }
-    }
-}
-
 /// A conversation on the wire.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[schema(as = SMSConversation)]
 pub struct ConversationOut<'a> {
     pub id: ConversationId,
@@ -46,27 +37,9 @@ pub struct ConversationOut<'a> {
     pub channel: &'a str,
 }
 
-impl<'a> ConversationOut<'a> {
-    pub fn new(row: &Conversation<'a>, names: &'a AssistantNames, now: Timestamp, ids: IdFormat) -> Self {
-        ConversationOut {
-            id: ConversationId(row.id, ids),
-            session_id: format!("sms:{}:{}", row.customer, row.our_number),
-            assistant_id: row.assistant_id.0,
-            assistant_name: names.get(&row.assistant_id).map_or("", |name| name),
-            customer_phone_number: row.customer,
-            assistant_phone_number: row.our_number,
-            status: row.status(now),
-            message_count: row.message_count,
-            started_at: row.started_at,
-            last_activity: row.last_activity,
-            ended_at: row.ended_at(now),
-            channel: "sms",
-        }
-    }
-}
-
 /// A message on the wire.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[schema(as = SMSMessage)]
 pub struct MessageOut<'a> {
     pub id: u64,
@@ -198,6 +171,35 @@ mod tests {
     use crate::model::ids::{AssistantId, MessageId};
     use crate::model::message::Role;
     use proptest::prelude::*;
+    use serde::{Serialize, Serializer};
+
+    impl Serialize for ConversationId {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            match self.1 {
+                IdFormat::Integer => self.0.serialize(serializer),
+                IdFormat::String => serializer.collect_str(&self.0),
+            }
+        }
+    }
+
+    impl<'a> ConversationOut<'a> {
+        pub fn new(row: &Conversation<'a>, names: &'a AssistantNames, now: Timestamp, ids: IdFormat) -> Self {
+            ConversationOut {
+                id: ConversationId(row.id, ids),
+                session_id: format!("sms:{}:{}", row.customer, row.our_number),
+                assistant_id: row.assistant_id.0,
+                assistant_name: names.get(&row.assistant_id).map_or("", |name| name),
+                customer_phone_number: row.customer,
+                assistant_phone_number: row.our_number,
+                status: row.status(now),
+                message_count: row.message_count,
+                started_at: row.started_at,
+                last_activity: row.last_activity,
+                ended_at: row.ended_at(now),
+                channel: "sms",
+            }
+        }
+    }
 
     #[test]
     fn a_conversation_has_the_seeds_fields_in_its_order() {

@@ -12,14 +12,10 @@ use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use axum::http::StatusCode;
 use serde::Serialize;
-use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
-};
-use utoipa::openapi::{
-    Components, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, Paths, Ref, RefOr, ResponseBuilder,
-};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{HttpMethod, OpenApi, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema, openapi};
 
 /// Where a browser keeps a dashboard session.
@@ -79,29 +75,27 @@ pub struct InvalidOut {
     detail: Vec<Invalid>,
 }
 
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "smslite",
+        description = DESCRIPTION,
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    components(schemas(ErrorOut, InvalidOut)),
+    security(("bearer" = []), ("session" = [])),
+)]
+struct Document;
+
 /// A document without routes.
 pub(super) fn document() -> OpenApi {
-    let license = LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0"));
-    let info = InfoBuilder::new()
-        .title("smslite")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(DESCRIPTION))
-        .license(Some(license.build()));
-    let mut components = Components::new();
+    let mut document = <Document as utoipa::OpenApi>::openapi();
+    let components = document.components.get_or_insert_default();
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
     bearer.description = Some("An API key (`sl_live_...`) or a JWT".to_owned());
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     let cookie = ApiKeyValue::with_description(SESSION_COOKIE, "A dashboard session, set by signing in");
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
-    components.schemas.insert(ErrorOut::name().into_owned(), ErrorOut::schema());
-    components.schemas.insert(InvalidOut::name().into_owned(), InvalidOut::schema());
-    let mut more = Vec::new();
-    InvalidOut::schemas(&mut more);
-    components.schemas.extend(more);
-    let mut document = OpenApi::new(info.build(), Paths::new());
-    document.components = Some(components);
-    document.security =
-        Some(vec![SecurityRequirement::new("bearer", [""; 0]), SecurityRequirement::new("session", [""; 0])]);
     document
 }
 
@@ -128,6 +122,19 @@ pub(super) fn each_operation(item: &mut PathItem, mut visit: impl FnMut(&HttpMet
     }
 }
 
+/// Adds the parameters that stand in the path. One of which the handler says nothing is an id.
+pub(super) fn add_ids(operation: &mut Operation, path: &str) {
+    let mut parameters = operation.parameters.take().unwrap_or_default();
+    for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+        let is_this = |known: &RefOr<Parameter>| matches!(known, RefOr::T(known) if known.name == name);
+        if !parameters.iter().any(is_this) {
+            let id = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
+            parameters.insert(0, RefOr::T(id.required(Required::True).schema(Some(u64::schema())).build()));
+        }
+    }
+    operation.parameters = Some(parameters).filter(|parameters| !parameters.is_empty());
+}
+
 /// Adds the answers that follow from an operation's shape.
 pub(super) fn complete(operation: &mut Operation, method: &HttpMethod) {
     let parameters = operation.parameters.as_deref().unwrap_or_default();
@@ -142,41 +149,29 @@ pub(super) fn complete(operation: &mut Operation, method: &HttpMethod) {
     // An open route says `security(())`.
     let open = operation.security.is_some();
     let changes = *method != HttpMethod::Get;
-    for (applies, status) in [
-        (body, StatusCode::BAD_REQUEST),
-        (!open, StatusCode::UNAUTHORIZED),
-        (!open && changes, StatusCode::FORBIDDEN),
-        (in_path, StatusCode::NOT_FOUND),
-        (body, StatusCode::PAYLOAD_TOO_LARGE),
-        (body, StatusCode::UNSUPPORTED_MEDIA_TYPE),
-        (body || in_query, StatusCode::UNPROCESSABLE_ENTITY),
-        (true, StatusCode::INTERNAL_SERVER_ERROR),
-        (true, StatusCode::SERVICE_UNAVAILABLE),
+    for (applies, status, what) in [
+        (body, StatusCode::BAD_REQUEST, "The body cannot be read"),
+        (!open, StatusCode::UNAUTHORIZED, "No or bad credentials"),
+        (!open && changes, StatusCode::FORBIDDEN, "The role is too weak"),
+        (in_path, StatusCode::NOT_FOUND, "Unknown, archived or another organization's"),
+        (body, StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+        (body, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is of another media type"),
+        (body || in_query, StatusCode::UNPROCESSABLE_ENTITY, "Something does not validate"),
+        (
+            true,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "A fault of the server; the log tells it by the request's id",
+        ),
+        (true, StatusCode::SERVICE_UNAVAILABLE, "Storage refuses or too much waits; see `Retry-After`"),
     ] {
+        let invalid = status == StatusCode::UNPROCESSABLE_ENTITY;
+        let schema = if invalid { InvalidOut::name() } else { ErrorOut::name() };
         if applies {
-            operation
-                .responses
-                .responses
-                .entry(status.as_str().to_owned())
-                .or_insert_with(|| failure(status));
+            let responses = &mut operation.responses.responses;
+            responses.entry(status.as_str().to_owned()).or_insert_with(|| {
+                let content = openapi::Content::new(Some(Ref::from_schema_name(schema)));
+                ResponseBuilder::new().description(what).content("application/json", content).build().into()
+            });
         }
     }
-}
-
-fn failure(status: StatusCode) -> RefOr<openapi::Response> {
-    let (what, schema) = match status {
-        StatusCode::BAD_REQUEST => ("The body cannot be read", ErrorOut::name()),
-        StatusCode::UNAUTHORIZED => ("No or bad credentials", ErrorOut::name()),
-        StatusCode::FORBIDDEN => ("The role is too weak", ErrorOut::name()),
-        StatusCode::NOT_FOUND => ("Unknown, archived or another organization's", ErrorOut::name()),
-        StatusCode::PAYLOAD_TOO_LARGE => ("The body is too large", ErrorOut::name()),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("The body is of another media type", ErrorOut::name()),
-        StatusCode::UNPROCESSABLE_ENTITY => ("Something does not validate", InvalidOut::name()),
-        StatusCode::INTERNAL_SERVER_ERROR => {
-            ("A fault of the server; the log tells it by the request's id", ErrorOut::name())
-        }
-        _ => ("Storage refuses or too much waits; see `Retry-After`", ErrorOut::name()),
-    };
-    let content = openapi::Content::new(Some(Ref::from_schema_name(schema)));
-    ResponseBuilder::new().description(what).content("application/json", content).build().into()
 }

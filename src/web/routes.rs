@@ -136,6 +136,7 @@ impl Table {
         for mut item in paths.paths.into_values() {
             openapi::each_operation(&mut item, |method, operation| {
                 operation.tags = tag.clone().map(|tag| vec![tag]);
+                openapi::add_ids(operation, path);
                 openapi::complete(operation, method);
             });
             self.document.paths.paths.insert(path.to_owned(), item);

@@ -24,8 +24,9 @@ const LATEST_SECONDS: u64 = 86_400;
 #[derive(Debug)]
 pub struct Checked {
     records: u64,
-    now: Timestamp,
-    ttl_seconds: u64,
+    pub(super) organization: OrganizationId,
+    pub(super) now: Timestamp,
+    pub(super) ttl_seconds: u64,
     threads: HashMap<CallId, Thread>,
     /// The lines that are not to be stored: said before, or of a conversation archived since.
     left_out: Vec<u64>,
@@ -52,19 +53,15 @@ impl Checked {
 
     /// Where the second reading's next line stands in its thread.
     pub(super) fn place(&mut self, line: &Line) -> Place {
+        let (now, ttl_seconds) = (self.now, self.ttl_seconds);
         match line {
             Line::Call(call) => match call.id.and_then(|id| self.threads.get(&id)) {
-                Some(thread) => thread.place_of_call(),
-                None => {
-                    let mut thread = Thread::new(call.started_at);
-                    thread.said = Some(Said::of(0, call));
-                    thread.settle(self.now, self.ttl_seconds);
-                    thread.place_of_call()
-                }
+                Some(thread) => thread.place_of_call(now, ttl_seconds),
+                None => Thread::without_id(0, call).place_of_call(now, ttl_seconds),
             },
             Line::Message(message) => {
                 let thread = self.threads.get_mut(&message.call_id);
-                thread.map_or(Place::None, Thread::place_next)
+                thread.map_or(Place::None, |thread| thread.place_next(now, ttl_seconds))
             }
             _ => Place::None,
         }
@@ -79,7 +76,6 @@ impl Checked {
 
 struct Check {
     snapshot: Rc<SnapshotView>,
-    organization: OrganizationId,
     slug: String,
     checked: Checked,
     /// Who has what only one record may have, and a fingerprint of what its line says.
@@ -99,10 +95,10 @@ pub fn check(
     ttl_seconds: u64,
 ) -> Result<Checked, ImportError> {
     let snapshot = Rc::new(store.snapshot()?);
-    let organizations = store.directory().organizations();
-    let here = organizations.into_iter().find(|(id, _)| *id == organization);
+    let here = store.directory().view().organization(organization).cloned();
     let checked = Checked {
         records: 0,
+        organization,
         now,
         ttl_seconds,
         threads: HashMap::new(),
@@ -114,8 +110,7 @@ pub fn check(
     };
     let mut check = Check {
         snapshot,
-        organization,
-        slug: here.map(|(_, here)| here.slug.clone()).unwrap_or_default(),
+        slug: here.map(|here| here.slug.clone()).unwrap_or_default(),
         checked,
         claims: HashMap::new(),
         stored: HashSet::new(),
@@ -173,7 +168,7 @@ impl Check {
         let Checked { now, bare, .. } = self.checked;
         // Of the first start's records, those that lines before this one take the place of.
         let replaced = |kind| bare && self.claims.contains_key(&(kind, "id", 1));
-        match self.snapshot.import_standing(self.organization, line, now, bare, replaced)? {
+        match self.snapshot.import_standing(self.checked.organization, line, now, bare, replaced)? {
             Standing::Refused(message) => return Err(message.into()),
             Standing::New | Standing::Same | Standing::Replaces => {}
         }
@@ -219,7 +214,7 @@ impl Check {
         if known {
             return Ok(());
         }
-        if !self.snapshot.import_parent(self.organization, kind, id)? {
+        if !self.snapshot.import_parent(self.checked.organization, kind, id)? {
             let name = kind.name().replace('_', " ");
             return Err(format!("{field}: {name} {id} is neither here nor earlier in the input").into());
         }
@@ -233,7 +228,7 @@ impl Check {
         match self.checked.threads.entry(id) {
             Entry::Occupied(entry) => Ok(Some(entry.into_mut())),
             Entry::Vacant(entry) => {
-                let stored = self.snapshot.call(self.organization, id)?;
+                let stored = self.snapshot.call(self.checked.organization, id)?;
                 Ok(stored.map(|call| entry.insert(Thread::stored(&call))))
             }
         }
@@ -249,12 +244,8 @@ impl Check {
     }
 
     fn call(&mut self, number: u64, line: &CallLine) -> Result<bool, ImportError> {
-        let said = Said::of(number, line);
         let Some(id) = line.id else {
-            let mut thread = Thread::new(line.started_at);
-            thread.said = Some(said);
-            thread.settle(self.checked.now, self.checked.ttl_seconds);
-            thread.verify("a call without an id")?;
+            Thread::without_id(number, line).verify("a call without an id")?;
             return Ok(true);
         };
         if self.thread(id)?.is_none() {
@@ -262,14 +253,14 @@ impl Check {
         }
         let archived = line.is_archived();
         let Some(thread) = self.thread(id)? else { return Ok(true) };
-        thread.said = Some(said);
+        thread.said = Some(Said::of(number, line));
         thread.archived = archived;
         thread.archived_since &= !archived;
         Ok(!thread.archived_since)
     }
 
     fn message(&mut self, whole: &Line, line: &MessageLine) -> Result<(), ImportError> {
-        let (organization, snapshot) = (self.organization, self.snapshot.clone());
+        let (organization, snapshot) = (self.checked.organization, self.snapshot.clone());
         let Some(thread) = self.thread(line.call_id)? else { return Ok(()) };
         if thread.archived {
             return Err(archived(line.call_id).into());
@@ -293,7 +284,7 @@ impl Check {
     /// A new message's id that may be another one's.
     fn message_id(&mut self, id: MessageId) -> Result<(), ImportError> {
         if self.message_ids.is_none() {
-            self.message_ids = Some(self.snapshot.message_ids(self.organization)?);
+            self.message_ids = Some(self.snapshot.message_ids(self.checked.organization)?);
         }
         match self.message_ids.as_ref().is_some_and(|ids| ids.contains(&id.0)) {
             true => Err(format!("id: message {id} is there already, at another place").into()),
@@ -302,10 +293,9 @@ impl Check {
     }
 
     /// What only the whole input tells: each call line against all of its messages.
-    fn finish(mut self) -> Result<Checked, ImportError> {
+    fn finish(self) -> Result<Checked, ImportError> {
         let mut first_bad: Option<(u64, String)> = None;
-        for (id, thread) in &mut self.checked.threads {
-            thread.settle(self.checked.now, self.checked.ttl_seconds);
+        for (id, thread) in &self.checked.threads {
             let line = thread.said.as_ref().map_or(0, |said| said.line);
             if let Err(message) = thread.verify(&format!("call {id}"))
                 && first_bad.as_ref().is_none_or(|(first, _)| line < *first)

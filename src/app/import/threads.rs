@@ -28,7 +28,6 @@ pub(super) struct Thread {
     pub(super) archived: bool,
     pub(super) archived_since: bool,
     pub(super) said: Option<Said>,
-    settled: Option<Settled>,
 }
 
 /// What the call's line says that its messages must bear out.
@@ -69,8 +68,12 @@ impl Thread {
             archived: false,
             archived_since: false,
             said: None,
-            settled: None,
         }
+    }
+
+    /// That of a call that has no messages in the input, for its line gives no id.
+    pub(super) fn without_id(line_number: u64, call: &CallLine) -> Thread {
+        Thread { said: Some(Said::of(line_number, call)), ..Thread::new(call.started_at) }
     }
 
     pub(super) fn stored(call: &Call) -> Thread {
@@ -120,23 +123,23 @@ impl Thread {
         if self.lines > 0 { self.last } else { said.or(self.stored_last).unwrap_or(self.last) }
     }
 
-    /// Decides what becomes of the session. To be asked when all messages are known.
-    pub(super) fn settle(&mut self, now: Timestamp, ttl_seconds: u64) {
-        let last = self.last_activity();
-        self.settled = self.said.as_ref().filter(|said| said.sms).map(|said| {
-            let expires_at = said.expires_at.unwrap_or_else(|| last.plus_seconds(ttl_seconds));
-            Settled { expires_at, lives: said.active && !said.archived && expires_at > now }
-        });
+    /// What becomes of the session. To be asked when all messages are known.
+    fn settled(&self, now: Timestamp, ttl_seconds: u64) -> Option<Settled> {
+        let said = self.said.as_ref().filter(|said| said.sms)?;
+        let expires_at = said.expires_at.unwrap_or_else(|| self.last_activity().plus_seconds(ttl_seconds));
+        Some(Settled { expires_at, lives: said.active && !said.archived && expires_at > now })
     }
 
-    pub(super) fn place_of_call(&self) -> Place {
-        Place::Call { messages: self.lines, last_activity: self.last_activity(), settled: self.settled }
+    pub(super) fn place_of_call(&self, now: Timestamp, ttl_seconds: u64) -> Place {
+        let settled = self.settled(now, ttl_seconds);
+        Place::Call { messages: self.lines, last_activity: self.last_activity(), settled }
     }
 
-    pub(super) fn place_next(&mut self) -> Place {
+    pub(super) fn place_next(&mut self, now: Timestamp, ttl_seconds: u64) -> Place {
         let index = self.first + self.placed;
         self.placed += 1;
-        Place::Message { index, settled: self.settled.filter(|_| self.placed == self.lines) }
+        let is_last = self.placed == self.lines;
+        Place::Message { index, settled: self.settled(now, ttl_seconds).filter(|_| is_last) }
     }
 
     /// Whether the messages bear out what the call's line says. `name` is what the call is called.

@@ -9,17 +9,20 @@
 //! What the first start made gives way to the input's, as long as the organization holds nothing.
 
 use crate::model::account::{ApiKey, KeyHash, User};
-use crate::model::assistant::{Assistant, PhoneNumber};
+use crate::model::assistant::Assistant;
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
 use crate::model::feed::FeedEntry;
-use crate::model::ids::{ApiKeyId, AssistantId, AuditId, CallId, MessageLogId, OrganizationId, UserId};
+use crate::model::ids::{
+    ApiKeyId, AssistantId, AuditId, CallId, MessageLogId, OrganizationId, PhoneNumberId, UserId,
+};
 use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use crate::model::transfer::*;
 use crate::store::error::ReadError;
 use crate::store::inbound;
 use crate::store::key::{self, SerialKey, ThreadKey, ThreadPart};
+use crate::store::phone_numbers::numbers;
 use crate::store::record;
 use crate::store::tables::AnyTables;
 use redb::ReadableTable;
@@ -113,7 +116,7 @@ impl<T: AnyTables> There<'_, T> {
                 let stored =
                     get("phone_numbers", tables.phone_numbers(), key::address(org, number).as_slice())?;
                 match line.id {
-                    Some(id) if stored.is_none() && self.has_number_id(id.0)? => {
+                    Some(id) if stored.is_none() && self.has_number_id(id)? => {
                         return taken("id", Kind::PhoneNumber, id.0);
                     }
                     _ => stored.map(|stored| Line::PhoneNumber(PhoneNumberLine::of(number.clone(), &stored))),
@@ -271,15 +274,8 @@ impl<T: AnyTables> There<'_, T> {
         Ok(stored.filter(Assistant::is_deleted).map(|_| id))
     }
 
-    fn has_number_id(&self, id: u64) -> Result<bool, ReadError> {
-        let (from, to) = key::starting_with(&key::organization(self.org));
-        for row in self.tables.phone_numbers().range(from.as_slice()..=to.as_slice())? {
-            let number: PhoneNumber = record::decode("phone_numbers", row?.1.value())?;
-            if number.id.0 == id {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    fn has_number_id(&self, id: PhoneNumberId) -> Result<bool, ReadError> {
+        Ok(numbers(self.tables.phone_numbers(), self.org)?.iter().any(|(_, number)| number.id == id))
     }
 
     fn call(&self, id: CallId) -> Found<Call> {
@@ -328,12 +324,7 @@ impl<T: AnyTables> There<'_, T> {
 
     /// The log of a carrier's message, when it was kept within two weeks of `at`.
     pub(super) fn log_of_carrier(&self, digest: &[u8; 16], at: Timestamp) -> Found<u64> {
-        for bucket in inbound::buckets(at) {
-            if let Some(id) = self.tables.dedupe().get(&key::dedupe(self.org, bucket, digest))? {
-                return Ok(Some(id.value()));
-            }
-        }
-        Ok(None)
+        Ok(inbound::seen_before(self.tables.dedupe(), self.org, at, digest)?)
     }
 
     /// The event with this id, which is a step of an entry.

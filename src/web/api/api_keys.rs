@@ -8,11 +8,11 @@ use crate::model::ids::{ApiKeyId, UserId};
 use crate::model::time::Timestamp;
 use crate::web::AppState;
 use crate::web::auth::{Authority, Writer};
-use crate::web::error::ApiError;
+use crate::web::error::{Answer, ApiError};
 use crate::web::extract::{JsonBody, PathId, QueryParams};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -71,10 +71,7 @@ pub struct CreatedApiKeyOut {
 ///
 /// One's own; for an admin those of the organization. Ended ones too.
 #[utoipa::path(get, path = "", responses((status = 200, description = "The keys", body = [ApiKeyOut])))]
-pub async fn list_api_keys(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
-) -> Result<Json<Vec<ApiKeyOut>>, ApiError> {
+pub async fn list_api_keys(Authority(actor, state): Authority) -> Answer<Vec<ApiKeyOut>> {
     let keys = accounts::keys(&state.app, &actor)?.into_iter();
     Ok(Json(keys.map(|used| api_key_out(used, actor.now)).collect()))
 }
@@ -87,10 +84,9 @@ pub async fn list_api_keys(
     responses((status = 200, description = "It was made; `key` is shown this once", body = CreatedApiKeyOut)),
 )]
 pub async fn create_api_key(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
+    Writer(actor, state): Writer,
     JsonBody(body): JsonBody<CreateApiKeyBody>,
-) -> Result<Json<CreatedApiKeyOut>, ApiError> {
+) -> Answer<CreatedApiKeyOut> {
     let expires_at = match &body.expires_at {
         None => None,
         Some(text) => Some(
@@ -121,17 +117,16 @@ pub async fn create_api_key(
 #[utoipa::path(
     put,
     path = "",
-    params(("key_id" = u64, Path), ("name" = Option<String>, Query)),
+    params(("name" = Option<String>, Query)),
     request_body = Option<RenameApiKeyBody>,
     responses((status = 200, description = "The key as renamed", body = ApiKeyOut)),
 )]
 pub async fn rename_api_key(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
+    Writer(actor, state): Writer,
     PathId(id): PathId,
     query: QueryParams,
     request: Request<Body>,
-) -> Result<Json<ApiKeyOut>, ApiError> {
+) -> Answer<ApiKeyOut> {
     let id = ApiKeyId(id);
     let name = match query.text("name") {
         Some(name) => Some(name),
@@ -151,17 +146,8 @@ pub async fn rename_api_key(
 /// Revoke an API key
 ///
 /// With the answer it is refused everywhere.
-#[utoipa::path(
-    delete,
-    path = "",
-    params(("key_id" = u64, Path)),
-    responses((status = 200, description = "It was revoked", body = DoneOut)),
-)]
-pub async fn revoke_api_key(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
-    PathId(id): PathId,
-) -> Result<Json<DoneOut>, ApiError> {
+#[utoipa::path(delete, path = "", responses((status = 200, description = "It was revoked", body = DoneOut)))]
+pub async fn revoke_api_key(Writer(actor, state): Writer, PathId(id): PathId) -> Answer<DoneOut> {
     let id = ApiKeyId(id);
     manageable(&state, &actor, id)?;
     if accounts::revoke_key(&state.app, &actor, id).await? {

@@ -8,12 +8,10 @@ use crate::model::call::JsonText;
 use crate::model::ids::{AssistantId, OrganizationId, UserId};
 use crate::model::page::Page;
 use crate::model::time::Timestamp;
-use crate::web::AppState;
 use crate::web::auth::{Authority, Writer};
-use crate::web::error::ApiError;
+use crate::web::error::{Answer, ApiError};
 use crate::web::extract::{JsonBody, PathId, QueryParams};
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -104,10 +102,9 @@ pub struct AssistantOut {
     responses((status = 200, description = "A page of assistants", body = [AssistantOut])),
 )]
 pub async fn list_assistants(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
+    Authority(actor, state): Authority,
     mut query: QueryParams,
-) -> Result<Json<Vec<AssistantOut>>, ApiError> {
+) -> Answer<Vec<AssistantOut>> {
     let Page { skip, limit } = query.page(100);
     let active_only = query.flag("active_only").unwrap_or(false);
     let own_only = query.flag("my_assistants_only").unwrap_or(false);
@@ -128,8 +125,7 @@ pub async fn list_assistants(
     responses((status = 201, description = "It was made", body = AssistantOut)),
 )]
 pub async fn create_assistant(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
+    Writer(actor, state): Writer,
     JsonBody(body): JsonBody<CreateAssistantBody>,
 ) -> Result<(StatusCode, Json<AssistantOut>), ApiError> {
     let said = body.rest.change(Some(body.name))?;
@@ -138,17 +134,8 @@ pub async fn create_assistant(
 }
 
 /// Get one assistant
-#[utoipa::path(
-    get,
-    path = "",
-    params(("assistant_id" = u64, Path)),
-    responses((status = 200, description = "The assistant", body = AssistantOut)),
-)]
-pub async fn get_assistant(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
-    PathId(id): PathId,
-) -> Result<Json<AssistantOut>, ApiError> {
+#[utoipa::path(get, path = "", responses((status = 200, description = "The assistant", body = AssistantOut)))]
+pub async fn get_assistant(Authority(actor, state): Authority, PathId(id): PathId) -> Answer<AssistantOut> {
     let id = AssistantId(id);
     let assistant = assistants::get(&state.app, &actor, id)?.ok_or(ApiError::NotFound)?;
     Ok(Json(assistant_out(&actor, id, assistant)))
@@ -160,17 +147,15 @@ pub async fn get_assistant(
 #[utoipa::path(
     put,
     path = "",
-    params(("assistant_id" = u64, Path)),
     request_body = UpdateAssistantBody,
     responses((status = 200, description = "The assistant as changed", body = AssistantOut)),
 )]
 pub async fn replace_assistant(
-    state: State<AppState>,
     writer: Writer,
     id: PathId,
     body: JsonBody<UpdateAssistantBody>,
-) -> Result<Json<AssistantOut>, ApiError> {
-    update_assistant(state, writer, id, body).await
+) -> Answer<AssistantOut> {
+    update_assistant(writer, id, body).await
 }
 
 /// Change an assistant
@@ -179,16 +164,14 @@ pub async fn replace_assistant(
 #[utoipa::path(
     patch,
     path = "",
-    params(("assistant_id" = u64, Path)),
     request_body = UpdateAssistantBody,
     responses((status = 200, description = "The assistant as changed", body = AssistantOut)),
 )]
 pub async fn update_assistant(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
+    Writer(actor, state): Writer,
     PathId(id): PathId,
     JsonBody(body): JsonBody<UpdateAssistantBody>,
-) -> Result<Json<AssistantOut>, ApiError> {
+) -> Answer<AssistantOut> {
     let id = AssistantId(id);
     let change = body.rest.change(body.name)?;
     let changed = assistants::update(&state.app, &actor, id, change).await?.ok_or(ApiError::NotFound)?;
@@ -198,17 +181,8 @@ pub async fn update_assistant(
 /// Delete an assistant
 ///
 /// Its numbers are nobody's from then on. Its conversations stay, with its name.
-#[utoipa::path(
-    delete,
-    path = "",
-    params(("assistant_id" = u64, Path)),
-    responses((status = 200, description = "It was deleted", body = DoneOut)),
-)]
-pub async fn delete_assistant(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
-    PathId(id): PathId,
-) -> Result<Json<DoneOut>, ApiError> {
+#[utoipa::path(delete, path = "", responses((status = 200, description = "It was deleted", body = DoneOut)))]
+pub async fn delete_assistant(Writer(actor, state): Writer, PathId(id): PathId) -> Answer<DoneOut> {
     match assistants::delete(&state.app, &actor, AssistantId(id)).await? {
         true => Ok(Json(DoneOut { success: true, message: "Assistant deleted" })),
         false => Err(ApiError::NotFound),

@@ -6,7 +6,7 @@ use crate::model::account::User;
 use crate::model::ids::{OrganizationId, UserId};
 use crate::model::time::Timestamp;
 use crate::web::auth::{Authority, Caller};
-use crate::web::error::ApiError;
+use crate::web::error::{Answer, ApiError};
 use crate::web::extract::JsonBody;
 use crate::web::forwarded::client_address;
 use crate::web::openapi::{ErrorOut, SESSION_COOKIE};
@@ -174,10 +174,7 @@ pub async fn sign_out(
 ///
 /// For an API key: its owner.
 #[utoipa::path(get, path = "", responses((status = 200, description = "The caller", body = MeOut)))]
-pub async fn get_caller(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
-) -> Result<Json<MeOut>, ApiError> {
+pub async fn get_caller(Authority(actor, state): Authority) -> Answer<MeOut> {
     let (user, _) = users::get(&state.app, &actor, actor.user_id)?.ok_or(ApiError::NotFound)?;
     Ok(Json(me_out(actor.user_id, actor.organization, &user)))
 }
@@ -213,7 +210,7 @@ pub async fn get_session_info(Caller { actor, session }: Caller) -> Json<Session
 pub async fn extend_session(
     State(state): State<AppState>,
     Caller { actor, session }: Caller,
-) -> Result<Json<ExtendedOut>, ApiError> {
+) -> Answer<ExtendedOut> {
     let none = || ApiError::Conflict("There is no session to extend".to_owned());
     let LiveSession { session, .. } = session.ok_or_else(none)?;
     Ok(Json(ExtendedOut {

@@ -8,12 +8,10 @@ use crate::model::ids::{AssistantId, CallId};
 use crate::model::message::Role;
 use crate::model::page::Page;
 use crate::model::time::Timestamp;
-use crate::web::AppState;
 use crate::web::auth::Authority;
-use crate::web::error::ApiError;
+use crate::web::error::{Answer, ApiError};
 use crate::web::extract::{PathId, PathText, QueryParams};
 use axum::Json;
-use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -106,11 +104,7 @@ pub struct ChatMessageOut<'a> {
     ),
     responses((status = 200, description = "A page of records, and how many match", body = CallsOut)),
 )]
-pub async fn list_calls(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
-    mut query: QueryParams,
-) -> Result<Json<CallsOut>, ApiError> {
+pub async fn list_calls(Authority(actor, state): Authority, mut query: QueryParams) -> Answer<CallsOut> {
     let filter = filter(&mut query);
     let page = query.page(100);
     query.finish()?;
@@ -134,11 +128,7 @@ pub async fn list_calls(
     ),
     responses((status = 200, description = "How many match", body = CallCountOut)),
 )]
-pub async fn count_calls(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
-    mut query: QueryParams,
-) -> Result<Json<CallCountOut>, ApiError> {
+pub async fn count_calls(Authority(actor, state): Authority, mut query: QueryParams) -> Answer<CallCountOut> {
     let filter = filter(&mut query);
     query.finish()?;
     let count = move || calls::list(&state.app, &actor, &filter, Page { skip: 0, limit: 0 });
@@ -161,17 +151,8 @@ fn filter(query: &mut QueryParams) -> CallFilter {
 }
 
 /// Get one call record
-#[utoipa::path(
-    get,
-    path = "",
-    params(("call_id" = u64, Path)),
-    responses((status = 200, description = "The record", body = CallOut)),
-)]
-pub async fn get_call(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
-    PathId(id): PathId,
-) -> Result<Json<CallOut>, ApiError> {
+#[utoipa::path(get, path = "", responses((status = 200, description = "The record", body = CallOut)))]
+pub async fn get_call(Authority(actor, state): Authority, PathId(id): PathId) -> Answer<CallOut> {
     let call = calls::get(&state.app, &actor, CallId(id))?.ok_or(ApiError::NotFound)?;
     Ok(Json(call_out(call, actor.now)))
 }
@@ -183,11 +164,7 @@ pub async fn get_call(
     params(("call_sid" = String, Path, example = "sms_101")),
     responses((status = 200, description = "The record", body = CallOut)),
 )]
-pub async fn get_call_by_sid(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
-    PathText(sid): PathText,
-) -> Result<Json<CallOut>, ApiError> {
+pub async fn get_call_by_sid(Authority(actor, state): Authority, PathText(sid): PathText) -> Answer<CallOut> {
     let call = calls::get_by_sid(&state.app, &actor, &sid)?.ok_or(ApiError::NotFound)?;
     Ok(Json(call_out(call, actor.now)))
 }
@@ -199,19 +176,17 @@ pub async fn get_call_by_sid(
     get,
     path = "",
     params(
-        ("call_id" = u64, Path),
         ("role" = Option<String>, Query, description = "`user`, `assistant` or `system`"),
     ),
     responses((status = 200, description = "The messages", body = [ChatMessageOut<'_>])),
 )]
 pub async fn list_call_messages(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
+    Authority(actor, state): Authority,
     PathId(id): PathId,
     mut query: QueryParams,
 ) -> Result<Response, ApiError> {
     let says = "Input should be 'user', 'assistant' or 'system'";
-    let role = query.parsed("role", Role::parse, says, "literal_error");
+    let role = query.word::<Role>("role", says);
     query.finish()?;
     let write = move || {
         let mut body = b"[".to_vec();

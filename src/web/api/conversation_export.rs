@@ -10,22 +10,22 @@ use crate::model::ids::CallId;
 use crate::model::message::{Message, MessageRange};
 use crate::model::time::Timestamp;
 use crate::store::{AssistantNames, Thread};
-use crate::web::AppState;
 use crate::web::auth::Authority;
 use crate::web::error::ApiError;
 use crate::web::extract::{PathId, QueryParams};
 use crate::web::json::JsonWriter;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use csv::{Terminator, WriterBuilder};
+use serde::Deserialize;
 use std::borrow::Cow;
 
 /// How many messages one read takes.
 const CHUNK: u32 = 500;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum Format {
     Txt,
     Csv,
@@ -33,15 +33,6 @@ enum Format {
 }
 
 impl Format {
-    fn parse(text: &str) -> Option<Format> {
-        match text {
-            "txt" => Some(Format::Txt),
-            "csv" => Some(Format::Csv),
-            "json" => Some(Format::Json),
-            _ => None,
-        }
-    }
-
     /// The end of the file's name, and its media type.
     fn describe(self) -> (&'static str, &'static str) {
         match self {
@@ -61,7 +52,6 @@ impl Format {
     get,
     path = "",
     params(
-        ("conversation_id" = u64, Path),
         ("format" = Option<String>, Query, description = "`txt` (default), `csv` or `json`"),
     ),
     responses((
@@ -75,13 +65,12 @@ impl Format {
     )),
 )]
 pub async fn export_conversation(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
+    Authority(actor, state): Authority,
     PathId(id): PathId,
     mut query: QueryParams,
 ) -> Result<Response, ApiError> {
     let says = "Input should be 'txt', 'csv' or 'json'";
-    let format = query.parsed("format", Format::parse, says, "literal_error").unwrap_or(Format::Txt);
+    let format = query.word("format", says).unwrap_or(Format::Txt);
     query.finish()?;
     let ids = state.settings.id_format;
     let mut begun = None;

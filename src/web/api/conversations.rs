@@ -12,11 +12,10 @@ use crate::model::time::Timestamp;
 use crate::store::Thread;
 use crate::web::AppState;
 use crate::web::auth::{Authority, Writer};
-use crate::web::error::ApiError;
+use crate::web::error::{Answer, ApiError};
 use crate::web::extract::{PathId, QueryParams};
 use crate::web::json::{ConversationOut, JsonWriter, MessageOut};
 use axum::Json;
-use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -42,8 +41,7 @@ const ROW_BYTES: usize = 384;
     responses((status = 200, description = "A page of conversations", body = [ConversationOut<'_>])),
 )]
 pub async fn list_conversations(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
+    Authority(actor, state): Authority,
     mut query: QueryParams,
 ) -> Result<Response, ApiError> {
     let filter = filter(&mut query);
@@ -59,12 +57,7 @@ pub async fn list_conversations(
 
 fn filter(query: &mut QueryParams) -> ConversationFilter {
     ConversationFilter {
-        status: query.parsed(
-            "status",
-            ConversationStatus::parse,
-            "Input should be 'active' or 'completed'",
-            "literal_error",
-        ),
+        status: query.word("status", "Input should be 'active' or 'completed'"),
         assistant_id: query.integer("assistant_id", 1..=u64::MAX).map(AssistantId),
         customer: query.customer(),
         started_from: query.time("date_from", false),
@@ -92,12 +85,10 @@ fn write_list(
 #[utoipa::path(
     get,
     path = "",
-    params(("conversation_id" = u64, Path)),
     responses((status = 200, description = "The conversation", body = ConversationOut<'_>)),
 )]
 pub async fn get_conversation(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
+    Authority(actor, state): Authority,
     PathId(id): PathId,
 ) -> Result<Response, ApiError> {
     let id = CallId(id);
@@ -128,17 +119,11 @@ pub struct RelatedOut {
 ///
 /// Call records of the same customer and assistant, both channels, newest start first, at most 50, the one
 /// asked for among them.
-#[utoipa::path(
-    get,
-    path = "",
-    params(("conversation_id" = u64, Path)),
-    responses((status = 200, description = "The records", body = [RelatedOut])),
-)]
+#[utoipa::path(get, path = "", responses((status = 200, description = "The records", body = [RelatedOut])))]
 pub async fn list_related(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
+    Authority(actor, state): Authority,
     PathId(asked): PathId,
-) -> Result<Json<Vec<RelatedOut>>, ApiError> {
+) -> Answer<Vec<RelatedOut>> {
     let asked = CallId(asked);
     let found = conversations::related(&state.app, &actor, asked)?.ok_or(ApiError::NotFound)?;
     let out = |(id, call): (CallId, Call)| RelatedOut {
@@ -163,7 +148,6 @@ pub async fn list_related(
     get,
     path = "",
     params(
-        ("conversation_id" = u64, Path),
         ("skip" = Option<u32>, Query, description = "Messages to skip; default 0"),
         ("limit" = Option<u32>, Query, minimum = 1, description = "Messages to return; default all"),
         ("after_index" = Option<u32>, Query, description = "Only messages with a greater `message_index`"),
@@ -171,8 +155,7 @@ pub async fn list_related(
     responses((status = 200, description = "The messages", body = [MessageOut<'_>])),
 )]
 pub async fn list_messages(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
+    Authority(actor, state): Authority,
     PathId(id): PathId,
     mut query: QueryParams,
 ) -> Result<Response, ApiError> {
@@ -213,17 +196,8 @@ fn write_messages(
 ///
 /// It is gone with its messages, logs and audit events; the call record stays, marked `sms_deleted`. The next
 /// message of the customer starts a fresh conversation.
-#[utoipa::path(
-    delete,
-    path = "",
-    params(("conversation_id" = u64, Path)),
-    responses((status = 200, description = "It is archived", body = DoneOut)),
-)]
-pub async fn archive_conversation(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
-    PathId(id): PathId,
-) -> Result<Json<DoneOut>, ApiError> {
+#[utoipa::path(delete, path = "", responses((status = 200, description = "It is archived", body = DoneOut)))]
+pub async fn archive_conversation(Writer(actor, state): Writer, PathId(id): PathId) -> Answer<DoneOut> {
     if !conversations::archive(&state.app, &actor, CallId(id)).await? {
         return Err(ApiError::NotFound);
     }

@@ -8,10 +8,9 @@ use crate::web::auth::Admin;
 use crate::web::error::ApiError;
 use crate::web::extract::QueryParams;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use http_body_util::channel::Channel;
+use futures_util::stream::try_unfold;
 
 /// Export the organization
 ///
@@ -30,8 +29,7 @@ use http_body_util::channel::Channel;
     ),
 )]
 pub async fn export_records(
-    State(state): State<AppState>,
-    Admin(actor): Admin,
+    Admin(actor, state): Admin,
     mut query: QueryParams,
 ) -> Result<Response, ApiError> {
     let says = "Input should be 'true' or 'false'";
@@ -39,28 +37,21 @@ pub async fn export_records(
     query.finish()?;
     let export = Export::new(actor.organization, with_secrets.unwrap_or(false), actor.now);
     // Whether there is anything to read is told before the answer begins.
-    let mut piece = read(state.clone(), export).await?;
-    let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(1);
-    tokio::spawn(async move {
-        while let Some((text, export)) = piece {
-            if sender.send_data(Bytes::from(text)).await.is_err() {
-                // The caller has gone.
-                return;
-            }
-            piece = match read(state.clone(), export).await {
-                Ok(next) => next,
-                Err(error) => {
-                    tracing::error!(?error, "an export broke off");
-                    return sender.abort(std::io::Error::other("the export broke off"));
-                }
-            };
+    let first = read(state.clone(), export).await?;
+    let pieces = try_unfold(first, move |piece| {
+        let state = state.clone();
+        async move {
+            let Some((text, export)) = piece else { return Ok::<_, ApiError>(None) };
+            let next = read(state, export).await;
+            let next = next.inspect_err(|error| tracing::error!(?error, "an export broke off"))?;
+            Ok(Some((Bytes::from(text), next)))
         }
     });
     let headers = [
         (CONTENT_TYPE, "application/x-ndjson"),
         (CONTENT_DISPOSITION, "attachment; filename=\"smslite-export.ndjson\""),
     ];
-    Ok((headers, Body::new(body)).into_response())
+    Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
 /// The next lines and what goes on from there, read where reading may take its time.

@@ -32,12 +32,10 @@ pub struct HealthOut {
     responses((status = 200, description = "It is", body = HealthOut)),
 )]
 pub async fn get_health(State(state): State<AppState>) -> Response {
-    let version = Some(env!("CARGO_PKG_VERSION"));
+    let out = HealthOut { version: Some(env!("CARGO_PKG_VERSION")), ..HealthOut::default() };
     match state.app.store.health() {
-        Health::Ready => {
-            Json(HealthOut { status: "healthy", version, ..HealthOut::default() }).into_response()
-        }
-        Health::Failing(_) => unready(HealthOut { status: "unhealthy", version, ..HealthOut::default() }),
+        Health::Ready => Json(HealthOut { status: "healthy", ..out }).into_response(),
+        Health::Failing(_) => unready(HealthOut { status: "unhealthy", ..out }),
     }
 }
 
@@ -65,14 +63,10 @@ pub async fn get_livez() -> Response {
     ),
 )]
 pub async fn get_readyz(State(state): State<AppState>) -> Response {
-    let instance = Some(accounts::instance(&state.control_token));
+    let out = HealthOut { instance: Some(accounts::instance(&state.control_token)), ..HealthOut::default() };
     match state.app.store.health() {
-        Health::Ready => {
-            Json(HealthOut { status: "ready", instance, ..HealthOut::default() }).into_response()
-        }
-        Health::Failing(reason) => {
-            unready(HealthOut { status: "not ready", detail: Some(reason), instance, version: None })
-        }
+        Health::Ready => Json(HealthOut { status: "ready", ..out }).into_response(),
+        Health::Failing(reason) => unready(HealthOut { status: "not ready", detail: Some(reason), ..out }),
     }
 }
 

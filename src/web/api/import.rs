@@ -9,7 +9,7 @@ use crate::web::auth::Admin;
 use crate::web::error::ApiError;
 use crate::web::extract::media_type;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
@@ -35,11 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
     request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 200, description = "Lines of progress, then the sums", body = String, content_type = "application/x-ndjson")),
 )]
-pub async fn import_records(
-    State(state): State<AppState>,
-    Admin(actor): Admin,
-    request: Request,
-) -> Result<Response, ApiError> {
+pub async fn import_records(Admin(actor, state): Admin, request: Request) -> Result<Response, ApiError> {
     let said = media_type(request.headers());
     if !["application/x-ndjson", "application/jsonl"].iter().any(|known| said.eq_ignore_ascii_case(known)) {
         return Err(ApiError::UnsupportedMediaType { expected: "application/x-ndjson" });
@@ -49,14 +45,10 @@ pub async fn import_records(
     let input = spool(file, request.into_body(), PATIENCE).await?;
     let checking = {
         let (state, input) = (state.clone(), input.try_clone().map_err(not_kept)?);
+        let (organization, now) = (actor.organization, actor.now);
         move || {
-            import::check(
-                &state.app.store,
-                actor.organization,
-                BufReader::new(input),
-                actor.now,
-                state.app.session_ttl_seconds,
-            )
+            let (app, input) = (&state.app, BufReader::new(input));
+            import::check(&app.store, organization, input, now, app.session_ttl_seconds)
         }
     };
     let checked = tokio::task::spawn_blocking(checking).await?.map_err(refused)?;
@@ -115,16 +107,8 @@ fn store(
         let _ = sender.try_send(http_body::Frame::data(Bytes::from(format!("{line}\n"))));
     };
     let ran = input.seek(SeekFrom::Start(0)).map_err(ImportError::Io).and_then(|_| {
-        let (app, input) = (&state.app, BufReader::new(input));
-        import::run(
-            &app.store,
-            actor.organization,
-            checked,
-            input,
-            actor.now,
-            app.session_ttl_seconds,
-            |done| tell(json!({"done": done, "records": records})),
-        )
+        let progress = |done| tell(json!({"done": done, "records": records}));
+        import::run(&state.app.store, checked, BufReader::new(input), progress)
     });
     let last = match ran {
         Ok(ImportSummary { records, stored, skipped, replaced }) => {

@@ -3,16 +3,15 @@
 use crate::app::{assistants, phone_numbers};
 use crate::model::account::Actor;
 use crate::model::address::Address;
-use crate::model::assistant::{Assistant, PhoneNumber};
+use crate::model::assistant::PhoneNumber;
 use crate::model::ids::{AssistantId, PhoneNumberId};
 use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use crate::web::AppState;
 use crate::web::auth::{Authority, Writer};
-use crate::web::error::ApiError;
+use crate::web::error::{Answer, ApiError};
 use crate::web::extract::{JsonBody, PathId, QueryParams};
 use axum::Json;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use utoipa::ToSchema;
@@ -93,10 +92,9 @@ pub struct NumberMovedOut {
     responses((status = 200, description = "The numbers, in their order", body = [PhoneNumberOut])),
 )]
 pub async fn list_phone_numbers(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
+    Authority(actor, state): Authority,
     mut query: QueryParams,
-) -> Result<Json<Vec<PhoneNumberOut>>, ApiError> {
+) -> Answer<Vec<PhoneNumberOut>> {
     let assigned = query.flag("include_assigned").unwrap_or(true);
     let unassigned = query.flag("include_unassigned").unwrap_or(true);
     let inactive = query.flag("include_inactive").unwrap_or(false);
@@ -114,14 +112,12 @@ pub async fn list_phone_numbers(
 #[utoipa::path(
     get,
     path = "",
-    params(("assistant_id" = u64, Path)),
     responses((status = 200, description = "The numbers, in their order", body = [PhoneNumberOut])),
 )]
 pub async fn list_assistants_phone_numbers(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
+    Authority(actor, state): Authority,
     PathId(id): PathId,
-) -> Result<Json<Vec<PhoneNumberOut>>, ApiError> {
+) -> Answer<Vec<PhoneNumberOut>> {
     let id = AssistantId(id);
     assistants::get(&state.app, &actor, id)?.ok_or(ApiError::NotFound)?;
     numbers(&state, &actor, |number| number.assistant_id == Some(id)).map(Json)
@@ -133,21 +129,18 @@ pub async fn list_assistants_phone_numbers(
 #[utoipa::path(
     post,
     path = "",
-    params(("assistant_id" = u64, Path)),
     request_body = AssignPhoneNumberBody,
     responses((status = 200, description = "It was assigned", body = NumberMovedOut)),
 )]
 pub async fn assign_phone_number(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
+    Writer(actor, state): Writer,
     PathId(id): PathId,
     JsonBody(body): JsonBody<AssignPhoneNumberBody>,
-) -> Result<Json<NumberMovedOut>, ApiError> {
+) -> Answer<NumberMovedOut> {
     let AssignPhoneNumberBody { phone_number, friendly_name, provider } = body;
     let (id, address) = (AssistantId(id), parsed(&phone_number)?);
-    let number =
-        phone_numbers::assign(&state.app, &actor, id, address.clone(), provider, friendly_name).await?;
-    moved(&state, &actor, "Phone number assigned", address, number)
+    let number = phone_numbers::assign(&state.app, &actor, id, address, provider, friendly_name).await?;
+    moved(&state, &actor, "Phone number assigned", number)
 }
 
 /// Take a number from an assistant
@@ -156,19 +149,17 @@ pub async fn assign_phone_number(
 #[utoipa::path(
     post,
     path = "",
-    params(("assistant_id" = u64, Path)),
     request_body = UnassignPhoneNumberBody,
     responses((status = 200, description = "It is nobody's now", body = NumberMovedOut)),
 )]
 pub async fn unassign_phone_number(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
+    Writer(actor, state): Writer,
     PathId(id): PathId,
     JsonBody(body): JsonBody<UnassignPhoneNumberBody>,
-) -> Result<Json<NumberMovedOut>, ApiError> {
+) -> Answer<NumberMovedOut> {
     let address = parsed(&body.phone_number)?;
-    let number = phone_numbers::unassign(&state.app, &actor, AssistantId(id), address.clone()).await?;
-    moved(&state, &actor, "Phone number unassigned", address, number)
+    let number = phone_numbers::unassign(&state.app, &actor, AssistantId(id), address).await?;
+    moved(&state, &actor, "Phone number unassigned", number)
 }
 
 fn parsed(number: &str) -> Result<Address, ApiError> {
@@ -179,15 +170,10 @@ fn moved(
     state: &AppState,
     actor: &Actor,
     message: &'static str,
-    address: Address,
     number: Option<PhoneNumber>,
-) -> Result<Json<NumberMovedOut>, ApiError> {
-    let number = number.ok_or(ApiError::NotFound)?;
-    let assistant = match number.assistant_id {
-        Some(id) => assistants::get(&state.app, actor, id)?.map(|assistant| (id, assistant)),
-        None => None,
-    };
-    let data = number_out(address, number, assistant.as_ref().map(|(id, assistant)| (*id, assistant)));
+) -> Answer<NumberMovedOut> {
+    let id = number.ok_or(ApiError::NotFound)?.id;
+    let data = numbers(state, actor, |number| number.id == id)?.pop().ok_or(ApiError::NotFound)?;
     Ok(Json(NumberMovedOut { success: true, message, data }))
 }
 
@@ -197,25 +183,11 @@ fn numbers(
     wanted: impl Fn(&PhoneNumber) -> bool,
 ) -> Result<Vec<PhoneNumberOut>, ApiError> {
     let assistants: HashMap<_, _> = assistants::list(&state.app, actor)?.into_iter().collect();
-    let numbers = phone_numbers::list(&state.app, actor)?.into_iter();
-    let out = |(address, number): (Address, PhoneNumber)| {
-        let assistant = number.assistant_id.and_then(|id| Some((id, assistants.get(&id)?)));
-        number_out(address, number, assistant)
+    let assistant_out = |id: AssistantId| {
+        let assistant = assistants.get(&id)?;
+        Some(NumbersAssistantOut { id, name: assistant.name.clone(), is_active: assistant.is_active() })
     };
-    Ok(numbers.filter(|(_, number)| wanted(number)).map(out).collect())
-}
-
-fn number_out(
-    phone_number: Address,
-    number: PhoneNumber,
-    assistant: Option<(AssistantId, &Assistant)>,
-) -> PhoneNumberOut {
-    let out = |(id, assistant): (AssistantId, &Assistant)| NumbersAssistantOut {
-        id,
-        name: assistant.name.clone(),
-        is_active: assistant.is_active(),
-    };
-    PhoneNumberOut {
+    let out = |(phone_number, number): (Address, PhoneNumber)| PhoneNumberOut {
         id: number.id,
         phone_number,
         friendly_name: number.friendly_name,
@@ -226,9 +198,11 @@ fn number_out(
         capabilities: BTreeMap::from([("sms", true), ("mms", true), ("voice", false)]),
         sip_trunk_id: None,
         allowed_country_codes: None,
-        assistant: assistant.map(out),
+        assistant: number.assistant_id.and_then(assistant_out),
         flow: None,
         created_at: number.created_at,
         updated_at: number.updated_at,
-    }
+    };
+    let numbers = phone_numbers::list(&state.app, actor)?.into_iter();
+    Ok(numbers.filter(|(_, number)| wanted(number)).map(out).collect())
 }

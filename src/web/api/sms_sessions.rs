@@ -6,13 +6,12 @@ use crate::model::address::Address;
 use crate::model::ids::{AssistantId, parse_id};
 use crate::model::session::Closing;
 use crate::store::SessionsOf;
-use crate::web::AppState;
 use crate::web::auth::{Authority, Writer};
-use crate::web::error::{ApiError, Invalid};
+use crate::web::error::{Answer, ApiError};
 use crate::web::openapi::InvalidOut;
 use axum::Json;
+use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -38,10 +37,7 @@ pub struct ClearedOut {
 
 /// Count the sessions that live
 #[utoipa::path(get, path = "", responses((status = 200, description = "How many", body = SessionsOut)))]
-pub async fn count_sms_sessions(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
-) -> Result<Json<SessionsOut>, ApiError> {
+pub async fn count_sms_sessions(Authority(actor, state): Authority) -> Answer<SessionsOut> {
     let ttl_seconds = state.app.session_ttl_seconds;
     let active_sessions = tokio::task::spawn_blocking(move || count_living(&state.app, &actor)).await??;
     Ok(Json(SessionsOut { success: true, data: SessionsDataOut { active_sessions, ttl_seconds } }))
@@ -51,10 +47,7 @@ pub async fn count_sms_sessions(
 ///
 /// Their conversations end now; the customers' next messages start fresh ones.
 #[utoipa::path(delete, path = "", responses((status = 200, description = "They are cleared", body = ClearedOut)))]
-pub async fn clear_sms_sessions(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
-) -> Result<Json<ClearedOut>, ApiError> {
+pub async fn clear_sms_sessions(Writer(actor, state): Writer) -> Answer<ClearedOut> {
     let everyone = SessionsOf::Everyone;
     let cleared_count = close(&state.app, actor.organization, everyone, Closing::Living, actor.now).await?;
     Ok(Json(ClearedOut { success: true, message: "SMS sessions cleared", cleared_count }))
@@ -64,10 +57,7 @@ pub async fn clear_sms_sessions(
 ///
 /// The server does so by itself now and then; reads tell an expiry at once in any case.
 #[utoipa::path(post, path = "", responses((status = 200, description = "They are swept", body = ClearedOut)))]
-pub async fn clean_up_sms_sessions(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
-) -> Result<Json<ClearedOut>, ApiError> {
+pub async fn clean_up_sms_sessions(Writer(actor, state): Writer) -> Answer<ClearedOut> {
     let everyone = SessionsOf::Everyone;
     let cleared_count = close(&state.app, actor.organization, everyone, Closing::Expired, actor.now).await?;
     Ok(Json(ClearedOut { success: true, message: "Expired SMS sessions cleaned up", cleared_count }))
@@ -88,10 +78,9 @@ pub async fn clean_up_sms_sessions(
     ),
 )]
 pub async fn clear_sms_session(
-    State(state): State<AppState>,
-    Writer(actor): Writer,
+    Writer(actor, state): Writer,
     path: Result<Path<(String, String)>, PathRejection>,
-) -> Result<Json<DoneOut>, ApiError> {
+) -> Answer<DoneOut> {
     // The only way to be no text is to be badly escaped.
     let Ok(Path((number, assistant))) = path else { return Err(no_number()) };
     let customer = customer(&number)?;
@@ -111,6 +100,5 @@ fn customer(text: &str) -> Result<Address, ApiError> {
 
 fn no_number() -> ApiError {
     let msg = "Input should be a phone number, its + as it is or escaped as %2B, or another sender's name";
-    let loc = vec!["path".to_owned(), "phone_number".to_owned()];
-    ApiError::Invalid(vec![Invalid { loc, msg: msg.to_owned(), kind: "value_error" }])
+    ApiError::invalid(&["path", "phone_number"], msg, "value_error")
 }

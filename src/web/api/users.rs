@@ -2,18 +2,16 @@
 
 use crate::app::passwords;
 use crate::app::sign_in::LONGEST_EMAIL;
-use crate::app::users::{self, NewUser};
+use crate::app::users;
 use crate::model::account::{Actor, PasswordHash, Role, Usage, User, UserChange};
 use crate::model::ids::{OrganizationId, UserId};
 use crate::model::time::Timestamp;
 use crate::store::UserOutcome;
-use crate::web::AppState;
 use crate::web::auth::{Admin, Authority};
-use crate::web::error::ApiError;
+use crate::web::error::{Answer, ApiError};
 use crate::web::extract::{JsonBody, PathId};
 use crate::web::openapi::ErrorOut;
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -70,10 +68,7 @@ pub struct UpdateUserBody {
 ///
 /// For an API key: its owner's.
 #[utoipa::path(get, path = "", responses((status = 200, description = "The user", body = UserOut)))]
-pub async fn get_me(
-    State(state): State<AppState>,
-    Authority(actor): Authority,
-) -> Result<Json<UserOut>, ApiError> {
+pub async fn get_me(Authority(actor, state): Authority) -> Answer<UserOut> {
     let (user, usage) = users::get(&state.app, &actor, actor.user_id)?.ok_or(ApiError::NotFound)?;
     Ok(Json(user_out(&actor, actor.user_id, user, usage)))
 }
@@ -87,10 +82,7 @@ pub async fn get_me(
         (status = 403, description = "For admins only", body = ErrorOut),
     ),
 )]
-pub async fn list_users(
-    State(state): State<AppState>,
-    Admin(actor): Admin,
-) -> Result<Json<Vec<UserOut>>, ApiError> {
+pub async fn list_users(Admin(actor, state): Admin) -> Answer<Vec<UserOut>> {
     let users = users::list(&state.app, &actor)?.into_iter();
     Ok(Json(users.map(|(id, user, usage)| user_out(&actor, id, user, usage)).collect()))
 }
@@ -106,8 +98,7 @@ pub async fn list_users(
     ),
 )]
 pub async fn create_user(
-    State(state): State<AppState>,
-    Admin(actor): Admin,
+    Admin(actor, state): Admin,
     JsonBody(body): JsonBody<CreateUserBody>,
 ) -> Result<(StatusCode, Json<UserOut>), ApiError> {
     let email = body.email.trim();
@@ -116,14 +107,17 @@ pub async fn create_user(
     {
         return Err(ApiError::field("email", "Input should be an email address"));
     }
-    let new = NewUser {
+    let user = User {
         email: email.to_owned(),
         first_name: body.first_name,
         last_name: body.last_name,
         role: body.role.unwrap_or(Role::User),
         password: hashed(body.password).await?,
+        is_active: true,
+        created_at: actor.now,
+        updated_at: actor.now,
     };
-    let made = done(&actor, users::create(&state.app, &actor, new).await?, Usage::default())?;
+    let made = done(&actor, users::create(&state.app, &actor, user).await?, Usage::default())?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -131,7 +125,6 @@ pub async fn create_user(
 #[utoipa::path(
     patch,
     path = "",
-    params(("user_id" = u64, Path)),
     request_body = UpdateUserBody,
     responses(
         (status = 200, description = "The user as changed", body = UserOut),
@@ -139,11 +132,10 @@ pub async fn create_user(
     ),
 )]
 pub async fn update_user(
-    State(state): State<AppState>,
-    Admin(actor): Admin,
+    Admin(actor, state): Admin,
     PathId(id): PathId,
     JsonBody(body): JsonBody<UpdateUserBody>,
-) -> Result<Json<UserOut>, ApiError> {
+) -> Answer<UserOut> {
     let id = UserId(id);
     let Some((_, usage)) = users::get(&state.app, &actor, id)? else { return Err(ApiError::NotFound) };
     let change = UserChange {

@@ -77,7 +77,7 @@ fn every_record_of_format_1_is_still_what_the_import_put_there() {
     let records = IMPORTED.lines().count() as u64;
     // A line is recognised when each of its fields is what the record has, and refused when not.
     let checked = check(&store, ORGANIZATION, IMPORTED.as_bytes(), now(), TTL).unwrap();
-    let summary = run(&store, ORGANIZATION, checked, IMPORTED.as_bytes(), now(), TTL, |_| {}).unwrap();
+    let summary = run(&store, checked, IMPORTED.as_bytes(), |_| {}).unwrap();
     assert_eq!((records, summary.stored, summary.skipped), (38, 0, 38));
     sound(&store);
 }

@@ -50,7 +50,7 @@ impl Read for Breaks<'_> {
 fn break_off(store: &Store, text: &str, bytes: usize) {
     let checked = check(store, ORGANIZATION, text.as_bytes(), now(), TTL).unwrap();
     let input = BufReader::new(Breaks(&text.as_bytes()[..bytes]));
-    let error = run(store, ORGANIZATION, checked, input, now(), TTL, |_| {}).unwrap_err();
+    let error = run(store, checked, input, |_| {}).unwrap_err();
     assert!(matches!(error, ImportError::Io(_)), "{error}");
     sound(store);
 }
@@ -192,7 +192,7 @@ fn what_comes_in_between_the_check_and_the_storing_is_noticed() {
     ] {
         let checked = check(&store, ORGANIZATION, text.as_bytes(), now(), TTL).unwrap();
         inbound(&store, error, &format!("+1555987{customer}"), now());
-        let refused = run(&store, ORGANIZATION, checked, text.as_bytes(), now(), TTL, |_| {}).unwrap_err();
+        let refused = run(&store, checked, text.as_bytes(), |_| {}).unwrap_err();
         assert_eq!(refused.to_string(), error);
         sound(&store);
     }

@@ -72,7 +72,7 @@ fn store_started(at: Timestamp, email: &str, key_hash: [u8; 32]) -> Store {
 fn import_at(store: &Store, text: &str, now: Timestamp) -> Result<ImportSummary, ImportError> {
     let checked = check(store, ORGANIZATION, text.as_bytes(), now, TTL)?;
     let mut told = 0;
-    let summary = run(store, ORGANIZATION, checked, text.as_bytes(), now, TTL, |done| told = done)?;
+    let summary = run(store, checked, text.as_bytes(), |done| told = done)?;
     assert_eq!(told, summary.records, "progress ends at the number of records");
     assert_eq!(summary.records, summary.stored + summary.skipped);
     Ok(summary)
