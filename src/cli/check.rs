@@ -34,16 +34,22 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
             "{}: a server or another command holds it; stop it, then run smslite check --repair again",
             path.display()
         ),
-        Err(OpenError::Held { .. }) => with_client(asked, async |client| {
-            let response = client.send(Method::POST, "/api/v1/check", "", Body::empty()).await?;
-            let report = follow(accepted(response).await?.into_body()).await?;
-            if report.found == 0 {
-                out::tell("(The file's own pages are verified when no server holds them.)");
-            }
-            tell(&report)
-        }),
+        Err(OpenError::Held { .. }) => by_server(asked),
         Err(error) => Err(error.into()),
     }
+}
+
+fn by_server(asked: Asked) -> anyhow::Result<ExitCode> {
+    let mut report = CheckReport::default();
+    with_client(asked, async |client| {
+        let response = client.send(Method::POST, "/api/v1/check", "", Body::empty()).await?;
+        report = follow(accepted(response).await?.into_body()).await?;
+        Ok(())
+    })?;
+    if report.found == 0 {
+        out::tell("(The file's own pages are verified when no server holds them.)");
+    }
+    tell(&report)
 }
 
 /// Without a server.
