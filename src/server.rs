@@ -3,10 +3,11 @@
 
 use crate::app::App;
 use crate::app::accounts::random_secret;
+use crate::app::backup::Schedule;
 use crate::app::throttle::Throttle;
 use crate::carriers::twilio::{Twilio, TwilioSecrets};
 use crate::clock::Clock;
-use crate::config::{Secret, Settings};
+use crate::config::{BackupSettings, Secret, Settings};
 use crate::jobs::Jobs;
 use crate::sessions::Sessions;
 use crate::store::{Location, OpenError, Store};
@@ -24,6 +25,7 @@ use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -77,8 +79,14 @@ pub fn build(
         clock,
         session_ttl_seconds: settings.session_ttl_seconds,
         purge_wanted: Arc::default(),
+        backups: settings.backup.as_ref().map(|backup| Arc::new(schedule(backup))),
+        stopping: Arc::default(),
     };
     Ok(Arc::new(Shared { tokens, app, settings, control_token: control_token.to_owned(), spool_dir, twilio }))
+}
+
+fn schedule(settings: &BackupSettings) -> Schedule {
+    Schedule { dir: settings.dir.clone(), every_seconds: settings.every_hours * 3600, keep: settings.keep }
 }
 
 /// The server without a network: for commands that find no server running.
@@ -133,6 +141,8 @@ pub async fn serve(
         });
     }
     drop(listener);
+    state.app.stopping.store(true, Ordering::Relaxed);
+    state.app.store.dismiss_followers();
     jobs.stop().await;
     tokio::select! {
         () = graceful.shutdown() => {}

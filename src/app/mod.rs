@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod assistants;
+pub mod backup;
 pub mod calls;
 pub mod check;
 pub mod conversations;
@@ -21,6 +22,7 @@ use crate::clock::Clock;
 use crate::sessions::Sessions;
 use crate::store::{ReadError, Store, StoreError};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use throttle::Throttle;
 use tokio::sync::Notify;
 use tokio::task::JoinError;
@@ -35,6 +37,10 @@ pub struct App {
     pub throttle: Arc<Throttle>,
     /// Told when an archived conversation leaves something to be purged.
     pub purge_wanted: Arc<Notify>,
+    /// Whether and where backups are made by schedule.
+    pub backups: Option<Arc<backup::Schedule>>,
+    /// Set when the server stops: what may take long breaks off.
+    pub stopping: Arc<AtomicBool>,
 }
 
 /// A verb that reads and writes was not carried out, or not to its end.

@@ -15,6 +15,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -52,7 +53,24 @@ pub(super) fn with_client(
     result.map(|()| ExitCode::SUCCESS)
 }
 
+/// As [`with_client`], through a server or not at all: the data directory is left alone.
+pub(super) fn with_server(
+    asked: Asked,
+    talk: impl AsyncFnOnce(&Client) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let client = Client::of_server(&asked.resolved.settings.data_dir, asked.organization)?;
+    runtime.block_on(talk(&client))
+}
+
 impl Client {
+    fn of_server(data_dir: &Path, organization: Option<String>) -> anyhow::Result<Client> {
+        let server =
+            ServerFile::read(data_dir).with_context(|| format!("no server serves {}", data_dir.display()))?;
+        let authority = server.url.trim_start_matches("http://").to_owned();
+        Ok(Client { reach: Reach::Server { authority }, control_token: server.control_token, organization })
+    }
+
     fn find(asked: Asked) -> anyhow::Result<Client> {
         let Asked { resolved, organization } = asked;
         match DataDir::take(&resolved.settings.data_dir) {
@@ -77,14 +95,8 @@ impl Client {
                 Ok(Client { reach, control_token, organization })
             }
             Err(held @ OpenError::Held { .. }) => {
-                let server = ServerFile::read(&resolved.settings.data_dir)
-                    .with_context(|| format!("{held}, and its server.json cannot be read"))?;
-                let authority = server.url.trim_start_matches("http://").to_owned();
-                Ok(Client {
-                    reach: Reach::Server { authority },
-                    control_token: server.control_token,
-                    organization,
-                })
+                Client::of_server(&resolved.settings.data_dir, organization)
+                    .with_context(|| format!("{held}, and its server.json cannot be read"))
             }
             Err(error) => Err(error.into()),
         }

@@ -83,13 +83,13 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// A file for its owner alone that has no name yet.
-struct Unfinished {
-    temporary: NamedTempFile,
+pub(super) struct Unfinished {
+    pub temporary: NamedTempFile,
     path: PathBuf,
 }
 
 impl Unfinished {
-    fn beside(name: &str) -> anyhow::Result<Unfinished> {
+    pub(super) fn beside(name: &str) -> anyhow::Result<Unfinished> {
         // The file that a link leads to is replaced, not the link.
         let path = std::fs::canonicalize(name).unwrap_or_else(|_| PathBuf::from(name));
         if path.exists() && !path.is_file() {
@@ -100,7 +100,7 @@ impl Unfinished {
         Ok(Unfinished { temporary, path })
     }
 
-    fn finish(self) -> anyhow::Result<()> {
+    pub(super) fn finish(self) -> anyhow::Result<()> {
         let cannot = || format!("{} cannot be written", self.path.display());
         self.temporary.as_file().sync_all().with_context(cannot)?;
         self.temporary.persist(&self.path).with_context(cannot)?;

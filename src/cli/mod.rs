@@ -3,6 +3,7 @@
 pub mod config;
 
 mod assistant;
+mod backup;
 mod check;
 mod client;
 mod demo;
@@ -12,6 +13,7 @@ mod import;
 mod key;
 mod number;
 mod out;
+mod restore;
 mod serve;
 mod server_file;
 mod user;
@@ -46,7 +48,10 @@ fn command() -> Command {
         .subcommand(serve::command().args(serving.clone()))
         .subcommand(import::command())
         .subcommand(export::command())
+        .subcommand(backup::command())
+        .subcommand(restore::restore_command())
         .subcommand(check::command())
+        .subcommand(restore::compact_command())
         .subcommand(key::command())
         .subcommand(user::command())
         .subcommand(assistant::command())
@@ -139,7 +144,10 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
             match name {
                 "import" => import::run(matches, asked),
                 "export" => export::run(matches, asked),
+                "backup" => backup::run(matches, asked),
+                "restore" => restore::restore(matches, &asked),
                 "check" => check::run(matches, asked),
+                "compact" => restore::compact(&asked),
                 "key" => key::run(matches, asked),
                 "user" => user::run(matches, asked),
                 "assistant" => assistant::run(matches, asked),

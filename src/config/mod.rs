@@ -15,8 +15,8 @@ pub use keys::{Flag, KEYS, Key, example, flags};
 pub use kinds::Kind;
 pub use network::Network;
 pub use settings::{
-    IdFormat, JwtSettings, LogFormat, OUR_ISSUER, ProviderKey, Secret, Settings, SignatureMode,
-    TwilioSettings,
+    BackupSettings, IdFormat, JwtSettings, LogFormat, OUR_ISSUER, ProviderKey, Secret, Settings,
+    SignatureMode, TwilioSettings,
 };
 
 use clap::ArgMatches;

@@ -79,8 +79,17 @@ pub struct Settings {
     pub log_format: LogFormat,
     pub trusted_proxies: Vec<Network>,
     pub cache_bytes: usize,
+    pub backup: Option<BackupSettings>,
     pub jwt: Option<JwtSettings>,
     pub twilio: TwilioSettings,
+}
+
+/// Backups that nobody has to ask for.
+#[derive(Clone, Debug)]
+pub struct BackupSettings {
+    pub dir: PathBuf,
+    pub every_hours: u64,
+    pub keep: usize,
 }
 
 /// Who signs our own tokens: no other provider may call itself so.
@@ -134,6 +143,11 @@ impl Settings {
             log_format: one(values, "log_format"),
             trusted_proxies: list(values, "trusted_proxies"),
             cache_bytes: one(values, "cache_bytes"),
+            backup: list(values, "backup.dir").pop().map(|dir: String| BackupSettings {
+                dir: dir.into(),
+                every_hours: one(values, "backup.every_hours"),
+                keep: one(values, "backup.keep"),
+            }),
             jwt: jwt(values).unwrap_or_default(),
             twilio: TwilioSettings {
                 account_sid: list(values, "twilio.account_sid").pop(),

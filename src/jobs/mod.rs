@@ -1,7 +1,7 @@
 //! When background work runs and how it stops; what it does is in `app`. Each piece is a command that
 //! stands by itself, so the whole may be dropped at any point and goes on at the next start.
 
-use crate::app::{App, purge, sms_sessions, users};
+use crate::app::{App, backup, purge, sms_sessions, users};
 use std::fmt::Display;
 use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -10,18 +10,20 @@ use tokio::task::{JoinHandle, spawn_blocking};
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Background work under way.
-pub struct Jobs(JoinHandle<()>);
+pub struct Jobs([JoinHandle<()>; 2]);
 
 impl Jobs {
     pub fn start(app: App) -> Jobs {
-        Jobs(tokio::spawn(work(app)))
+        Jobs([tokio::spawn(work(app.clone())), tokio::spawn(back_up(app))])
     }
 
     /// Returns once nothing runs any more.
     pub async fn stop(self) {
-        self.0.abort();
-        // It says that it was aborted.
-        let _ = self.0.await;
+        for job in self.0 {
+            job.abort();
+            // It says that it was aborted.
+            let _ = job.await;
+        }
     }
 }
 
@@ -44,8 +46,21 @@ async fn work(app: App) {
     }
 }
 
+/// Beside the rest: it may take long.
+async fn back_up(app: App) {
+    let Some(schedule) = app.backups.clone() else { return };
+    let mut turns = tokio::time::interval(EVERY);
+    loop {
+        turns.tick().await;
+        let (app, schedule) = (app.clone(), schedule.clone());
+        if let Ok(made) = spawn_blocking(move || backup::run_schedule(&app, &schedule)).await {
+            tell("the scheduled backup could not be made", made);
+        }
+    }
+}
+
 /// What failed is tried again at the next turn.
-fn tell(what: &str, done: Result<(), impl Display>) {
+fn tell<T>(what: &str, done: Result<T, impl Display>) {
     if let Err(error) = done {
         tracing::warn!(%error, "{what}");
     }

@@ -12,11 +12,13 @@
 
 mod follow;
 mod read;
+mod receive;
 mod restore;
 
 pub(super) use follow::Commit;
 pub use follow::Follower;
 pub use read::BackupError;
+pub use receive::{Received, receive};
 pub use restore::{Restored, restore};
 
 use super::open::FORMAT;

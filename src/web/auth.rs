@@ -27,7 +27,8 @@ pub struct Writer(pub Actor, pub AppState);
 /// The caller may change accounts and data at large.
 pub struct Admin(pub Actor, pub AppState);
 
-/// The caller is one of the operator's commands, which may ask for what is of all organizations.
+/// The caller may ask for what is of all organizations: one of the operator's commands, or an admin where there is
+/// one organization.
 pub struct Operator;
 
 /// The caller, with the dashboard session they came by, if any.
@@ -79,8 +80,12 @@ impl FromRequestParts<AppState> for Operator {
         let mut given = parts.headers.get_all(AUTHORIZATION).iter().map(bearer);
         match (given.next(), given.next()) {
             (Some(Ok(token)), None) if is_control_token(token, state) => Ok(Operator),
-            // Whoever else it is, it is not for them.
-            _ => authenticate(parts, state).and(Err(ApiError::Forbidden)),
+            _ => {
+                authenticate(parts, state)?.actor.require(Role::Admin)?;
+                // Nobody else's data are in it then.
+                let alone = state.app.store.directory().organizations().len() == 1;
+                if alone { Ok(Operator) } else { Err(ApiError::Forbidden) }
+            }
         }
     }
 }

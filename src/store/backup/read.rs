@@ -46,7 +46,7 @@ pub(super) enum Part {
 }
 
 pub(super) struct Backup<R> {
-    input: R,
+    pub input: R,
     at: u64,
     chain: [u8; CHAIN],
     ended: bool,

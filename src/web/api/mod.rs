@@ -3,6 +3,7 @@
 pub mod api_keys;
 pub mod assistants;
 pub mod auth;
+pub mod backup;
 pub mod calls;
 pub mod check;
 pub mod conversation_export;
