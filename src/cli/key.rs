@@ -19,7 +19,7 @@ enum Key {
         /// What the key is for
         name: String,
         /// What the key may do; a viewer may read only
-        #[arg(long, value_parser = ROLES, default_value = "user")]
+        #[arg(long, value_name = "role", value_parser = ROLES, default_value = "user")]
         role: String,
         /// When the key ends by itself
         #[arg(long, value_name = "TIME")]

@@ -18,7 +18,7 @@ enum Number {
         #[arg(long, value_name = "ID", value_parser = value_parser!(u64).range(1..))]
         assistant: u64,
         /// The carrier; twilio unless the number is known
-        #[arg(long, value_parser = ["twilio", "telnyx", "vonage", "sandbox"])]
+        #[arg(long, value_name = "provider", value_parser = ["twilio", "telnyx", "vonage", "sandbox"])]
         provider: Option<String>,
         /// A name for people
         #[arg(long, value_name = "TEXT")]

@@ -20,7 +20,7 @@ enum User {
     Create {
         email: String,
         /// What the user may do; a viewer may read only
-        #[arg(long, value_parser = ROLES, default_value = "user")]
+        #[arg(long, value_name = "role", value_parser = ROLES, default_value = "user")]
         role: String,
         #[arg(long, value_name = "TEXT")]
         first_name: Option<String>,
@@ -38,7 +38,7 @@ enum User {
     SetRole {
         email: String,
         /// What the user may do; a viewer may read only
-        #[arg(long, value_parser = ROLES)]
+        #[arg(long, value_name = "role", value_parser = ROLES)]
         role: String,
     },
     /// End a user's sessions and refuse their API keys

@@ -87,13 +87,11 @@ pub async fn create_api_key(
     Writer(actor, state): Writer,
     JsonBody(body): JsonBody<CreateApiKeyBody>,
 ) -> Answer<CreatedApiKeyOut> {
-    let expires_at = match &body.expires_at {
-        None => None,
-        Some(text) => Some(
-            Timestamp::parse(text)
-                .ok_or_else(|| ApiError::field("expires_at", "Input should be an RFC 3339 time"))?,
-        ),
+    let parsed = |text: &String| {
+        Timestamp::parse(text)
+            .ok_or_else(|| ApiError::field("expires_at", "Input should be an RFC 3339 time"))
     };
+    let expires_at = body.expires_at.as_ref().map(parsed).transpose()?;
     if expires_at.is_some_and(|end| end <= actor.now) {
         return Err(ApiError::field("expires_at", "Input should be in the future"));
     }

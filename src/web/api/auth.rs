@@ -12,13 +12,12 @@ use crate::web::forwarded::client_address;
 use crate::web::openapi::{ErrorOut, SESSION_COOKIE};
 use crate::web::{AppState, Peer};
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, extract::FromRequestParts, http::request::Parts};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
-use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use utoipa::ToSchema;
 
 #[derive(Deserialize, ToSchema)]
@@ -105,11 +104,15 @@ pub struct DoneOut {
 )]
 pub async fn sign_in(
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
     JsonBody(body): JsonBody<SignInBody>,
 ) -> Result<Response, ApiError> {
     let SignInBody { email, password, remember_me } = body;
     let now = state.app.clock.now();
+    // Commands within the process come from this machine.
+    let peer = peer.map_or(Ipv4Addr::LOCALHOST.into(), |Extension(peer)| peer.0);
+    let address = client_address(&state.settings, &headers, peer);
     let attempt = Attempt { email, password, remember_me, address };
     let signed_in = sign_in::sign_in(&state.app, now, attempt).await.map_err(refused)?;
     let SignedIn { secret, session, organization: (id, organization), user: (user_id, user) } = signed_in;
@@ -231,17 +234,5 @@ fn me_out(id: UserId, organization: OrganizationId, user: &User) -> MeOut {
         is_platform_admin: false,
         created_at: user.created_at,
         updated_at: user.updated_at,
-    }
-}
-
-/// Where a request comes from. Commands within the process come from this machine.
-pub struct ClientAddress(IpAddr);
-
-impl FromRequestParts<AppState> for ClientAddress {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<ClientAddress, Infallible> {
-        let peer = parts.extensions.get::<Peer>().map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.0);
-        Ok(ClientAddress(client_address(&state.settings, &parts.headers, peer)))
     }
 }
