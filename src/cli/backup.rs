@@ -94,19 +94,21 @@ async fn ask(client: &Client, path: &str) -> anyhow::Result<Pull> {
 fn follow_into(dir: &Path, keep: usize, asked: Asked) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
     let Asked { resolved, organization } = asked;
-    let mut reached = false;
+    let (mut reached, mut told) = (false, false);
     loop {
         let asked = Asked { resolved: resolved.clone(), organization: organization.clone() };
         let followed = with_server(asked, async |client| {
             let body = ask(client, "/api/v1/backup?follow=true").await?;
-            reached = true;
+            (reached, told) = (true, false);
             tokio::task::block_in_place(|| keep_up(body, dir, keep))
         });
         if let Err(error) = followed {
             if !reached {
                 return Err(error);
             }
-            out::tell(&format!("{error:#}; beginning anew"));
+            if !std::mem::replace(&mut told, true) {
+                out::tell(&format!("{error:#}; beginning anew when it is there again"));
+            }
         }
         std::thread::sleep(AGAIN);
     }

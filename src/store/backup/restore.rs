@@ -36,7 +36,6 @@ pub fn restore(
     let (rebuilt, restored) = read(backup, dir.map_or(scratch.path(), |dir| dir.path()), cache_bytes, turn)?;
     prove(rebuilt.path(), cache_bytes)?;
     let Some(dir) = dir else { return Ok(restored) };
-    debug_assert_eq!(rebuilt.path().parent(), Some(dir.path()));
     let kept = rebuilt.take_place(Some(&format!("before-restore-{}", now.for_file_names())))?;
     Ok(Restored { kept, ..restored })
 }
