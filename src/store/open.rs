@@ -130,7 +130,9 @@ fn file_to_read(path: &Path) -> Result<Box<dyn StorageBackend>, OpenError> {
 fn read_ahead(path: &Path) {
     if let Ok(file) = File::open(path) {
         // If it fails, it is only slower.
-        std::thread::spawn(|| std::io::copy(&mut BufReader::with_capacity(1 << 20, file), &mut std::io::sink()));
+        std::thread::spawn(|| {
+            std::io::copy(&mut BufReader::with_capacity(1 << 20, file), &mut std::io::sink())
+        });
     }
 }
 
