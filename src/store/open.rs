@@ -14,7 +14,7 @@ use redb::{
     TableHandle, WriteTransaction,
 };
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -91,6 +91,7 @@ pub(super) fn inspect(location: &Location, cache_bytes: usize, tell: Tell) -> Re
         Location::Directory(dir) => {
             let path = dir.path().join(FILE_NAME);
             let below = file_to_read(&path)?;
+            read_ahead(&path);
             (path, below)
         }
         Location::Memory => {
@@ -122,6 +123,17 @@ fn file_to_read(path: &Path) -> Result<Box<dyn StorageBackend>, OpenError> {
     refuse_foreign_bytes(path)?;
     let file = File::open(path).map_err(|source| OpenError::Directory { path: path.to_owned(), source })?;
     Ok(Box::new(FileBackend::new(file).map_err(|error| refused(path, error))?))
+}
+
+/// Lets the operating system have the file at hand: the engine asks for page after page in the order of its trees,
+/// and a disk gives them much faster in its own.
+fn read_ahead(path: &Path) {
+    if let Ok(file) = File::open(path) {
+        // If it fails, it is only slower.
+        std::thread::spawn(|| {
+            std::io::copy(&mut BufReader::with_capacity(1 << 20, file), &mut std::io::sink())
+        });
+    }
 }
 
 fn frozen(
