@@ -267,6 +267,9 @@ session_ttl_seconds     86400           default
 log_format              text            env SMSLITE_LOG_FORMAT
 trusted_proxies         (not set)       default
 cache_bytes             67108864        default
+backup.dir              (not set)       default
+backup.every_hours      24              default
+backup.keep             7               default
 jwt.issuer              (not set)       default
 jwt.audience            (not set)       default
 jwt.algorithm           RS256           default

@@ -35,7 +35,9 @@ pub fn restore(
     let scratch = tempfile::tempdir()?;
     let (rebuilt, restored) = read(backup, dir.map_or(scratch.path(), |dir| dir.path()), cache_bytes, turn)?;
     prove(rebuilt.path(), cache_bytes)?;
-    let Some(dir) = dir else { return Ok(restored) };
+    if dir.is_none() {
+        return Ok(restored);
+    }
     let kept = rebuilt.take_place(Some(&format!("before-restore-{}", now.for_file_names())))?;
     Ok(Restored { kept, ..restored })
 }

@@ -25,7 +25,10 @@ use tokio::runtime::Handle;
         "follow" = Option<bool>, Query,
         description = "After the backup, send what each commit writes, within a second, until the caller leaves or the server stops",
     )),
-    responses((status = 200, description = "The backup", body = String, content_type = "application/octet-stream")),
+    responses(
+        (status = 200, description = "The backup", body = String, content_type = "application/octet-stream"),
+        (status = 403, description = "The role is too weak, or there are other organizations", body = crate::web::openapi::ErrorOut),
+    ),
 )]
 pub async fn back_up(
     State(state): State<AppState>,

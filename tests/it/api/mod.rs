@@ -4,6 +4,7 @@ mod api_keys;
 mod archive;
 mod assistants;
 mod auth;
+mod backup;
 mod calls;
 mod check;
 mod conventions;

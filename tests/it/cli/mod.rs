@@ -1,5 +1,6 @@
 //! The real binary: what it prints, what it leaves behind, how it ends.
 
+mod backup;
 mod check;
 mod commands;
 mod exit_codes;
