@@ -72,12 +72,23 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
         let control_token = control_token.clone();
         move || open(settings, location, &control_token, &bootstrap, demo)
     };
-    let (state, made) = tokio::task::spawn_blocking(opening).await??;
+    let mut stop = Box::pin(told_to_stop().context("signals cannot be received")?);
+    let (state, made) = tokio::select! {
+        opened = tokio::task::spawn_blocking(opening) => opened??,
+        () = &mut stop => {
+            // Nothing was accepted yet, and what opening does (it may bring a large file up to date, on a
+            // copy) is begun again at the next start.
+            tracing::info!("stopped while the database was being opened");
+            logging::finish();
+            std::process::exit(0);
+        }
+    };
     if let Some(made) = made {
         let what = if demo { "\nA demo: its data are in memory and end with it.\n" } else { "" };
         out::print_once(&format!("{what}{}{}", introduction(&made), first_commands(&url, &made, demo)))?;
     }
-    let served = announce_and_serve(listener, &state, &url, data_dir.as_deref(), ready_file.as_deref()).await;
+    let served =
+        announce_and_serve(listener, &state, &url, data_dir.as_deref(), ready_file.as_deref(), stop).await;
     if let Some(dir) = data_dir {
         ServerFile::remove(dir.path());
     }
@@ -99,8 +110,8 @@ async fn announce_and_serve(
     url: &str,
     data_dir: Option<&DataDir>,
     ready_file: Option<&Path>,
+    stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let stop = told_to_stop().context("signals cannot be received")?;
     let (pid, port) = (std::process::id(), listener.local_addr()?.port());
     if let Some(dir) = data_dir {
         let file = ServerFile { url: url.to_owned(), pid, control_token: state.control_token.clone() };

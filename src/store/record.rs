@@ -1,8 +1,8 @@
 //! Bytes on disk. Each record is one version byte and then the fields.
 //!
-//! The version belongs to the table. When a stored `model` type changes, the old shape is kept here
-//! under its version and read into the new one; a fixture file proves it. What is written is
-//! always the newest version.
+//! What is read and written is always the newest shape. When a stored `model` type changes, the file's format
+//! is raised, and `rebuild::of_today` makes the new shape of the old row while the file is brought up to
+//! date; a fixture file proves it.
 
 use super::error::ReadError;
 use crate::model::call::{Channel, Conversation, Direction};

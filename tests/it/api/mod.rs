@@ -19,4 +19,5 @@ mod phone_numbers;
 mod shapes;
 mod sms_conversations;
 mod sms_sessions;
+mod storage_faults;
 mod users;

@@ -10,7 +10,7 @@ mod concurrent;
 mod contract;
 mod crash;
 mod damages;
-mod disk;
+pub mod disk;
 mod door;
 mod faults;
 mod filters;
