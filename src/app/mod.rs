@@ -6,12 +6,14 @@ pub mod assistants;
 pub mod calls;
 pub mod check;
 pub mod conversations;
+pub mod erasure;
 pub mod export;
 pub mod import;
 pub mod inbound;
 pub mod passwords;
 pub mod phone_numbers;
 pub mod purge;
+pub mod retention;
 pub mod sign_in;
 pub mod sms_sessions;
 pub mod throttle;
@@ -22,7 +24,7 @@ use crate::sessions::Sessions;
 use crate::store::{ReadError, Store, StoreError};
 use std::sync::Arc;
 use throttle::Throttle;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinError;
 
 /// What the verbs work with. Clones share it all.
@@ -33,8 +35,11 @@ pub struct App {
     pub clock: Clock,
     pub session_ttl_seconds: u64,
     pub throttle: Arc<Throttle>,
+    pub retention: retention::Retention,
     /// Told when an archived conversation leaves something to be purged.
     pub purge_wanted: Arc<Notify>,
+    /// Held by whoever purges.
+    pub purging: Arc<Mutex<()>>,
 }
 
 /// A verb that reads and writes was not carried out, or not to its end.

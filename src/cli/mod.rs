@@ -6,6 +6,7 @@ mod assistant;
 mod check;
 mod client;
 mod demo;
+mod erase;
 mod export;
 mod healthcheck;
 mod import;
@@ -47,6 +48,7 @@ fn command() -> Command {
         .subcommand(import::command())
         .subcommand(export::command())
         .subcommand(check::command())
+        .subcommand(erase::command())
         .subcommand(key::command())
         .subcommand(user::command())
         .subcommand(assistant::command())
@@ -140,6 +142,7 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
                 "import" => import::run(matches, asked),
                 "export" => export::run(matches, asked),
                 "check" => check::run(matches, asked),
+                "erase" => erase::run(matches, asked),
                 "key" => key::run(matches, asked),
                 "user" => user::run(matches, asked),
                 "assistant" => assistant::run(matches, asked),
