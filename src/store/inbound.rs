@@ -72,7 +72,7 @@ impl Command for RecordInbound {
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<RecordInboundOutcome, TxError> {
         let digest = digest(self.provider, &self.provider_message_id);
-        if let Some(id) = seen_before(&tx.tables.dedupe, self.organization, self.now, &digest)? {
+        if let Some(id) = seen_before(&*tx.tables.dedupe, self.organization, self.now, &digest)? {
             return Ok(RecordInboundOutcome::Duplicate { log_id: MessageLogId(id) });
         }
         let number = phone_number(tx, self.organization, &self.to)?.filter(|number| number.is_active);
@@ -273,7 +273,7 @@ fn digest_of(parts: &[&[u8]]) -> [u8; 16] {
 }
 
 /// The buckets where something is that came up to two weeks ago, or before a clock was set back.
-fn buckets(now: Timestamp) -> RangeInclusive<u16> {
+pub(super) fn buckets(now: Timestamp) -> RangeInclusive<u16> {
     bucket(now).saturating_sub(1)..=bucket(now).saturating_add(1)
 }
 
@@ -337,7 +337,7 @@ impl Command for KeepAudit {
         let parts: Vec<&[u8]> = self.told_by.iter().map(String::as_bytes).collect();
         let digest = (!parts.is_empty()).then(|| digest_of(&parts));
         if let Some(digest) = &digest
-            && let Some(known) = seen_before(&tx.tables.kept_webhooks, self.organization, self.now, digest)?
+            && let Some(known) = seen_before(&*tx.tables.kept_webhooks, self.organization, self.now, digest)?
         {
             return Ok(AuditId(known));
         }
