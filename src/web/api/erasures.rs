@@ -4,13 +4,11 @@ use crate::app::erasure::{self, NOTE};
 use crate::model::address::Address;
 use crate::model::gone::Gone;
 use crate::model::time::Timestamp;
-use crate::web::AppState;
 use crate::web::auth::Admin;
 use crate::web::error::ApiError;
 use crate::web::extract::JsonBody;
 use crate::web::openapi::ErrorOut;
 use axum::Json;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -53,8 +51,7 @@ pub struct ErasureOut {
     ),
 )]
 pub async fn erase_number(
-    State(state): State<AppState>,
-    Admin(actor): Admin,
+    Admin(actor, state): Admin,
     JsonBody(body): JsonBody<EraseNumberBody>,
 ) -> Result<Json<ErasureOut>, ApiError> {
     let number = Address::parse(&body.phone_number).ok().filter(Address::is_number);
