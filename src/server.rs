@@ -4,6 +4,7 @@
 use crate::app::App;
 use crate::app::accounts::random_secret;
 use crate::app::backup::Schedule;
+use crate::app::retention::Retention;
 use crate::app::throttle::Throttle;
 use crate::carriers::twilio::{Twilio, TwilioSecrets};
 use crate::clock::Clock;
@@ -78,9 +79,17 @@ pub fn build(
         throttle: Arc::new(Throttle::new(clock.clone())),
         clock,
         session_ttl_seconds: settings.session_ttl_seconds,
+        retention: Retention {
+            conversations_days: settings.retention.conversations_days,
+            logs_days: settings.retention.logs_days,
+            raw_payloads_days: settings.retention.raw_payloads_days,
+            audit_days: settings.retention.audit_days,
+            feed_days: settings.retention.feed_days,
+        },
         purge_wanted: Arc::default(),
         backups: settings.backup.as_ref().map(|backup| Arc::new(schedule(backup))),
         stopping: Arc::default(),
+        purging: Arc::default(),
     };
     Ok(Arc::new(Shared { tokens, app, settings, control_token: control_token.to_owned(), spool_dir, twilio }))
 }

@@ -7,12 +7,14 @@ pub mod backup;
 pub mod calls;
 pub mod check;
 pub mod conversations;
+pub mod erasure;
 pub mod export;
 pub mod import;
 pub mod inbound;
 pub mod passwords;
 pub mod phone_numbers;
 pub mod purge;
+pub mod retention;
 pub mod sign_in;
 pub mod sms_sessions;
 pub mod throttle;
@@ -24,7 +26,7 @@ use crate::store::{ReadError, Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use throttle::Throttle;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinError;
 
 /// What the verbs work with. Clones share it all.
@@ -35,12 +37,15 @@ pub struct App {
     pub clock: Clock,
     pub session_ttl_seconds: u64,
     pub throttle: Arc<Throttle>,
+    pub retention: retention::Retention,
     /// Told when an archived conversation leaves something to be purged.
     pub purge_wanted: Arc<Notify>,
     /// Whether and where backups are made by schedule.
     pub backups: Option<Arc<backup::Schedule>>,
     /// Set when the server stops: what may take long breaks off.
     pub stopping: Arc<AtomicBool>,
+    /// Held by whoever purges.
+    pub purging: Arc<Mutex<()>>,
 }
 
 /// A verb that reads and writes was not carried out, or not to its end.

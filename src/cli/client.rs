@@ -38,10 +38,13 @@ enum Reach {
 }
 
 /// Runs a command's conversation with the API, and closes the store if it was opened here.
-pub(super) fn with_client(
+pub(super) fn with_client<T>(
     asked: Asked,
-    talk: impl AsyncFnOnce(&Client) -> anyhow::Result<()>,
-) -> anyhow::Result<ExitCode> {
+    talk: impl AsyncFnOnce(&Client) -> anyhow::Result<T>,
+) -> anyhow::Result<ExitCode>
+where
+    T: Into<Ended>,
+{
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let client = Client::find(asked)?;
     let result = runtime.block_on(talk(&client));
@@ -50,7 +53,22 @@ pub(super) fn with_client(
         drop(local);
         state.app.store.clone().close();
     }
-    result.map(|()| ExitCode::SUCCESS)
+    result.map(|ended| ended.into().0)
+}
+
+/// How a command ended that came to its end.
+pub(super) struct Ended(ExitCode);
+
+impl From<()> for Ended {
+    fn from((): ()) -> Ended {
+        Ended(ExitCode::SUCCESS)
+    }
+}
+
+impl From<ExitCode> for Ended {
+    fn from(code: ExitCode) -> Ended {
+        Ended(code)
+    }
 }
 
 /// As [`with_client`], through a server or not at all: the data directory is left alone.

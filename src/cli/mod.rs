@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod client;
 mod demo;
+mod erase;
 mod export;
 mod healthcheck;
 mod import;
@@ -52,6 +53,7 @@ fn command() -> Command {
         .subcommand(restore::restore_command())
         .subcommand(check::command())
         .subcommand(restore::compact_command())
+        .subcommand(erase::command())
         .subcommand(key::command())
         .subcommand(user::command())
         .subcommand(assistant::command())
@@ -148,6 +150,7 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
                 "restore" => restore::restore(matches, &asked),
                 "check" => check::run(matches, asked),
                 "compact" => restore::compact(&asked),
+                "erase" => erase::run(matches, asked),
                 "key" => key::run(matches, asked),
                 "user" => user::run(matches, asked),
                 "assistant" => assistant::run(matches, asked),

@@ -31,6 +31,8 @@ pub struct Key {
 
 const ROW: Key = Key { name: "", kind: Kind::Text, default: "", secret: false, flag: Flag::None, help: "" };
 
+const DAYS: Kind = Kind::Integer { min: 0, max: 36_500 };
+
 const ALGORITHMS: &[&str] = &[
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
     "EdDSA",
@@ -87,6 +89,16 @@ pub static KEYS: &[Key] = &[
         help: "Shared keys that Twilio may sign its webhooks with instead of the auth token.", ..ROW },
     Key { name: "twilio.signatures", kind: Kind::Choice(SignatureMode::WORDS), default: "enforce",
         help: "What happens to forged webhooks: refused, kept and flagged, or (only on loopback) not looked for.", ..ROW },
+    Key { name: "retention.conversations_days", kind: DAYS, default: "0",
+        help: "Days after its last activity that a conversation is deleted with everything of it; 0 keeps it for ever.", ..ROW },
+    Key { name: "retention.logs_days", kind: DAYS, default: "0",
+        help: "Days that a message log is kept, with its raw payload; 0 for ever.", ..ROW },
+    Key { name: "retention.raw_payloads_days", kind: DAYS, default: "0",
+        help: "Days that what a carrier really sent is kept beside the log of it; 0 for ever.", ..ROW },
+    Key { name: "retention.audit_days", kind: DAYS, default: "0",
+        help: "Days that an audit entry is kept, with its raw payload; 0 for ever.", ..ROW },
+    Key { name: "retention.feed_days", kind: DAYS, default: "0",
+        help: "Days that the change feed reaches back; 0 to the beginning.", ..ROW },
 ];
 
 impl Key {

@@ -82,6 +82,17 @@ pub struct Settings {
     pub backup: Option<BackupSettings>,
     pub jwt: Option<JwtSettings>,
     pub twilio: TwilioSettings,
+    pub retention: RetentionSettings,
+}
+
+/// For how many days each kind is kept; 0: for ever.
+#[derive(Clone, Copy, Debug)]
+pub struct RetentionSettings {
+    pub conversations_days: u64,
+    pub logs_days: u64,
+    pub raw_payloads_days: u64,
+    pub audit_days: u64,
+    pub feed_days: u64,
 }
 
 /// Backups that nobody has to ask for.
@@ -154,6 +165,13 @@ impl Settings {
                 auth_tokens: secrets("twilio.auth_token"),
                 shared_keys: secrets("twilio.shared_keys"),
                 signatures: one(values, "twilio.signatures"),
+            },
+            retention: RetentionSettings {
+                conversations_days: one(values, "retention.conversations_days"),
+                logs_days: one(values, "retention.logs_days"),
+                raw_payloads_days: one(values, "retention.raw_payloads_days"),
+                audit_days: one(values, "retention.audit_days"),
+                feed_days: one(values, "retention.feed_days"),
             },
         }
     }

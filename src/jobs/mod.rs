@@ -1,7 +1,7 @@
 //! When background work runs and how it stops; what it does is in `app`. Each piece is a command that
 //! stands by itself, so the whole may be dropped at any point and goes on at the next start.
 
-use crate::app::{App, backup, purge, sms_sessions, users};
+use crate::app::{App, backup, purge, retention, sms_sessions, users};
 use std::fmt::Display;
 use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -9,12 +9,15 @@ use tokio::task::{JoinHandle, spawn_blocking};
 /// How often expired sessions are swept, usage is written down, and a purge that failed is tried again.
 const EVERY: Duration = Duration::from_secs(60);
 
+/// How often what is too old is looked for.
+const RETAIN_EVERY: Duration = Duration::from_secs(3600);
+
 /// Background work under way.
-pub struct Jobs([JoinHandle<()>; 2]);
+pub struct Jobs([JoinHandle<()>; 3]);
 
 impl Jobs {
     pub fn start(app: App) -> Jobs {
-        Jobs([tokio::spawn(work(app.clone())), tokio::spawn(back_up(app))])
+        Jobs([tokio::spawn(retain(app.clone())), tokio::spawn(back_up(app.clone())), tokio::spawn(work(app))])
     }
 
     /// Returns once nothing runs any more.
@@ -24,6 +27,15 @@ impl Jobs {
             // It says that it was aborted.
             let _ = job.await;
         }
+    }
+}
+
+/// Takes as long as it takes, so it holds up nothing else.
+async fn retain(app: App) {
+    let mut turns = tokio::time::interval(RETAIN_EVERY);
+    loop {
+        turns.tick().await;
+        tell("what is too old could not be deleted", retention::run(&app).await);
     }
 }
 

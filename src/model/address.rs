@@ -59,6 +59,25 @@ impl Address {
         &self.0
     }
 
+    /// Whether a text names this number: its digits as a whole, with `+`, `%2B`, `00` or nothing before them.
+    pub fn is_named_in(&self, text: &[u8]) -> bool {
+        let digits = self.0.trim_start_matches('+').as_bytes();
+        let found = text.windows(digits.len()).enumerate().filter(|(_, window)| *window == digits);
+        let mut places = found.map(|(at, _)| text.split_at(at));
+        places.any(|(before, from)| {
+            let escaped = (before.len() >= 3 && before[before.len() - 3] == b'%')
+                || (before.len() >= 6 && before[before.len() - 6..].starts_with(b"\\u"));
+            let zeros = before.iter().rev().take_while(|byte| **byte == b'0').count();
+            let stands_before = before[..before.len() - zeros].last().is_some_and(u8::is_ascii_digit);
+            (escaped || !stands_before) && !from.get(digits.len()).is_some_and(u8::is_ascii_digit)
+        })
+    }
+
+    /// Whether it is an E.164 number, not a short code or a name.
+    pub fn is_number(&self) -> bool {
+        self.0.starts_with('+')
+    }
+
     /// Every digit but the last two as `*`, for logs: `+*********43`.
     pub fn masked(&self) -> String {
         mask(&self.0)
@@ -185,6 +204,30 @@ mod tests {
     fn fewer_than_three_digits_are_no_query() {
         for query in ["", "1", "55", "+", "+5", "-- ", "5\u{0}55", "<555>"] {
             assert_eq!(AddressQuery::parse(query), None, "{query:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_named_by_its_digits_as_a_whole() {
+        let number = Address::parse("+15559876543").unwrap();
+        for (text, named) in [
+            ("+15559876543", true),
+            ("From=%2B15559876543&To=%2B15551234567", true),
+            ("From=%2015559876543", true),
+            ("\\u002b15559876543", true),
+            ("\\u002015559876543", true),
+            ("0015559876543", true),
+            ("tel:15559876543.", true),
+            ("whatsapp:+15559876543", true),
+            ("215559876543, 15559876543", true),
+            ("215559876543", false),
+            ("20015559876543", false),
+            ("155598765430", false),
+            ("5559876543", false),
+            ("+1555987654", false),
+            ("", false),
+        ] {
+            assert_eq!(number.is_named_in(text.as_bytes()), named, "{text:?}");
         }
     }
 

@@ -2,7 +2,8 @@
 //! are and put into words when read, so a step costs a few bytes; imported ones keep their words.
 
 use super::call::JsonText;
-use super::ids::{CallId, MessageLogId};
+use super::gone::Gone;
+use super::ids::{CallId, MessageLogId, UserId};
 use super::message_log::Provider;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,11 @@ pub enum Step {
         level: Level,
         message: String,
         data: Option<JsonText>,
+    },
+    /// Everything of one phone number was deleted. Which one is not told any more.
+    NumberErased {
+        by: UserId,
+        gone: Gone,
     },
 }
 
@@ -128,6 +134,12 @@ impl Step {
                 Level::Info,
                 format!("The carrier handled the keyword {keyword}"),
                 Some(json!({"keyword": keyword})),
+            ),
+            Step::NumberErased { by, gone } => (
+                "number_erased",
+                Level::Warning,
+                "Everything of a phone number was erased".to_owned(),
+                Some(json!({"user_id": by, "erased": gone})),
             ),
             Step::Imported { event_type, level, message, data } => {
                 return AuditWords {

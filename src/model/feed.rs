@@ -44,4 +44,8 @@ pub enum FeedEvent {
     ConversationArchived {
         call_id: CallId,
     },
+    /// A call record of either channel was deleted with everything of it, by its age or by an erasure.
+    ConversationDeleted {
+        call_id: CallId,
+    },
 }

@@ -6,6 +6,7 @@ pub mod assistant;
 pub mod audit;
 pub mod call;
 pub mod feed;
+pub mod gone;
 pub mod ids;
 pub mod message;
 pub mod message_log;

@@ -1,8 +1,8 @@
 //! The thread rules: which conversation a message joins, when its session expires, what closes it,
-//! and what an archived conversation becomes.
+//! and what one becomes that is archived or deleted.
 
 use super::address::Address;
-use super::call::Call;
+use super::call::{Call, Channel};
 use super::ids::{AssistantId, CallId};
 use super::time::Timestamp;
 
@@ -107,6 +107,20 @@ pub fn decide_archive(call: &Call, now: Timestamp) -> Option<Call> {
     })
 }
 
+/// Whether a call record was last active before `then`, and nothing can join it any more.
+pub fn is_past(call: &Call, then: Timestamp, now: Timestamp) -> bool {
+    let last = match call.channel {
+        Channel::Sms => call.last_activity,
+        Channel::Voice => call.ended_at.unwrap_or(call.started_at).max(call.last_activity),
+    };
+    last < then && !lives(call, now)
+}
+
+/// The record of a call that is being deleted, for as long as rows of its thread are left: nobody sees these.
+pub fn decide_forget(call: &Call, now: Timestamp) -> Call {
+    decide_archive(call, now).unwrap_or_else(|| Call { archived: true, ..call.clone() })
+}
+
 fn next(index: u32, at: Timestamp, ttl_seconds: u64) -> NextMessage {
     NextMessage { index, at, expires_at: at.plus_seconds(ttl_seconds) }
 }
@@ -114,7 +128,7 @@ fn next(index: u32, at: Timestamp, ttl_seconds: u64) -> NextMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::call::{Channel, Direction, JsonText};
+    use crate::model::call::{Direction, JsonText};
 
     fn thread(last_activity: i64, expires_at: i64) -> Call {
         Call {

@@ -1,6 +1,7 @@
 //! Archiving: with one commit a conversation is gone for every reader. Its contents are removed in that
 //! commit, or, of a huge thread, in steps after it that are commands of their own, so that live commits go
-//! on between them. What is left to do is a row in `purges`, which a restart finds again.
+//! on between them. What is left to do is a row in `purges`, which a restart finds again. A record that is
+//! deleted (see `forget`) goes the same way, itself at last.
 //!
 //! What tells duplicates stays: a carrier's late retry brings nothing back.
 
@@ -9,8 +10,11 @@ use super::key::{self, SerialKey, ThreadKey, ThreadPart};
 use super::record;
 use super::sequences::Count;
 use super::snapshot::Snapshot;
+use super::tables::AnyTables;
 use super::transaction::{Command, Tx, TxError};
+use crate::model::call::Call;
 use crate::model::feed::FeedEvent;
+use crate::model::gone::Gone;
 use crate::model::ids::{CallId, OrganizationId};
 use crate::model::outbound::{JobStatus, OutboundJob};
 use crate::model::session::{SessionKey, decide_archive};
@@ -49,15 +53,41 @@ impl Command for ArchiveConversation {
         tx.put_call(org, id, Some(&before), &archived)?;
         tx.unbind(org, &session, id)?;
         tx.append_feed(org, self.now, FeedEvent::ConversationArchived { call_id: id })?;
-        let done = purge(tx, org, id, self.rows)?;
-        if !done {
-            tx.tables.purges.insert(&key::serial(org, id.0), [].as_slice())?;
-        }
+        let done = purge(tx, org, id, self.rows, Purge::Contents, &mut Gone::default())?;
         Ok(ArchiveOutcome::Archived { session, done })
     }
 }
 
-/// Removes some more rows of an archived conversation.
+/// How much of a conversation is removed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purge {
+    /// What belongs to its thread; the record stays, archived.
+    Contents,
+    /// The record too.
+    Everything,
+}
+
+impl Purge {
+    /// The value of a row of `purges`.
+    fn stored(self) -> &'static [u8] {
+        match self {
+            Purge::Contents => &[],
+            Purge::Everything => &[1],
+        }
+    }
+}
+
+/// How much is still to be removed of a call.
+pub(super) fn pending(
+    tables: &impl AnyTables,
+    org: OrganizationId,
+    id: CallId,
+) -> Result<Option<Purge>, ReadError> {
+    let stored = tables.purges().get(&key::serial(org, id.0))?;
+    Ok(stored.map(|row| if row.value().is_empty() { Purge::Contents } else { Purge::Everything }))
+}
+
+/// Removes some more rows of a conversation that is archived, or is being deleted.
 #[derive(Clone, Copy, Debug)]
 pub struct PurgeStep {
     pub organization: OrganizationId,
@@ -65,26 +95,27 @@ pub struct PurgeStep {
     pub rows: usize,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purged {
+    /// Nothing is left to be purged.
+    pub done: bool,
+    pub gone: Gone,
+}
+
 impl Command for PurgeStep {
-    /// True: nothing is left to be purged.
-    type Outcome = bool;
+    type Outcome = Purged;
     const NAME: &'static str = "purge_step";
 
-    fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
-        let key = key::serial(self.organization, self.call_id.0);
-        if tx.tables.purges.get(&key)?.is_none() {
-            return Ok(true);
-        }
-        let done = purge(tx, self.organization, self.call_id, self.rows)?;
-        if done {
-            tx.tables.purges.remove(&key)?;
-        }
-        Ok(done)
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Purged, TxError> {
+        let (org, id, mut gone) = (self.organization, self.call_id, Gone::default());
+        let Some(what) = pending(&tx.tables, org, id)? else { return Ok(Purged { done: true, gone }) };
+        let done = purge(tx, org, id, self.rows, what, &mut gone)?;
+        Ok(Purged { done, gone })
     }
 }
 
 impl Snapshot {
-    /// The archived conversations that are not purged to their end, every organization's.
+    /// The calls that are archived or being deleted and not purged to their end, every organization's.
     pub fn pending_purges(&self) -> Result<Vec<(OrganizationId, CallId)>, ReadError> {
         let rows = self.tables.purges.range::<&SerialKey>(..)?;
         rows.map(|row| {
@@ -96,8 +127,46 @@ impl Snapshot {
 }
 
 /// Removes at most `rows` rows of a thread with all that they link to, from the thread's end: first what is
-/// still to be sent, the messages last. True: only the call record is left.
-fn purge(tx: &mut Tx<'_>, org: OrganizationId, id: CallId, rows: usize) -> Result<bool, TxError> {
+/// still to be sent, the messages last. True: that was all; else `purges` remembers what is left.
+pub(super) fn purge(
+    tx: &mut Tx<'_>,
+    org: OrganizationId,
+    id: CallId,
+    rows: usize,
+    what: Purge,
+    gone: &mut Gone,
+) -> Result<bool, TxError> {
+    let done = purge_thread(tx, org, id, rows, what, gone)?;
+    let key = key::serial(org, id.0);
+    if !done {
+        tx.tables.purges.insert(&key, what.stored())?;
+        return Ok(false);
+    }
+    tx.tables.purges.remove(&key)?;
+    if let (Purge::Everything, Some(call)) = (what, tx.call(org, id)?) {
+        remove_record(tx, org, id, &call)?;
+    }
+    Ok(true)
+}
+
+/// An archived record, of which nothing else is left.
+fn remove_record(tx: &mut Tx<'_>, org: OrganizationId, id: CallId, call: &Call) -> Result<(), TxError> {
+    tx.tables.threads.remove(&key::head(org, id))?;
+    let key = key::customer(org, &call.customer, call.assistant_id, call.started_at, id);
+    tx.tables.calls_by_customer.remove(key.as_slice())?;
+    tx.count(org, Count::ForgottenCalls, 1);
+    Ok(())
+}
+
+/// True: only the call record is left.
+fn purge_thread(
+    tx: &mut Tx<'_>,
+    org: OrganizationId,
+    id: CallId,
+    rows: usize,
+    what: Purge,
+    gone: &mut Gone,
+) -> Result<bool, TxError> {
     let key = |part, number| key::thread(org, id, part, number);
     let (first, last) = (key(ThreadPart::Message, 0), key(ThreadPart::Job, u64::MAX));
     let mut doomed: Vec<(ThreadKey, Vec<u8>)> = Vec::new();
@@ -114,35 +183,58 @@ fn purge(tx: &mut Tx<'_>, org: OrganizationId, id: CallId, rows: usize) -> Resul
     for (key, uuids) in &doomed {
         let linked = key::serial(org, key::thread_number(key));
         match key::thread_part(key) {
-            Some(ThreadPart::Log) => {
-                let was_there = tx.tables.message_logs.remove(&linked)?.is_some();
-                tx.count(org, Count::PurgedLogs, i64::from(was_there));
-                tx.tables.raw_payloads.remove(&linked)?;
-            }
-            Some(ThreadPart::Audit) => {
-                tx.tables.audit_entries.remove(&linked)?;
-                tx.tables.audit_payloads.remove(&linked)?;
-            }
-            Some(ThreadPart::Job) => cancel(tx, org, uuids)?,
-            Some(ThreadPart::Head | ThreadPart::Message) | None => {}
+            Some(ThreadPart::Log) => remove_log(tx, org, &linked, gone)?,
+            Some(ThreadPart::Audit) => remove_audit(tx, &linked, gone)?,
+            Some(ThreadPart::Job) => remove_jobs(tx, org, uuids, what, gone)?,
+            Some(ThreadPart::Message) => gone.messages += 1,
+            Some(ThreadPart::Head) | None => {}
         }
         tx.tables.threads.remove(key)?;
     }
     Ok(!more)
 }
 
-/// Removes jobs that wait to be sent. What went out stays: by its key a repeated request is recognised.
-fn cancel(tx: &mut Tx<'_>, org: OrganizationId, uuids: &[u8]) -> Result<(), TxError> {
+/// Removes a log with its payload; what tells its duplicates stays.
+pub(super) fn remove_log(
+    tx: &mut Tx<'_>,
+    org: OrganizationId,
+    key: &SerialKey,
+    gone: &mut Gone,
+) -> Result<(), TxError> {
+    let was_there = tx.tables.message_logs.remove(key)?.is_some();
+    tx.count(org, Count::PurgedLogs, i64::from(was_there));
+    gone.message_logs += u64::from(was_there);
+    gone.raw_payloads += u64::from(tx.tables.raw_payloads.remove(key)?.is_some());
+    Ok(())
+}
+
+pub(super) fn remove_audit(tx: &mut Tx<'_>, key: &SerialKey, gone: &mut Gone) -> Result<(), TxError> {
+    gone.audit_entries += u64::from(tx.tables.audit_entries.remove(key)?.is_some());
+    gone.raw_payloads += u64::from(tx.tables.audit_payloads.remove(key)?.is_some());
+    Ok(())
+}
+
+/// Removes jobs that wait to be sent. What went out stays while the record does: by its key a repeated request
+/// is recognised.
+fn remove_jobs(
+    tx: &mut Tx<'_>,
+    org: OrganizationId,
+    uuids: &[u8],
+    what: Purge,
+    gone: &mut Gone,
+) -> Result<(), TxError> {
     for uuid in uuids.as_chunks().0 {
         let key = key::job(org, *uuid);
-        let waits = match tx.tables.outbound_jobs.get(&key)? {
+        let goes = match tx.tables.outbound_jobs.get(&key)? {
+            Some(_) if what == Purge::Everything => true,
             Some(bytes) => {
                 record::decode::<OutboundJob>("outbound_jobs", bytes.value())?.status == JobStatus::Queued
             }
             None => false,
         };
-        if waits {
+        if goes {
             tx.tables.outbound_jobs.remove(&key)?;
+            gone.outbound_jobs += 1;
         }
     }
     Ok(())

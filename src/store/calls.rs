@@ -98,15 +98,17 @@ impl Snapshot {
         Ok(self.call(organization, id)?.filter(|call| call.sid(id) == sid).map(|call| (id, call)))
     }
 
-    /// Visits the messages of a record in the order of their index. `false`: there is no such record.
+    /// Visits the messages of a record in the order of their index; an archived one shows none any more.
+    /// `false`: there is no such record.
     pub fn call_messages(
         &self,
         organization: OrganizationId,
         id: CallId,
         mut visit: impl FnMut(u32, &Message<'_>),
     ) -> Result<bool, ReadError> {
-        if self.tables.threads.get(&key::head(organization, id))?.is_none() {
-            return Ok(false);
+        let Some(call) = self.call(organization, id)? else { return Ok(false) };
+        if call.archived {
+            return Ok(true);
         }
         let key = |index: u32| key::thread(organization, id, ThreadPart::Message, u64::from(index));
         for row in self.tables.threads.range::<&ThreadKey>(&key(1)..=&key(u32::MAX))? {

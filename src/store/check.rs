@@ -122,6 +122,8 @@ struct Tally {
     /// Message logs that went with their conversation, and duplicates told by a log that is not there.
     purged_logs: u64,
     logless: u64,
+    forgotten_calls: u64,
+    forgotten_audits: u64,
 }
 
 /// How mirrored rows are compared.

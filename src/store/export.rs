@@ -205,7 +205,12 @@ impl Export {
         let (from, last) = (self.from(key::serial(org, 0)), key::serial(org, self.given.audit));
         walk(tables.audit_entries.range::<&SerialKey>(&from..=&last)?, piece, |key, bytes, piece| {
             let first = key::serial_id(key);
-            let entry: AuditEntry = record::decode("audit_entries", bytes)?;
+            let mut entry: AuditEntry = record::decode("audit_entries", bytes)?;
+            let log = entry.log_id.map(|log| snapshot.tables.message_logs.get(&key::serial(org, log.0)));
+            if log.transpose()?.flatten().is_none() {
+                // It went before what was done with it.
+                entry.log_id = None;
+            }
             let mut payload = snapshot::get("audit_payloads", &tables.audit_payloads, org, first)?;
             for (id, step) in (first..).zip(&entry.steps) {
                 let line = AuditEventLine::of(AuditId(id), &entry, step, payload.take());

@@ -198,6 +198,11 @@ pub(super) fn dedupe(organization: OrganizationId, bucket: u16, digest: &[u8; 16
     concat(&[&organization.0.to_be_bytes(), &bucket.to_be_bytes(), digest])
 }
 
+/// The two weeks of a key of [`dedupe`].
+pub(super) fn dedupe_bucket(key: &[u8]) -> Option<u16> {
+    key.get(4..)?.first_chunk().map(|bucket| u16::from_be_bytes(*bucket))
+}
+
 pub(super) fn count(organization: OrganizationId, kind: u8, block: u64) -> CountKey {
     concat(&[&organization.0.to_be_bytes(), &[kind], &block.to_be_bytes()])
 }

@@ -14,6 +14,7 @@ mod data_dir;
 mod directory;
 mod error;
 mod export;
+mod forget;
 mod import;
 mod inbound;
 mod key;
@@ -34,7 +35,7 @@ mod writer;
 pub use accounts::{
     Bootstrap, Bootstrapped, CreateApiKey, CreateOrganization, NewApiKey, RenameApiKey, RevokeApiKey,
 };
-pub use archive::{ArchiveConversation, ArchiveOutcome, PurgeStep};
+pub use archive::{ArchiveConversation, ArchiveOutcome, PurgeStep, Purged};
 pub use assistants::{CreateAssistant, DeleteAssistant, UpdateAssistant};
 pub use backup::{BackupError, Follower, Received, Restored, receive, restore, write as write_backup};
 pub use check::{CheckReport, Watch};
@@ -44,6 +45,7 @@ pub use data_dir::DataDir;
 pub use directory::{AssistantNames, Directory, DirectoryView, Entries, KeyOwner, SessionOwner};
 pub use error::{OpenError, ReadError, StoreError};
 pub use export::{Export, ExportError};
+pub use forget::{Due, ForgetCalls, ForgetFeed, ForgetRows, ForgotCalls, Held, NoteErasure};
 pub use import::{ImportBatch, ImportBatchOutcome, ImportRecord, Place, ReserveIds, Settled, Standing};
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{Location, OpenBackend};

@@ -44,6 +44,10 @@ impl Sequences {
 pub(super) enum Count {
     /// Conversations that the list shows without a filter.
     Conversations = 1,
-    /// Message logs that went with their conversation. What tells their duplicates stays.
+    /// Message logs that are deleted. What tells their duplicates stays for a while.
     PurgedLogs = 2,
+    /// Call records that are deleted; jobs of theirs that were sent may stay.
+    ForgottenCalls = 3,
+    /// Audit entries that are deleted without their thread. What tells their webhooks again stays for a while.
+    ForgottenAudits = 4,
 }

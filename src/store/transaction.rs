@@ -187,6 +187,25 @@ impl<'t> Tx<'t> {
         Ok(link_job(&mut self.tables, organization, call, uuid)?)
     }
 
+    /// Takes a job out of its thread.
+    pub(super) fn unlink_job(
+        &mut self,
+        organization: OrganizationId,
+        call: CallId,
+        uuid: [u8; 16],
+    ) -> Result<(), TxError> {
+        let key = key::thread(organization, call, ThreadPart::Job, key::job_link(uuid));
+        let linked = self.tables.threads.get(&key)?.map_or(Vec::new(), |uuids| uuids.value().to_vec());
+        let left: Vec<u8> =
+            linked.as_chunks().0.iter().filter(|other| **other != uuid).flatten().copied().collect();
+        if left.is_empty() {
+            self.tables.threads.remove(&key)?;
+        } else {
+            self.tables.threads.insert(&key, left.as_slice())?;
+        }
+        Ok(())
+    }
+
     /// Forgets that the session is bound to this conversation.
     pub(super) fn unbind(
         &mut self,

@@ -2,8 +2,8 @@
 
 use super::AppState;
 use super::api::{
-    api_keys, assistants, auth, backup, calls, check, conversation_export, conversations, export, health,
-    import, phone_numbers, sms_sessions, users,
+    api_keys, assistants, auth, backup, calls, check, conversation_export, conversations, erasures, export,
+    health, import, phone_numbers, sms_sessions, users,
 };
 use super::error::ApiError;
 use super::openapi;
@@ -108,6 +108,7 @@ fn table() -> Table {
         .at("/api/v1/import", routes!(import::import_records))
         .at("/api/v1/check", routes!(check::check_data))
         .at("/api/v1/backup", routes!(backup::back_up))
+        .at("/api/v1/erasures", routes!(erasures::erase_number))
         .tag("Health")
         .at("/health", routes!(health::get_health))
         .at("/livez", routes!(health::get_livez))

@@ -258,30 +258,35 @@ fn smslite_config_shows_value_and_source_of_every_key() {
     command::print(&resolved.unwrap(), &mut printed).unwrap();
     let expected = "\
 # read from smslite.toml
-host                    127.0.0.1       default
-port                    0               flag --port
-data_dir                ./smslite-data  default
-public_url              (not set)       default
-id_format               string          smslite.toml:1
-session_ttl_seconds     86400           default
-log_format              text            env SMSLITE_LOG_FORMAT
-trusted_proxies         (not set)       default
-cache_bytes             67108864        default
-backup.dir              (not set)       default
-backup.every_hours      24              default
-backup.keep             7               default
-jwt.issuer              (not set)       default
-jwt.audience            (not set)       default
-jwt.algorithm           RS256           default
-jwt.secret              (not set)       default
-jwt.public_key_file     (not set)       default
-jwt.user_claim          email           default
-jwt.organization_claim  (not set)       default
-jwt.role_claim          (not set)       default
-twilio.account_sid      (not set)       default
-twilio.auth_token       (set, hidden)   smslite.toml:3
-twilio.shared_keys      (not set)       default
-twilio.signatures       enforce         default
+host                          127.0.0.1       default
+port                          0               flag --port
+data_dir                      ./smslite-data  default
+public_url                    (not set)       default
+id_format                     string          smslite.toml:1
+session_ttl_seconds           86400           default
+log_format                    text            env SMSLITE_LOG_FORMAT
+trusted_proxies               (not set)       default
+cache_bytes                   67108864        default
+backup.dir                    (not set)       default
+backup.every_hours            24              default
+backup.keep                   7               default
+jwt.issuer                    (not set)       default
+jwt.audience                  (not set)       default
+jwt.algorithm                 RS256           default
+jwt.secret                    (not set)       default
+jwt.public_key_file           (not set)       default
+jwt.user_claim                email           default
+jwt.organization_claim        (not set)       default
+jwt.role_claim                (not set)       default
+twilio.account_sid            (not set)       default
+twilio.auth_token             (set, hidden)   smslite.toml:3
+twilio.shared_keys            (not set)       default
+twilio.signatures             enforce         default
+retention.conversations_days  0               default
+retention.logs_days           0               default
+retention.raw_payloads_days   0               default
+retention.audit_days          0               default
+retention.feed_days           0               default
 ";
     assert_eq!(String::from_utf8(printed).unwrap(), expected);
 }

@@ -8,6 +8,7 @@ pub mod calls;
 pub mod check;
 pub mod conversation_export;
 pub mod conversations;
+pub mod erasures;
 pub mod export;
 pub mod health;
 pub mod import;

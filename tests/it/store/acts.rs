@@ -14,9 +14,9 @@ use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
 use smslite::store::{
     ArchiveConversation, AssignNumber, Bootstrap, CloseSessions, CreateApiKey, CreateAssistant,
-    CreateOrganization, CreateUser, DeleteAssistant, KeepAudit, NewApiKey, PurgeStep, RecordInbound,
-    RecordInboundOutcome, RevokeApiKey, Route, StartDashboardSession, UnassignNumber, UpdateAssistant,
-    UpdateUser,
+    CreateOrganization, CreateUser, DeleteAssistant, Due, ForgetCalls, ForgetRows, Held, KeepAudit,
+    NewApiKey, PurgeStep, RecordInbound, RecordInboundOutcome, RevokeApiKey, Route, StartDashboardSession,
+    UnassignNumber, UpdateAssistant, UpdateUser,
 };
 
 pub const ORG: OrganizationId = OrganizationId(1);
@@ -217,6 +217,24 @@ pub fn purge(call: u64, rows: usize) -> Act {
 pub fn close(closing: Closing, calls: &[u64], now: Timestamp) -> Act {
     let calls = calls.iter().map(|id| CallId(*id)).collect();
     Act::Close(CloseSessions { organization: ORG, now, closing, calls })
+}
+
+/// `rows` of their threads go in the same commit.
+pub fn forget(calls: &[u64], due: Due, now: Timestamp, rows: usize) -> Act {
+    let calls = calls.iter().map(|id| CallId(*id)).collect();
+    Act::ForgetCalls(ForgetCalls { organization: ORG, now, due, calls, rows })
+}
+
+/// Of the rows with these ids.
+pub fn forget_rows(
+    organization: OrganizationId,
+    of: Held,
+    ids: std::ops::RangeInclusive<u64>,
+    due: Due,
+    now: Timestamp,
+) -> Act {
+    let key = |id: u64| [&organization.0.to_be_bytes()[..], &id.to_be_bytes()].concat();
+    Act::ForgetRows(ForgetRows { organization, now, due, of, keys: ids.map(key).collect() })
 }
 
 /// An organization; the desk's and the sales number each with an assistant of its own (1 and 2).

@@ -13,9 +13,9 @@ use smslite::model::time::Timestamp;
 use smslite::store::{
     ArchiveConversation, ArchiveOutcome, AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped,
     CloseSessions, CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, DeleteAssistant,
-    EndDashboardSession, KeepAudit, NoteUsage, PurgeStep, RecordInbound, RecordInboundOutcome, RenameApiKey,
-    RevokeApiKey, Snapshot, StartDashboardSession, Store, StoreError, UnassignNumber, UpdateAssistant,
-    UpdateUser, UserOutcome,
+    EndDashboardSession, ForgetCalls, ForgetFeed, ForgetRows, KeepAudit, NoteErasure, NoteUsage, PurgeStep,
+    RecordInbound, RecordInboundOutcome, RenameApiKey, RevokeApiKey, Snapshot, StartDashboardSession, Store,
+    StoreError, UnassignNumber, UpdateAssistant, UpdateUser, UserOutcome,
 };
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
@@ -41,6 +41,10 @@ pub enum Act {
     Archive(ArchiveConversation),
     Purge(PurgeStep),
     Close(CloseSessions),
+    ForgetCalls(ForgetCalls),
+    ForgetRows(ForgetRows),
+    ForgetFeed(ForgetFeed),
+    NoteErasure(NoteErasure),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -164,6 +168,11 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         // How far it is, only the store's own rows tell.
         Act::Purge(command) => Answer::Nothing(store.execute_blocking(command).map(drop)?),
         Act::Close(command) => Answer::Closed(store.execute_blocking(command)?),
+        Act::ForgetCalls(command) => Answer::Closed(store.execute_blocking(command)?.sessions),
+        // What it was about, only the store has.
+        Act::ForgetRows(command) => Answer::Nothing(store.execute_blocking(command).map(drop)?),
+        Act::ForgetFeed(command) => Answer::Nothing(store.execute_blocking(command).map(drop)?),
+        Act::NoteErasure(command) => Answer::Audit(store.execute_blocking(command)?),
     })
 }
 

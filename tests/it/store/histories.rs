@@ -2,8 +2,8 @@
 //! after every step. And beside the model's an oracle of its own for the thread rule.
 
 use super::acts::{
-    ANN, BOB, DESK, NOBODYS, ORG, SALES, START, TTL, Went, address, archive, assign, close, furnish, message,
-    purge, went,
+    ANN, BOB, DESK, NOBODYS, ORG, SALES, START, TTL, Went, address, archive, assign, close, forget, furnish,
+    message, purge, went,
 };
 use super::contract::{EVERYTHING, on_a_file};
 use super::disk::Disk;
@@ -16,7 +16,7 @@ use smslite::model::ids::CallId;
 use smslite::model::page::Page;
 use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
-use smslite::store::{RecordInbound, SessionsOf};
+use smslite::store::{Due, RecordInbound, SessionsOf};
 use std::collections::BTreeMap;
 
 const CUSTOMERS: [&str; 4] = [ANN, BOB, "+15559876544", "ACME"];
@@ -71,6 +71,12 @@ enum Step {
         closing: Closing,
         rows: usize,
     },
+    /// What was last active longer ago than so many microseconds, or is of a customer.
+    Forget {
+        older: Option<i64>,
+        customer: usize,
+        rows: usize,
+    },
     Reopen,
 }
 
@@ -102,6 +108,8 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => (1..4usize).prop_map(|rows| Step::Purge { rows }),
         1 => (prop_oneof![Just(Closing::Living), Just(Closing::Expired)], 1..4usize)
             .prop_map(|(closing, rows)| Step::Close { closing, rows }),
+        1 => (proptest::option::weighted(0.8, 0..200_000_000i64), 0..CUSTOMERS.len(), 0..6usize)
+            .prop_map(|(older, customer, rows)| Step::Forget { older, customer, rows }),
         1 => Just(Step::Reopen),
     ]
 }
@@ -188,6 +196,13 @@ impl History {
                 }
             }
             Step::Close { closing, rows } => self.close(*closing, *rows),
+            Step::Forget { older, customer, rows } => {
+                let about = || Due::About(address(CUSTOMERS[*customer]));
+                self.forget(
+                    &older.map_or_else(about, |older| Due::Before(Timestamp(self.now - older))),
+                    *rows,
+                );
+            }
             Step::Retry(which) => {
                 if !self.sent.is_empty() {
                     let before = which.get(&self.sent).clone();
@@ -236,6 +251,24 @@ impl History {
             Closing::Expired => newest.expiry > self.now,
         });
         self.act(&close(closing, &calls, now));
+    }
+
+    fn forget(&mut self, due: &Due, rows: usize) {
+        let (now, mut calls, mut from) = (Timestamp(self.now), Vec::new(), None);
+        loop {
+            let snapshot = self.door.store().snapshot().unwrap();
+            let (some, next) = snapshot.calls_to_forget(ORG, due, now, from, 2).unwrap();
+            calls.extend(some.into_iter().map(|id| id.0));
+            from = next;
+            if from.is_none() {
+                break;
+            }
+        }
+        calls.sort_unstable();
+        let wanted = self.model.forgettable(ORG, due, now);
+        assert_eq!(calls, wanted.into_iter().map(|id| id.0).collect::<Vec<_>>(), "{due:?}");
+        self.oracle.newest.retain(|_, newest| !calls.contains(&newest.id));
+        self.act(&forget(&calls, due.clone(), now, rows));
     }
 
     fn turn(&mut self, clock: &Clock) {

@@ -12,12 +12,12 @@ use smslite::model::message::{MessageRange, Role};
 use smslite::model::message_log::Provider;
 use smslite::model::page::Page;
 use smslite::model::session::{
-    Closing, NextMessage, SessionKey, ThreadDecision, decide_archive, decide_close, decide_thread,
+    Closing, NextMessage, SessionKey, ThreadDecision, decide_archive, decide_close, decide_thread, is_past,
 };
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateOrganization, NewApiKey, RecordInbound,
-    RecordInboundOutcome, Route, UnassignNumber, UpdateUser, UserOutcome,
+    AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateOrganization, Due, ForgetCalls,
+    NewApiKey, RecordInbound, RecordInboundOutcome, Route, UnassignNumber, UpdateUser, UserOutcome,
 };
 use std::collections::BTreeMap;
 
@@ -36,6 +36,8 @@ struct Tenant {
     assistants: BTreeMap<AssistantId, Assistant>,
     numbers: BTreeMap<Address, PhoneNumber>,
     calls: BTreeMap<CallId, Call>,
+    /// The last id that a call was given.
+    last_call: u64,
     lines: BTreeMap<(CallId, u32), Line>,
     messages: u64,
     sessions: BTreeMap<SessionKey, CallId>,
@@ -184,7 +186,8 @@ impl Tenant {
                 if let Some(closed) = close {
                     self.calls.get_mut(&closed.call_id).unwrap().ended_at = Some(closed.ended_at);
                 }
-                let call_id = CallId(self.calls.len() as u64 + 1);
+                self.last_call += 1;
+                let call_id = CallId(self.last_call);
                 self.calls.insert(call_id, fresh_call(&session, message));
                 self.sessions.insert(session.clone(), call_id);
                 self.audit_steps += 1;
@@ -229,6 +232,28 @@ impl Tenant {
     }
 }
 
+impl Tenant {
+    fn forget(&mut self, command: &ForgetCalls) -> Vec<SessionKey> {
+        let mut forgotten = Vec::new();
+        for id in &command.calls {
+            let due = self.calls.get(id).filter(|call| is_due(call, &command.due, command.now));
+            let Some(session) = due.map(SessionKey::of) else { continue };
+            self.calls.remove(id);
+            self.lines.retain(|(call, _), _| call != id);
+            self.sessions.retain(|_, call| call != id);
+            forgotten.push(session);
+        }
+        forgotten
+    }
+}
+
+fn is_due(call: &Call, due: &Due, now: Timestamp) -> bool {
+    match due {
+        Due::Before(then) => is_past(call, *then, now),
+        Due::About(number) => call.customer == *number,
+    }
+}
+
 fn fresh_call(session: &SessionKey, message: NextMessage) -> Call {
     Call {
         channel: Channel::Sms,
@@ -267,6 +292,12 @@ impl Model {
     pub fn closable(&self, organization: OrganizationId, closing: Closing, now: Timestamp) -> Vec<CallId> {
         let calls = self.tenants.get(&organization).into_iter().flat_map(|tenant| &tenant.calls);
         calls.filter(|(_, call)| decide_close(call, closing, now).is_some()).map(|(id, _)| *id).collect()
+    }
+
+    /// The call records that are due to be deleted.
+    pub fn forgettable(&self, organization: OrganizationId, due: &Due, now: Timestamp) -> Vec<CallId> {
+        let calls = self.tenants.get(&organization).into_iter().flat_map(|tenant| &tenant.calls);
+        calls.filter(|(_, call)| is_due(call, due, now)).map(|(id, _)| *id).collect()
     }
 
     /// The conversation that the customer's session names with whoever has the number.
@@ -359,6 +390,14 @@ impl Door for Model {
             }
             Act::Archive(command) => {
                 Answer::Done(self.tenant(command.organization).archive(command.call_id, command.now))
+            }
+            Act::ForgetCalls(command) => Answer::Closed(self.tenant(command.organization).forget(command)),
+            // Of logs it knows no more than their ids, and of the feed nothing.
+            Act::ForgetRows(_) | Act::ForgetFeed(_) => Answer::Nothing(()),
+            Act::NoteErasure(command) => {
+                let tenant = self.tenant(command.organization);
+                tenant.audit_steps += 1;
+                Answer::Audit(AuditId(tenant.audit_steps))
             }
             // It forgets what is archived at once.
             Act::Purge(_) => Answer::Nothing(()),

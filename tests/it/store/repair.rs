@@ -82,7 +82,7 @@ fn what_is_mended_reads_as_before() {
     ];
     for damage in damages().into_iter().filter(|damage| lost.contains(&damage.name)) {
         let disk = harmed(&image, &*damage.harm);
-        assert!(repair(&disk).mends > 0);
+        assert!(repair(&disk).mends > 0, "{}", damage.name);
         assert!(state(&disk) == before, "{}", damage.name);
     }
 }

@@ -2,10 +2,10 @@
 //! disks under it.
 
 use super::acts::{
-    ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, archive, assign, at, bootstrap, close,
-    create_assistant, create_key, create_organization, create_user, delete_assistant, hinted, keep_audit,
-    message, purge, rename_assistant, revoke_key, seconds, set_password, sign_in, unassign, update_user,
-    with_ttl,
+    ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, address, archive, assign, at, bootstrap, close,
+    create_assistant, create_key, create_organization, create_user, delete_assistant, forget, forget_rows,
+    hinted, keep_audit, message, purge, rename_assistant, revoke_key, seconds, set_password, sign_in,
+    unassign, update_user, with_ttl,
 };
 use super::contract::EVERYTHING;
 use super::door::{Accounts, Act, Door, Line, Reads, Row};
@@ -13,11 +13,15 @@ use super::model_store::Model;
 use smslite::model::account::{Role, UserChange};
 use smslite::model::address::AddressQuery;
 use smslite::model::call::{ConversationFilter, ConversationStatus};
-use smslite::model::ids::{ApiKeyId, CallId, OrganizationId};
+use smslite::model::gone::Gone;
+use smslite::model::ids::{ApiKeyId, CallId, OrganizationId, UserId};
 use smslite::model::message::MessageRange;
 use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
-use smslite::store::{RecordInbound, RenameApiKey, Snapshot};
+use smslite::store::{Due, ForgetFeed, Held, KeepAudit, NoteErasure, RecordInbound, RenameApiKey, Snapshot};
+
+const CARL: &str = "+15550000030";
+const DORA: &str = "+15550000031";
 
 /// Every kind of command, each in every way it can end.
 pub fn script() -> Vec<Act> {
@@ -27,6 +31,10 @@ pub fn script() -> Vec<Act> {
     let theirs = RecordInbound { organization: OTHER_ORG, ..message("SM1", BOB, SALES, at(seconds(9))) };
     let long =
         RecordInbound { body: "a long story ".repeat(800), ..message("SM9", BOB, DESK, at(seconds(40))) };
+    let Act::KeepAudit(kept) = keep_audit(&format!("{DORA} is no word"), at(seconds(134))) else {
+        unreachable!()
+    };
+    let theirs_kept = KeepAudit { organization: OTHER_ORG, ..kept };
     vec![
         bootstrap(),
         bootstrap(),
@@ -99,6 +107,26 @@ pub fn script() -> Vec<Act> {
         inbound("SM21", ANN, DESK, 122),
         assign(ORG, DESK, 2, at(seconds(123))),
         inbound("SM22", ANN, DESK, 124),
+        // Two more conversations and a stray message: one is deleted at once, the other to the half.
+        inbound("SM30", CARL, DESK, 130),
+        inbound("SM31", CARL, DESK, 131),
+        inbound("SM32", DORA, DESK, 132),
+        inbound("SM33", DORA, NOBODYS, 133),
+        forget(&[11, 12, 99], Due::Before(at(seconds(132))), at(seconds(231)), 100),
+        forget(&[11, 12], Due::Before(at(seconds(133))), at(seconds(231)), 100),
+        forget(&[11, 12], Due::Before(at(seconds(133))), at(seconds(232)), 1),
+        forget(&[11, 12], Due::Before(at(seconds(133))), at(seconds(232)), 1),
+        purge(12, 1),
+        forget_rows(ORG, Held::Logs, 1..=99, Due::About(address(DORA)), at(seconds(233))),
+        Act::KeepAudit(KeepAudit { told_by: vec![DORA.into()], ..theirs_kept }),
+        forget_rows(OTHER_ORG, Held::Audit, 1..=99, Due::About(address(DORA)), at(seconds(233))),
+        Act::ForgetFeed(ForgetFeed { organization: OTHER_ORG, before: at(seconds(9)), rows: 3 }),
+        Act::NoteErasure(NoteErasure {
+            organization: OTHER_ORG,
+            now: at(seconds(234)),
+            by: UserId(1),
+            gone: Gone::default(),
+        }),
         // The place for an import's batch, once there is such a command.
     ]
 }
