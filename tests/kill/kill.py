@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Kills a loaded server again and again, and holds what it kept against what it acknowledged.
 
-Each round: clients post signed Twilio webhooks; at a random moment the server is killed with SIGKILL;
-it is started again on the same directory; everything whose outcome is unknown is sent again, as a carrier
+Each round: clients post signed Twilio webhooks, others archive, clear sessions, import, make assistants and make
+and revoke keys; at a random moment the server is killed with SIGKILL; `smslite check` must find the file sound as the
+kill left it; it is started again on the same directory; everything whose outcome is unknown is sent again, as a carrier
 would; then every message is read back through the API. The next round goes on with the same data.
+
+Every tenth round a backup is made under load and proved, and a compact and a restore are killed.
 
 It must then hold: every acknowledged message is there exactly once; nothing is there that was never sent;
 each customer has one conversation; indexes are 1..n without gaps, times never run backwards, and
@@ -31,7 +34,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True  # leave no cache beside the sources
 
 from carrier import OUR_NUMBER, Connection, webhook
-from server import TWILIO_TOKEN, Server
+from others import Others, Refused
+from server import API_KEY, TWILIO_TOKEN, Server
 
 # Customers who wrote in earlier rounds and write again, and those who are new in each round.
 OLD, NEW = 24, 16
@@ -109,9 +113,20 @@ def join(threads, raised):
         raise raised[0]
 
 
-def kill_under_load(server, ledger, customers, rng, clients):
+def kill_under_load(server, ledger, others, customers, rng, clients, meanwhile=None):
     stop = threading.Event()
     threads, raised = run_clients(server, ledger, customers, rng, clients, stop)
+
+    def other():
+        try:
+            others.work_until(server, stop)
+        except BaseException as error:  # to be raised again in the main thread
+            raised.append(error)
+
+    threads.append(threading.Thread(target=other))
+    threads[-1].start()
+    if meanwhile:
+        meanwhile()
     time.sleep(rng.uniform(0.050, 0.800))
     server.kill()
     stop.set()
@@ -200,9 +215,51 @@ class Run:
         self.rng = random.Random(arguments.seed)
         self.home = Path(tempfile.mkdtemp(prefix="smslite-kill-"))
         self.server = Server(arguments.binary, self.home)
-        self.ledger = Ledger()
-        self.everybody = []
+        self.everybody, self.fresh = [], arguments.fresh
+        self.begin()
+        self.others = Others(API_KEY, TWILIO_TOKEN, random.Random(self.rng.random()))
+        self.messages, self.wrote, self.checks, self.backups, self.offline_kills = 0, 0, [], 0, 0
         self.restarts, self.kept, self.not_kept, self.killed_starts = [], 0, 0, 0
+
+    def begin(self):
+        self.ledger, self.everybody = Ledger(), []
+
+    def begin_anew(self):
+        """An empty data directory, so that rounds stay short."""
+        self.compare_all()
+        self.messages += len(self.ledger.acknowledged)
+        self.wrote += len(self.everybody)
+        self.server.kill()
+        shutil.rmtree(self.server.data)
+        self.begin()
+        self.first_start()
+
+    def check(self):
+        seconds, ran = self.server.command("check")
+        if ran.returncode != 0:
+            raise Difference(f"check after a kill: {ran.stdout}{ran.stderr}")
+        self.checks.append(seconds)
+
+    def back_up_and_prove(self):
+        """While the load runs."""
+        path = self.server.home / "under-load.backup"
+        for command in (["backup", path], ["restore", "--check", path]):
+            _, ran = self.server.command(*command)
+            if ran.returncode != 0:
+                raise Difference(f"{command}: {ran.stdout}{ran.stderr}")
+        self.backups += 1
+
+    def kill_offline(self):
+        """What puts another file in the database's place is killed at a random moment: it is the old one or the new."""
+        path = self.server.home / "offline.backup"
+        _, ran = self.server.command("backup", path)
+        if ran.returncode != 0:
+            raise Difference(f"backup: {ran.stdout}{ran.stderr}")
+        for command in (["compact"], ["restore", path]):
+            for _ in range(3):
+                self.server.kill_command(self.rng.uniform(0, 0.25), *command)
+                self.offline_kills += 1
+                self.check()
 
     def customers(self):
         """The customers of a round: some who wrote before, some new."""
@@ -230,10 +287,18 @@ class Run:
             self.kill_a_start()
         self.restarts.append(self.server.start())
 
-    def round(self):
+    def round(self, number):
+        if self.fresh and number % self.fresh == 0:
+            self.begin_anew()
         customers = self.customers()
-        kill_under_load(self.server, self.ledger, customers, self.rng, self.clients)
+        meanwhile = self.back_up_and_prove if number % 10 == 5 else None
+        kill_under_load(self.server, self.ledger, self.others, customers, self.rng, self.clients, meanwhile)
+        self.check()
+        if number % 10 == 0:
+            self.kill_offline()
         self.restart()
+        for difference in self.others.differences(self.server):
+            raise Difference(difference)
         unknown = len(self.ledger.unknown)
         kept = len(compare(self.server.api(), self.ledger, customers))
         self.kept += kept
@@ -245,7 +310,7 @@ class Run:
         compare(self.server.api(), self.ledger, self.everybody)
         wrote = len(set(self.ledger.customer.values()))
         listed = count_conversations(self.server.api())
-        if listed != wrote:
+        if listed < wrote:
             raise Difference(f"{listed} conversations are listed, {wrote} customers wrote")
 
     def measure_bytes(self, messages, clients=64):
@@ -269,8 +334,13 @@ class Run:
     def report(self, rounds):
         restarts = sorted(self.restarts)
         messages = len(self.ledger.acknowledged)
+        all_messages, everybody = self.messages + messages, self.wrote + len(self.everybody)
         print(f"rounds survived          {rounds}, and {self.killed_starts} killed starts")
-        print(f"messages acknowledged    {messages}, in {len(self.everybody)} conversations; all there, once, in order")
+        print(f"messages acknowledged    {all_messages}, in {everybody} conversations; all there, once, in order")
+        print(f"besides                  {', '.join(f'{kind} {n}' for kind, n in self.others.acknowledged.items())}")
+        checks = sorted(self.checks)
+        print(f"checks, all sound        {len(checks)}, p50 {checks[len(checks) // 2] * 1000:.0f} ms, max {checks[-1] * 1000:.0f} ms")
+        print(f"backups under load       {self.backups}, all proved; {self.offline_kills} kills of compact and restore")
         print(f"unknown outcomes         {self.kept} had been stored, {self.not_kept} had not")
         if restarts:
             middle = restarts[len(restarts) // 2]
@@ -286,6 +356,7 @@ def main():
     parser.add_argument("--seed", type=int, default=None, help="default: a new one, which is printed")
     parser.add_argument("--binary", type=Path, default=root / "target/ci/smslite")
     parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--fresh", type=int, default=0, metavar="ROUNDS", help="begin anew after so many, for long runs")
     parser.add_argument("--measure", type=int, default=4000, metavar="MESSAGES", help="posted at last, to count bytes")
     parser.add_argument("--keep", action="store_true", help="leave the data directory for a look")
     arguments = parser.parse_args()
@@ -296,7 +367,7 @@ def main():
     try:
         run.first_start()
         for done in range(1, arguments.rounds + 1):
-            run.round()
+            run.round(done)
             if done % 20 == 0:
                 run.compare_all()
                 print(f"round {done}: {len(run.ledger.acknowledged)} messages", flush=True)
@@ -306,7 +377,7 @@ def main():
         run.compare_all()
         run.report(done)
         failed = False
-    except Difference as difference:
+    except (Difference, Refused) as difference:
         print(f"DIFFERENCE in round {done} (seed {arguments.seed}): {difference}", file=sys.stderr)
     finally:
         run.server.kill()

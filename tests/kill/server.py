@@ -63,6 +63,25 @@ class Server:
         if self.process:
             self.process.wait()
 
+    def command(self, *arguments):
+        """Runs a command on the data directory. Returns the seconds it took, and what came of it."""
+        started = time.perf_counter()
+        ran = subprocess.run(self._command(arguments), capture_output=True, text=True, cwd=self.home, timeout=600)
+        return time.perf_counter() - started, ran
+
+    def kill_command(self, after, *arguments):
+        """Starts a command and kills it after some seconds, if it still runs."""
+        process = subprocess.Popen(
+            self._command(arguments), cwd=self.home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(after)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _command(self, arguments):
+        return [self.binary, *arguments, "--data-dir", self.data]
+
     def api(self):
         return Api(self.host, self.port, API_KEY)
 

@@ -13,9 +13,10 @@ use smslite::model::time::Timestamp;
 use smslite::store::{
     ArchiveConversation, ArchiveOutcome, AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped,
     CloseSessions, CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, DeleteAssistant,
-    EndDashboardSession, ForgetCalls, ForgetFeed, ForgetRows, KeepAudit, NoteErasure, NoteUsage, PurgeStep,
-    RecordInbound, RecordInboundOutcome, RenameApiKey, RevokeApiKey, Snapshot, StartDashboardSession, Store,
-    StoreError, UnassignNumber, UpdateAssistant, UpdateUser, UserOutcome,
+    EndDashboardSession, ForgetCalls, ForgetFeed, ForgetRows, ImportBatch, ImportBatchOutcome, KeepAudit,
+    NoteErasure, NoteUsage, PurgeStep, RecordInbound, RecordInboundOutcome, RenameApiKey, ReserveIds,
+    RevokeApiKey, Snapshot, StartDashboardSession, Store, StoreError, UnassignNumber, UpdateAssistant,
+    UpdateUser, UserOutcome,
 };
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
@@ -45,6 +46,8 @@ pub enum Act {
     ForgetRows(ForgetRows),
     ForgetFeed(ForgetFeed),
     NoteErasure(NoteErasure),
+    ReserveIds(ReserveIds),
+    Import(ImportBatch),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +64,7 @@ pub enum Answer {
     Inbound(RecordInboundOutcome),
     Audit(AuditId),
     Closed(Vec<SessionKey>),
+    Imported(ImportBatchOutcome),
 }
 
 /// A conversation as it is read at some `now`.
@@ -167,6 +171,9 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         Act::Archive(command) => Answer::Done(store.execute_blocking(command)? != ArchiveOutcome::NotThere),
         // How far it is, only the store's own rows tell.
         Act::Purge(command) => Answer::Nothing(store.execute_blocking(command).map(drop)?),
+        // The last message's id is the store's own affair.
+        Act::ReserveIds(command) => Answer::Nothing(store.execute_blocking(command).map(drop)?),
+        Act::Import(command) => Answer::Imported(store.execute_blocking(command)?),
         Act::Close(command) => Answer::Closed(store.execute_blocking(command)?),
         Act::ForgetCalls(command) => Answer::Closed(store.execute_blocking(command)?.sessions),
         // What it was about, only the store has.

@@ -15,9 +15,11 @@ use smslite::model::session::{
     Closing, NextMessage, SessionKey, ThreadDecision, decide_archive, decide_close, decide_thread, is_past,
 };
 use smslite::model::time::Timestamp;
+use smslite::model::transfer::Line as TransferLine;
 use smslite::store::{
     AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateOrganization, Due, ForgetCalls,
-    NewApiKey, RecordInbound, RecordInboundOutcome, Route, UnassignNumber, UpdateUser, UserOutcome,
+    ImportBatch, ImportBatchOutcome, NewApiKey, Place, RecordInbound, RecordInboundOutcome, Route,
+    UnassignNumber, UpdateUser, UserOutcome,
 };
 use std::collections::BTreeMap;
 
@@ -51,6 +53,40 @@ struct Tenant {
 const FORTNIGHT_SECONDS: i64 = 14 * 24 * 60 * 60;
 
 impl Tenant {
+    /// Of imports it knows one: a conversation that ended elsewhere, whole.
+    fn import(&mut self, batch: &ImportBatch) -> ImportBatchOutcome {
+        let records = batch.records.len() as u64;
+        let there = ImportBatchOutcome { stored: 0, skipped: records, replaced: 0, refused: None };
+        for record in batch.records.iter() {
+            match (&record.line, record.place) {
+                (TransferLine::Call(line), Place::Call { messages, last_activity, .. }) => {
+                    if self.calls.contains_key(&line.id.unwrap()) {
+                        return there;
+                    }
+                    let call = line.call(last_activity, batch.session_ttl_seconds, batch.now);
+                    let call = Call { message_count: messages, last_activity, ..call };
+                    self.calls.insert(line.id.unwrap(), call);
+                }
+                (TransferLine::Message(line), Place::Message { index, settled }) => {
+                    self.messages += 1;
+                    let told = Line {
+                        index,
+                        id: self.messages,
+                        role: line.role,
+                        content: line.content.clone(),
+                        timestamp: line.timestamp,
+                    };
+                    self.lines.insert((line.call_id, index), told);
+                    if let Some(settled) = settled {
+                        self.calls.get_mut(&line.call_id).unwrap().expires_at = Some(settled.expires_at);
+                    }
+                }
+                other => panic!("the model imports no {other:?}"),
+            }
+        }
+        ImportBatchOutcome { stored: records, skipped: 0, ..there }
+    }
+
     fn insert_key(&mut self, user_id: UserId, new: &NewApiKey, now: Timestamp) -> ApiKeyId {
         let id = ApiKeyId(self.keys.len() as u64 + 1);
         let key = ApiKey {
@@ -321,6 +357,12 @@ impl Door for Model {
 
     fn act(&mut self, act: &Act) -> Answer {
         match act {
+            Act::ReserveIds(command) => {
+                let tenant = self.tenant(command.organization);
+                tenant.last_call = tenant.last_call.max(command.highest.call);
+                Answer::Nothing(())
+            }
+            Act::Import(command) => Answer::Imported(self.tenant(command.organization).import(command)),
             Act::Bootstrap(command) if self.slugs.is_empty() => self.make_organization(command),
             Act::Bootstrap(_) => Answer::Bootstrapped(Bootstrapped::AlreadyThere),
             Act::CreateOrganization(CreateOrganization(command)) => {

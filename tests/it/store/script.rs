@@ -2,15 +2,15 @@
 //! disks under it.
 
 use super::acts::{
-    ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, address, archive, assign, at, bootstrap, close,
-    create_assistant, create_key, create_organization, create_user, delete_assistant, forget, forget_rows,
-    hinted, keep_audit, message, purge, rename_assistant, revoke_key, seconds, set_password, sign_in,
-    unassign, update_user, with_ttl,
+    ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, TTL, address, archive, assign, at, bootstrap,
+    close, create_assistant, create_key, create_organization, create_user, delete_assistant, forget,
+    forget_rows, hinted, keep_audit, message, purge, rename_assistant, revoke_key, seconds, set_password,
+    sign_in, unassign, update_user, with_ttl,
 };
 use super::contract::EVERYTHING;
 use super::door::{Accounts, Act, Door, Line, Reads, Row};
 use super::model_store::Model;
-use smslite::model::account::{Role, UserChange};
+use smslite::model::account::{KeyHash, Role, Usage, Used, UserChange};
 use smslite::model::address::AddressQuery;
 use smslite::model::call::{ConversationFilter, ConversationStatus};
 use smslite::model::gone::Gone;
@@ -19,6 +19,9 @@ use smslite::model::message::MessageRange;
 use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
 use smslite::store::{Due, ForgetFeed, Held, KeepAudit, NoteErasure, RecordInbound, RenameApiKey, Snapshot};
+use smslite::store::{
+    EndDashboardSession, ImportBatch, ImportRecord, NoteUsage, Place, ReserveIds, Sequences, Settled,
+};
 
 const CARL: &str = "+15550000030";
 const DORA: &str = "+15550000031";
@@ -127,8 +130,78 @@ pub fn script() -> Vec<Act> {
             by: UserId(1),
             gone: Gone::default(),
         }),
-        // The place for an import's batch, once there is such a command.
+        Act::NoteUsage(NoteUsage {
+            organization: ORG,
+            used: vec![(Used::ApiKey(ApiKeyId(1)), Usage { count: 3, last_used_at: Some(at(seconds(235))) })],
+        }),
+        sign_in(1, "his first", at(seconds(236))),
+        Act::EndDashboardSession(EndDashboardSession { organization: ORG, hash: KeyHash::of("his first") }),
+        Act::ReserveIds(ReserveIds {
+            organization: ORG,
+            highest: Sequences { call: 40, ..Sequences::default() },
+        }),
+        Act::Import(elsewhere()),
+        Act::Import(elsewhere()),
+        inbound("SM40", "+15550000041", DESK, 19),
     ]
+}
+
+/// A conversation that ended on another server, as an import's check takes it in.
+fn elsewhere() -> ImportBatch {
+    let call = r#"{"type":"call","id":40,"channel":"sms","direction":"inbound","assistant_id":1,"customer_phone_number":"+15550000040","assistant_phone_number":"+15551234567","status":"completed","started_at":"2026-01-01T10:00:00Z","ended_at":"2026-01-02T10:00:00Z"}"#;
+    let message = |at: &str| {
+        format!(
+            r#"{{"type":"message","call_id":40,"role":"user","content":"at {at}","timestamp":"2026-01-01T{at}Z"}}"#
+        )
+    };
+    let record = |line_number, text: &str, place| ImportRecord {
+        line_number,
+        line: smslite::model::transfer::parse(text).unwrap(),
+        place,
+    };
+    let last_activity = Timestamp::parse("2026-01-01T10:05:00Z").unwrap();
+    let settled = Some(Settled { expires_at: last_activity.plus_seconds(TTL), lives: false });
+    let records = vec![
+        record(1, call, Place::Call { messages: 2, last_activity, settled }),
+        record(2, &message("10:00:00"), Place::Message { index: 1, settled: None }),
+        record(3, &message("10:05:00"), Place::Message { index: 2, settled }),
+    ];
+    ImportBatch {
+        organization: ORG,
+        now: at(seconds(239)),
+        session_ttl_seconds: TTL,
+        bare: false,
+        records: std::sync::Arc::new(records),
+    }
+}
+
+/// The faults come to every command that there is: one that is new has to be in the script.
+#[test]
+fn every_command_is_in_the_script() {
+    fn sources(dir: &std::path::Path, found: &mut String) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else {
+                *found += &std::fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let (acts, mut text) = (script(), String::new());
+    let acts: Vec<_> = acts.iter().map(|act| format!("{act:?}")).collect();
+    sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store"), &mut text);
+    let commands = text.split("\nimpl Command for ").skip(1).map(|rest| rest.split(' ').next().unwrap());
+    // It writes nothing.
+    let commands: Vec<_> = commands.filter(|command| *command != "Barrier").collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    for command in commands {
+        let carried_out = |act: &String| {
+            let inner = act.split_once('(').unwrap().1;
+            inner.starts_with(&format!("{command} ")) || inner.starts_with(&format!("{command}("))
+        };
+        assert!(acts.iter().any(carried_out), "{command} meets no fault: it is not in the script");
+    }
 }
 
 /// Everything that can be asked, asked at several times.
