@@ -54,11 +54,26 @@ class Connection:
         head, _, self.rest = self.rest.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines[1:])
-        length = int(headers["content-length"])
+        if "content-length" in headers:
+            return int(lines[0].split()[1]), self._take(int(headers["content-length"]))
+        body = b""
+        while length := int(self._line(), 16):
+            body += self._take(length)
+            self._line()
+        self._line()
+        return int(lines[0].split()[1]), body
+
+    def _take(self, length):
         while len(self.rest) < length:
             self._more()
-        body, self.rest = self.rest[:length], self.rest[length:]
-        return int(lines[0].split()[1]), body
+        taken, self.rest = self.rest[:length], self.rest[length:]
+        return taken
+
+    def _line(self):
+        while b"\r\n" not in self.rest:
+            self._more()
+        line, _, self.rest = self.rest.partition(b"\r\n")
+        return line
 
     def _more(self):
         piece = self.socket.recv(65536)

@@ -29,7 +29,8 @@ class Caller:
             head += f"content-type: {kind}\r\n"
         request = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
         status, answer = self.connection.roundtrip(request)
-        return status, json.loads(answer) if answer else None
+        # Of an answer in lines the last one tells what came of it.
+        return status, json.loads(answer.splitlines()[-1]) if answer.strip() else None
 
     def done(self, method, path, body=b"", kind="application/json"):
         """The answer; none when the storage refused."""
@@ -85,12 +86,12 @@ class Others:
         made = caller.done("POST", "/api/v1/users/me/api-keys", b'{"name": "of the kill script"}')
         if not made:
             return
-        secret = next(value for value in made.values() if str(value).startswith("sl_live_"))
+        secret = made["key"]
         self.keys[secret] = "good"
         self.acknowledge("key")
         if self.rng.random() < 0.5:
             self.keys[secret] = "unknown"
-            if caller.done("DELETE", f"/api/v1/users/me/api-keys/{made['id']}"):
+            if caller.done("DELETE", f"/api/v1/users/me/api-keys/{made['api_key']['id']}"):
                 self.keys[secret] = "revoked"
                 self.acknowledge("revocation")
 
@@ -125,8 +126,9 @@ class Others:
 
     def import_(self, server, caller):
         customer = self.customer()
+        # New conversations take the ids after the highest that was given.
         lines = [{
-            "type": "call", "id": 4_000_000_000 + self.next_customer, "channel": "sms", "direction": "inbound",
+            "type": "call", "id": 10_000_000 * self.next_customer, "channel": "sms", "direction": "inbound",
             "assistant_id": 1, "customer_phone_number": customer, "assistant_phone_number": OUR_NUMBER,
             "status": "completed", "started_at": "2026-01-01T00:00:00Z",
         }]
@@ -136,7 +138,8 @@ class Others:
         } for content in CONTENTS]
         self.imported[customer] = False
         body = "\n".join(map(json.dumps, lines)).encode()
-        if caller.done("POST", "/api/v1/import", body, "application/x-ndjson"):
+        told = caller.done("POST", "/api/v1/import", body, "application/x-ndjson")
+        if told and told.get("stored") == len(lines):
             self.imported[customer] = True
             self.acknowledge("import")
 

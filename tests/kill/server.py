@@ -27,7 +27,7 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSLITE_")}
         environment |= {"SMSLITE_BOOTSTRAP_API_KEY": API_KEY, "SMSLITE_TWILIO_AUTH_TOKEN": TWILIO_TOKEN}
         # A line a message is of no use here.
-        environment |= {"RUST_LOG": "warn"}
+        environment |= {"RUST_LOG": "warn,smslite::app::purge=info"}
         command = [self.binary, "serve", "--port", "0", "--ready-file", self.ready_file, "--data-dir", self.data]
         with open(self.home / "server.log", "ab") as log:
             self.process = subprocess.Popen(
@@ -62,6 +62,11 @@ class Server:
             self.process.kill()
         if self.process:
             self.process.wait()
+
+    def stop(self):
+        """SIGTERM, and waits for the end."""
+        self.process.terminate()
+        return self.process.wait(60)
 
     def command(self, *arguments):
         """Runs a command on the data directory. Returns the seconds it took, and what came of it."""
