@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
 pub const ENDING: &str = ".backup";
-/// A writer that waits gets as much of the processor as the backup took, but not for longer than this.
+/// While somebody waits for the writer, the backup takes every third moment, and rests no longer than this.
 const LONGEST_TURN: Duration = Duration::from_millis(50);
 
 /// When backups are made without being asked for.
@@ -66,7 +66,7 @@ fn turns(app: &App) -> impl FnMut() {
     let (store, mut began) = (app.store.clone(), Instant::now());
     move || {
         if store.is_busy() {
-            std::thread::sleep(began.elapsed().min(LONGEST_TURN));
+            std::thread::sleep((began.elapsed() * 2).min(LONGEST_TURN));
         }
         began = Instant::now();
     }

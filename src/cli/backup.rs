@@ -140,7 +140,7 @@ fn keep_up(body: Pull, dir: &Path, keep: usize) -> anyhow::Result<()> {
         Ok(began.elapsed() < FRESH_EVERY && followed < whole_bytes.max(FRESH_BYTES))
     });
     match kept {
-        Err(BackupError::Io(error)) if unfinished.is_none() => bail!("the server went away ({error})"),
+        Err(BackupError::Io(error)) if unfinished.is_none() => bail!("following broke off ({error})"),
         kept => Ok(kept?),
     }
 }

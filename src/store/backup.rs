@@ -32,7 +32,7 @@ use std::io::Write;
 
 const MAGIC: &[u8; 16] = b"smslite backup\x01\n";
 /// So many bytes of rows make a frame.
-const FRAME_BYTES: usize = 1 << 20;
+const FRAME_BYTES: usize = 256 << 10;
 /// Rows are at most some megabytes long.
 const LONGEST: u32 = 256 << 20;
 const CHAIN: usize = 16;

@@ -151,7 +151,7 @@ class Others:
         return found
 
     def _accounts(self, caller):
-        _, listed = caller.ask("GET", "/api/v1/assistants")
+        _, listed = caller.ask("GET", "/api/v1/assistants?limit=1000")
         there = [each["name"] for each in (listed if isinstance(listed, list) else listed["items"])]
         for name, acknowledged in self.named.items():
             if there.count(name) not in ((1,) if acknowledged else (0, 1)):
