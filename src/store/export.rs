@@ -17,6 +17,7 @@ use crate::model::call::Call;
 use crate::model::ids::{AuditId, CallId, MessageLogId, OrganizationId};
 use crate::model::message::Message;
 use crate::model::message_log::MessageLog;
+use crate::model::outbound::OutboundJob;
 use crate::model::time::Timestamp;
 use crate::model::transfer::*;
 use uuid::Uuid;
@@ -206,11 +207,7 @@ impl Export {
         walk(tables.audit_entries.range::<&SerialKey>(&from..=&last)?, piece, |key, bytes, piece| {
             let first = key::serial_id(key);
             let mut entry: AuditEntry = record::decode("audit_entries", bytes)?;
-            let log = entry.log_id.map(|log| snapshot.tables.message_logs.get(&key::serial(org, log.0)));
-            if log.transpose()?.flatten().is_none() {
-                // It went before what was done with it.
-                entry.log_id = None;
-            }
+            entry.log_id = log_there(snapshot, org, entry.log_id)?;
             let mut payload = snapshot::get("audit_payloads", &tables.audit_payloads, org, first)?;
             for (id, step) in (first..).zip(&entry.steps) {
                 let line = AuditEventLine::of(AuditId(id), &entry, step, payload.take());
@@ -243,7 +240,8 @@ impl Export {
         let (from, last) = (self.from(key::job(org, [0; 16])), key::job(org, [0xff; 16]));
         walk(snapshot.tables.outbound_jobs.range::<&[u8; 20]>(&from..=&last)?, piece, |key, bytes, piece| {
             let uuid = Uuid::from_slice(&key[4..]).unwrap_or_default();
-            let job = record::decode("outbound_jobs", bytes)?;
+            let mut job: OutboundJob = record::decode("outbound_jobs", bytes)?;
+            job.log_id = log_there(snapshot, org, job.log_id)?;
             self.child(snapshot, &Line::OutboundJob(OutboundJobLine::of(uuid, &job)), piece)
         })
     }
@@ -280,4 +278,14 @@ impl Export {
             _ => Ok(true),
         }
     }
+}
+
+/// The log that a record names; it may have gone before what was done with it.
+fn log_there(
+    snapshot: &Snapshot,
+    org: OrganizationId,
+    log: Option<MessageLogId>,
+) -> Result<Option<MessageLogId>, ReadError> {
+    let Some(id) = log else { return Ok(None) };
+    Ok(snapshot.tables.message_logs.get(&key::serial(org, id.0))?.map(|_| id))
 }

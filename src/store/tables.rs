@@ -134,7 +134,8 @@ tables! {
     opt_outs, OPT_OUTS: Def<Bytes> = Bytes;
     /// (organization, UUID) -> `OutboundJob`.
     outbound_jobs, OUTBOUND_JOBS: Def<&'static [u8; 20]> = Bytes;
-    /// (organization, call) -> nothing: archived, and rows of its thread are still to be removed.
+    /// (organization, call) -> nothing: archived, and rows of its thread are still to be removed; a byte: the
+    /// record itself is, too.
     purges, PURGES: Def<&'static SerialKey> = Bytes;
     /// (organization, sequence) -> `FeedEntry`. Appended, no gaps.
     feed, FEED: Def<&'static SerialKey> = Bytes;

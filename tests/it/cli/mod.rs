@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod commands;
+mod erase;
 mod exit_codes;
 mod export;
 mod printed;
