@@ -17,22 +17,26 @@ use crate::web::{AppState, Peer, Shared, request_id, routes};
 use axum::Router;
 pub use axum::body::Body;
 use futures_util::FutureExt;
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long requests that are under way may take once the server was told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
+/// How long kept connections are served on then: each answer says that it is the last, so that clients leave by
+/// themselves and no request that is on its way meets a closed door.
+const LAST_REQUESTS: Duration = Duration::from_millis(250);
 /// How long a connection may take until the next request's head is there.
 const HEADER_PATIENCE: Duration = Duration::from_secs(75);
 /// The most connections at a time; more wait to be accepted.
@@ -123,6 +127,16 @@ pub async fn serve(
     // Who is at the other end matters only where somebody is trusted to speak for others.
     let tell_peer = !state.settings.trusted_proxies.is_empty();
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(CONNECTIONS)));
+    let stopping = state.app.stopping.clone();
+    let take = |stream, peer: SocketAddr, place: Option<OwnedSemaphorePermit>| {
+        let connection = connection(stream, router.clone(), peer.ip(), tell_peer, stopping.clone());
+        let serving = graceful.watch(connection);
+        tokio::spawn(async move {
+            // A connection that breaks is the other end's business.
+            let _ = serving.await;
+            drop(place);
+        });
+    };
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepting = async {
@@ -142,17 +156,24 @@ pub async fn serve(
                 continue;
             }
         };
-        let serving = graceful.watch(connection(stream, router.clone(), peer.ip(), tell_peer));
-        tokio::spawn(async move {
-            // A connection that breaks is the other end's business.
-            let _ = serving.await;
-            drop(place);
-        });
+        take(stream, peer, place.ok());
+    }
+    stopping.store(true, Ordering::Relaxed);
+    // Those who have connected may have sent a request already.
+    let listener = listener.into_std()?;
+    while let (Ok(place), Ok((stream, peer))) = (places.clone().try_acquire_owned(), listener.accept()) {
+        if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+            take(stream, peer, Some(place));
+        }
     }
     drop(listener);
-    state.app.stopping.store(true, Ordering::Relaxed);
     state.app.store.dismiss_followers();
-    jobs.stop().await;
+    let left = async {
+        while places.available_permits() < CONNECTIONS {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let (_, _) = tokio::join!(jobs.stop(), tokio::time::timeout(LAST_REQUESTS, left));
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(GRACE) => {
@@ -167,6 +188,7 @@ fn connection(
     router: Router,
     peer: IpAddr,
     tell_peer: bool,
+    stopping: Arc<AtomicBool>,
 ) -> impl GracefulConnection<Error = hyper::Error> {
     // Small answers should not wait for more to send; it is only slower if that cannot be had.
     let _ = stream.set_nodelay(true);
@@ -174,7 +196,13 @@ fn connection(
         if tell_peer || request.uri().path().starts_with(SIGN_IN) {
             request.extensions_mut().insert(Peer(peer));
         }
-        request_id::answer(router.clone(), request).map(Ok::<_, Infallible>)
+        let stopping = stopping.clone();
+        request_id::answer(router.clone(), request).map(move |mut response| {
+            if stopping.load(Ordering::Relaxed) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        })
     });
     http1::Builder::new()
         // One piece, also for a long answer: copying is cheaper than the call that gathers two.

@@ -21,5 +21,6 @@ mod retention;
 mod shapes;
 mod sms_conversations;
 mod sms_sessions;
+mod stop;
 mod storage_faults;
 mod users;
