@@ -54,26 +54,34 @@ class Connection:
         head, _, self.rest = self.rest.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines[1:])
-        if "content-length" in headers:
-            return int(lines[0].split()[1]), self._take(int(headers["content-length"]))
-        body = b""
-        while length := int(self._line(), 16):
-            body += self._take(length)
-            self._line()
-        self._line()
-        return int(lines[0].split()[1]), body
+        status = int(lines[0].split()[1])
+        if headers.get("transfer-encoding") == "chunked":
+            return status, self._chunks()
+        return status, self._take(int(headers.get("content-length", 0)))
+
+    def _chunks(self):
+        """A body of chunks, up to its last one: an answer that is cut before that raises."""
+        body = []
+        while True:
+            while b"\r\n" not in self.rest:
+                self._more()
+            size, _, self.rest = self.rest.partition(b"\r\n")
+            piece = self._take(int(size.split(b";")[0], 16) + 2)[:-2]
+            if not piece:
+                return b"".join(body)
+            body.append(piece)
 
     def _take(self, length):
-        while len(self.rest) < length:
-            self._more()
+        if len(self.rest) < length:
+            pieces, have = [self.rest], len(self.rest)
+            while have < length:
+                self.rest = b""
+                self._more()
+                pieces.append(self.rest)
+                have += len(self.rest)
+            self.rest = b"".join(pieces)
         taken, self.rest = self.rest[:length], self.rest[length:]
         return taken
-
-    def _line(self):
-        while b"\r\n" not in self.rest:
-            self._more()
-        line, _, self.rest = self.rest.partition(b"\r\n")
-        return line
 
     def _more(self):
         piece = self.socket.recv(65536)
@@ -89,16 +97,37 @@ class Api:
         self.connection = Connection(host, port)
         self.head = f"host: {host}:{port}\r\nauthorization: Bearer {key}\r\n"
 
+    def call(self, method, path, body=b"", media_type="application/json"):
+        """Any request; returns the answer's status and body."""
+        head = f"{method} {path} HTTP/1.1\r\n{self.head}"
+        if body:
+            head += f"content-type: {media_type}\r\n"
+        if body or method in ("POST", "PUT", "PATCH"):
+            head += f"content-length: {len(body)}\r\n"
+        return self.connection.roundtrip(head.encode() + b"\r\n" + body)
+
     def get(self, path):
-        return self._call(f"GET {path} HTTP/1.1\r\n{self.head}\r\n".encode(), path)
+        return self._json("GET", path)
 
     def post(self, path, value):
-        body = json.dumps(value).encode()
-        head = f"POST {path} HTTP/1.1\r\n{self.head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        return self._call(head.encode() + body, path)
+        return self._json("POST", path, json.dumps(value).encode())
 
-    def _call(self, request, path):
-        status, body = self.connection.roundtrip(request)
+    def patch(self, path, value):
+        return self._json("PATCH", path, json.dumps(value).encode())
+
+    def delete(self, path):
+        return self._json("DELETE", path)
+
+    def import_lines(self, lines):
+        """Imports records; returns the last line of the answer, with the sums."""
+        body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        status, answer = self.call("POST", "/api/v1/import", body, "application/x-ndjson")
+        if status != 200:
+            raise RuntimeError(f"an import was answered {status}: {answer[:200]!r}")
+        return json.loads(answer.splitlines()[-1])
+
+    def _json(self, method, path, body=b""):
+        status, answer = self.call(method, path, body)
         if status not in (200, 201):
-            raise RuntimeError(f"{path} was answered {status}: {body[:200]!r}")
-        return json.loads(body)
+            raise RuntimeError(f"{method} {path} was answered {status}: {answer[:200]!r}")
+        return json.loads(answer)

@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
 """Kills a loaded server again and again, and holds what it kept against what it acknowledged.
 
-Each round: clients post signed Twilio webhooks, others archive, clear sessions, import, make assistants and make
-and revoke keys; at a random moment the server is killed with SIGKILL; `smslite check` must find the file sound as the
-kill left it; it is started again on the same directory; everything whose outcome is unknown is sent again, as a carrier
-would; then every message is read back through the API. The next round goes on with the same data.
+Each round: clients post signed Twilio webhooks, archive conversations, clear sessions, make and rename assistants,
+make and revoke API keys and import small files; at a random moment the server is killed with SIGKILL; `smslite check`
+must find the file sound as it lies there; it is started again on the same directory; everything is read back through
+the API and compared; what has an unknown outcome is sent again, as a carrier would. Every tenth round, also
+`smslite backup` while the load runs and `restore --check` of it, and SIGKILL in the midst of `smslite compact` and
+`smslite restore`. The next round goes on with the same data, or with none after --fresh rounds.
 
-Every tenth round a backup is made under load and proved, and a compact and a restore are killed.
-
-It must then hold: every acknowledged message is there exactly once; nothing is there that was never sent;
-each customer has one conversation; indexes are 1..n without gaps, times never run backwards, and
-message_count and last_activity agree with the messages.
+It must then hold: every acknowledged write is there exactly once; nothing is there that was never asked for; what has
+an unknown outcome is there wholly or not at all; what was archived or revoked stays so; a shared customer has one
+conversation; indexes are 1..n without gaps, times never run backwards, message_count and last_activity agree.
 
 It proves nothing of a power cut: a killed process loses its memory, not what the kernel was handed.
 
     tests/kill/kill.py --rounds 10 --seed 1 --binary target/ci/smslite
+    tests/kill/kill.py --rounds 200 --fresh 50
 
 Needs Python 3.9 and Linux, nothing else. Ends only processes that it started. Exit code 1 at any difference.
 """
@@ -33,285 +34,209 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True  # leave no cache beside the sources
 
+import compare
 from carrier import OUR_NUMBER, Connection, webhook
-from others import Others, Refused
-from server import API_KEY, TWILIO_TOKEN, Server
+from ledger import Difference, Ledger, Owned
+from load import import_again, join, run_clients
+from server import Server
 
-# Customers who wrote in earlier rounds and write again, and those who are new in each round.
-OLD, NEW = 24, 16
+# Shared customers who wrote in earlier rounds and write again, those who are new in each round; owned ones likewise.
+OLD, NEW, OLD_OWNED, NEW_OWNED = 24, 12, 16, 16
 # One start in so many is killed too, within these seconds of its exec; and so many of the very first ones.
 KILL_A_START, LONGEST_START, FIRST_STARTS = 4, 0.030, 5
+# In which round of ten the commands on the file are tried and killed.
+FILE_ROUND = 5
 
 
-class Difference(Exception):
-    """What the server kept is not what it acknowledged."""
-
-
-class Ledger:
-    """What was sent, and what is known about it. A message's content is its MessageSid."""
+class Totals:
+    """Over all data directories."""
 
     def __init__(self):
-        self.lock = threading.Lock()
-        self.customer = {}
-        self.acknowledged = set()
-        self.unknown = set()
-
-    def sending(self, sid, customer):
-        with self.lock:
-            self.customer[sid] = customer
-            self.unknown.add(sid)
-
-    def stored(self, sid):
-        with self.lock:
-            self.unknown.discard(sid)
-            self.acknowledged.add(sid)
+        self.restarts, self.checks, self.writes = [], [], Counter()
+        self.kept, self.not_kept, self.killed_starts, self.directories, self.conversations = 0, 0, 0, 0, 0
+        # Commands on the file: how many were killed, and how many were done before.
+        self.commands = Counter()
 
 
-def new_sid(rng):
-    return f"SM{rng.getrandbits(128):032x}"
+class Directory:
+    """One data directory, from its first start on."""
 
+    def __init__(self, arguments, rng, home, totals):
+        self.clients, self.rng, self.home, self.totals = arguments.clients, rng, home, totals
+        self.server = Server(arguments.binary, home)
+        self.ledger = Ledger()
+        self.everybody = []
+        # How long a command took that was not killed.
+        self.seconds = {"compact": 0.1, "restore": 0.2}
 
-def post_until(server, ledger, customers, rng, stop, most=None):
-    """One client: posts until told to stop, its number is reached or the connection is gone."""
-    sent = 0
-    try:
-        connection = Connection(server.host, server.port)
-        while not stop.is_set() and (most is None or sent < most):
-            sid, customer = new_sid(rng), rng.choice(customers)
-            ledger.sending(sid, customer)
-            status, _ = connection.roundtrip(webhook(server, TWILIO_TOKEN, sid, customer))
-            if status == 200:
-                ledger.stored(sid)
-            elif status != 503:
-                raise Difference(f"a webhook was answered {status}")
-            sent += 1
-    except OSError:
-        # Cut off: the outcome of the last one is unknown.
-        pass
-
-
-def run_clients(server, ledger, customers, rng, clients, stop, most=None):
-    """Starts the clients; what they raise ends up in the returned list."""
-    raised = []
-
-    def client(own):
-        try:
-            post_until(server, ledger, customers, own, stop, most)
-        except BaseException as error:  # to be raised again in the main thread
-            raised.append(error)
-
-    threads = [threading.Thread(target=client, args=(random.Random(rng.random()),)) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    return threads, raised
-
-
-def join(threads, raised):
-    for thread in threads:
-        thread.join()
-    if raised:
-        raise raised[0]
-
-
-def kill_under_load(server, ledger, others, customers, rng, clients, meanwhile=None):
-    stop = threading.Event()
-    threads, raised = run_clients(server, ledger, customers, rng, clients, stop)
-
-    def other():
-        try:
-            others.work_until(server, stop)
-        except BaseException as error:  # to be raised again in the main thread
-            raised.append(error)
-
-    threads.append(threading.Thread(target=other))
-    threads[-1].start()
-    if meanwhile:
-        meanwhile()
-    time.sleep(rng.uniform(0.050, 0.800))
-    server.kill()
-    stop.set()
-    join(threads, raised)
-
-
-def send_again(server, ledger, rng):
-    """What a carrier does that got no answer; and for some that it had got one for."""
-    answered = list(ledger.acknowledged)
-    again = sorted(ledger.unknown) + rng.sample(answered, min(20, len(answered)))
-    connection = Connection(server.host, server.port)
-    for sid in again:
-        status, _ = connection.roundtrip(webhook(server, TWILIO_TOKEN, sid, ledger.customer[sid]))
-        if status != 200:
-            raise Difference(f"{sid}, sent again, was answered {status}")
-        ledger.stored(sid)
-
-
-def read_thread(api, customer):
-    """The customer's one conversation and its messages; none when nothing of theirs was kept."""
-    found = api.get(f"/api/v1/sms-conversations/?customer_phone=%2B{customer[1:]}")
-    if len(found) > 1:
-        raise Difference(f"{customer} has {len(found)} conversations: {[each['id'] for each in found]}")
-    if not found:
-        return None, []
-    return found[0], api.get(f"/api/v1/sms-conversations/{found[0]['id']}/messages")
-
-
-def check_thread(customer, conversation, messages):
-    """What must hold within one thread, whatever was sent."""
-    here = f"conversation {conversation['id']} of {customer}"
-    indexes = [message["message_index"] for message in messages]
-    if indexes != list(range(1, len(messages) + 1)):
-        raise Difference(f"{here}: indexes {indexes}")
-    if conversation["message_count"] != len(messages):
-        raise Difference(f"{here}: message_count {conversation['message_count']}, {len(messages)} messages")
-    times = [message["timestamp"] for message in messages]
-    if sorted(times, key=micros) != times:
-        raise Difference(f"{here}: time runs backwards")
-    if conversation["last_activity"] != times[-1] or conversation["started_at"] != times[0]:
-        raise Difference(f"{here}: started_at or last_activity is not the first or last message's time")
-
-
-def micros(text):
-    """Orders times as text: those without a fraction lack its digits."""
-    return text if "." in text else text.replace("Z", ".000000Z")
-
-
-def compare(api, ledger, customers):
-    """Holds the threads of these customers against the ledger. Returns the kept, unknown messages."""
-    wanted = {customer: set() for customer in customers}
-    for sid, customer in ledger.customer.items():
-        if customer in wanted:
-            wanted[customer].add(sid)
-    kept_unknown, ids = set(), set()
-    for customer in customers:
-        conversation, messages = read_thread(api, customer)
-        if conversation:
-            check_thread(customer, conversation, messages)
-        contents = [message["content"] for message in messages]
-        kept = set(contents)
-        twice = sorted(content for content, times in Counter(contents).items() if times > 1)
-        lost = sorted((wanted[customer] & ledger.acknowledged) - kept)
-        strange = sorted(kept - wanted[customer])
-        for what, sids in (("kept twice", twice), ("acknowledged but lost", lost), ("never sent", strange)):
-            if sids:
-                raise Difference(f"{customer}: {len(sids)} messages {what}, e.g. {sids[0]}")
-        kept_unknown |= kept & ledger.unknown
-        own_ids = {message["id"] for message in messages}
-        if len(own_ids) < len(messages) or own_ids & ids:
-            raise Difference(f"{customer}: message ids are not unique")
-        ids |= own_ids
-    return kept_unknown
-
-
-def count_conversations(api):
-    total = 0
-    while page := api.get(f"/api/v1/sms-conversations/?limit=1000&skip={total}"):
-        total += len(page)
-    return total
-
-
-class Run:
-    def __init__(self, arguments):
-        self.clients = arguments.clients
-        self.rng = random.Random(arguments.seed)
-        self.home = Path(tempfile.mkdtemp(prefix="smslite-kill-"))
-        self.server = Server(arguments.binary, self.home)
-        self.everybody, self.fresh = [], arguments.fresh
-        self.begin()
-        self.others = Others(API_KEY, TWILIO_TOKEN, random.Random(self.rng.random()))
-        self.messages, self.wrote, self.checks, self.backups, self.offline_kills = 0, 0, [], 0, 0
-        self.restarts, self.kept, self.not_kept, self.killed_starts = [], 0, 0, 0
-
-    def begin(self):
-        self.ledger, self.everybody = Ledger(), []
-
-    def begin_anew(self):
-        """An empty data directory, so that rounds stay short."""
-        self.compare_all()
-        self.messages += len(self.ledger.acknowledged)
-        self.wrote += len(self.everybody)
-        self.server.kill()
-        shutil.rmtree(self.server.data)
-        self.begin()
-        self.first_start()
-
-    def check(self):
-        seconds, ran = self.server.command("check")
-        if ran.returncode != 0:
-            raise Difference(f"check after a kill: {ran.stdout}{ran.stderr}")
-        self.checks.append(seconds)
-
-    def back_up_and_prove(self):
-        """While the load runs."""
-        path = self.server.home / "under-load.backup"
-        for command in (["backup", path], ["restore", "--check", path]):
-            _, ran = self.server.command(*command)
-            if ran.returncode != 0:
-                raise Difference(f"{command}: {ran.stdout}{ran.stderr}")
-        self.backups += 1
-
-    def kill_offline(self):
-        """What puts another file in the database's place is killed at a random moment: it is the old one or the new."""
-        path = self.server.home / "offline.backup"
-        _, ran = self.server.command("backup", path)
-        if ran.returncode != 0:
-            raise Difference(f"backup: {ran.stdout}{ran.stderr}")
-        for command in (["compact"], ["restore", path]):
-            for _ in range(3):
-                self.server.kill_command(self.rng.uniform(0, 0.25), *command)
-                self.offline_kills += 1
-                self.check()
-
-    def customers(self):
+    def pick(self):
         """The customers of a round: some who wrote before, some new."""
         first = len(self.everybody)
         new = [f"+1555{number:07d}" for number in range(first, first + NEW)]
-        old = self.rng.sample(self.everybody, min(OLD, first))
+        shared = self.rng.sample(self.everybody, min(OLD, first)) + new
         self.everybody += new
-        return old + new
+        first = len(self.ledger.owned)
+        new = [Owned(f"+1777{number:07d}") for number in range(first, first + NEW_OWNED)]
+        owned = self.rng.sample(self.ledger.owned, min(OLD_OWNED, first)) + new
+        self.ledger.owned += new
+        return shared, owned
 
     def kill_a_start(self):
         self.server.exec()
         time.sleep(self.rng.uniform(0, LONGEST_START))
         self.server.kill()
-        self.killed_starts += 1
+        self.totals.killed_starts += 1
 
     def first_start(self):
         """The very first starts are killed too: a half-made database must not stand in the way."""
+        self.totals.directories += 1
         for _ in range(FIRST_STARTS):
             self.kill_a_start()
         self.server.start()
-        self.server.set_up(OUR_NUMBER)
+        self.assistant_id = self.server.set_up(OUR_NUMBER)
 
     def restart(self):
+        self.check()
         if self.rng.randrange(KILL_A_START) == 0:
             self.kill_a_start()
-        self.restarts.append(self.server.start())
+        self.totals.restarts.append(self.server.start())
+
+    def check(self, data=None):
+        code, printed, seconds = self.server.run("check", data=data)
+        if code:
+            raise Difference(f"check ended with {code}: {printed[:500].decode(errors='replace')}")
+        if data is None:
+            self.totals.checks.append(seconds)
+
+    def run(self, *arguments, data=None):
+        code, printed, seconds = self.server.run(*arguments, data=data)
+        if code:
+            raise Difference(f"smslite {arguments[0]} ended with {code}: {printed[:500].decode(errors='replace')}")
+        return printed, seconds
+
+    def kill_under_load(self, shared, owned, backup):
+        stop = threading.Event()
+        threads, raised = run_clients(
+            self.server, self.ledger, shared, owned, self.rng, self.clients, stop, self.assistant_id)
+        time.sleep(self.rng.uniform(0.050, 0.800))
+        try:
+            if backup:
+                self.run("backup", backup)
+        finally:
+            self.server.kill()
+            stop.set()
+            join(threads, raised)
+
+    def kill_command(self, *arguments, data=None):
+        """SIGKILL at a random moment of a command. How far it came is not known."""
+        name, started = arguments[0], time.perf_counter()
+        process = self.server.command(*arguments, data=data)
+        time.sleep(self.rng.uniform(0, 1.2 * self.seconds[name]))
+        process.kill()
+        printed = b"".join(process.communicate())
+        if process.returncode == 0:
+            self.seconds[name] = time.perf_counter() - started
+            self.totals.commands[f"{name} done before the kill"] += 1
+        elif process.returncode == -9:
+            self.totals.commands[f"{name} killed"] += 1
+        else:
+            raise Difference(f"smslite {arguments[0]} ended with {process.returncode}: {printed[:500]!r}")
+
+    def export(self, data):
+        return self.run("export", "--with-secrets", "-", data=data)[0]
+
+    def kill_commands(self, backup):
+        """With no server: the data must be those of before or of after, whole."""
+        self.run("restore", "--check", backup)
+        self.totals.commands["backups under load, proved"] += 1
+        before, elsewhere = self.export(self.server.data), self.home / "elsewhere"
+        shutil.copytree(self.server.data, elsewhere)
+        _, self.seconds["restore"] = self.run("restore", backup, data=elsewhere)
+        after = self.export(elsewhere)
+        shutil.rmtree(elsewhere)
+        for _ in range(3):
+            shutil.copytree(self.server.data, elsewhere)
+            self.kill_command("restore", backup, data=elsewhere)
+            self.check(elsewhere)
+            if self.export(elsewhere) not in (before, after):
+                raise Difference("after a killed restore the data are neither those of before nor of the backup")
+            shutil.rmtree(elsewhere)
+        for _ in range(3):
+            self.kill_command("compact")
+            self.check()
+            if self.export(self.server.data) != before:
+                raise Difference("after a killed compact the data are not those of before")
+        backup.unlink()
+
+    def compare(self, shared, owned):
+        """Returns the messages of shared customers that were kept with nobody knowing."""
+        api, ledger = self.server.api(), self.ledger
+        kept = compare.compare_shared(api, ledger, shared)
+        for each in owned:
+            compare.compare_owned(api, ledger, each)
+        compare.compare_assistants(api, ledger)
+        some = self.rng.sample(ledger.keys, min(10, len(ledger.keys)))
+        compare.compare_keys(self.server, api, ledger, [each for each in ledger.keys if each.revoked is None] + some)
+        for imported in ledger.imports[-20:] + self.rng.sample(ledger.imports, min(5, len(ledger.imports))):
+            compare.compare_import(api, ledger, imported, settle=False)
+        return kept
+
+    def send_again(self, lost):
+        """What a carrier does that got no answer; and for some that it had got one for, or that were archived since."""
+        ledger, connection, rng = self.ledger, Connection(self.server.host, self.server.port), self.rng
+        answered = list(ledger.acknowledged)
+        again = sorted(ledger.unknown) + rng.sample(answered, min(20, len(answered)))
+        for sid in again:
+            self.post_again(connection, sid, ledger.customer[sid])
+            ledger.stored(sid)
+        archived = [(sid, owned.customer) for owned in ledger.owned for sid in owned.archived_sids]
+        for sid, customer in rng.sample(archived, min(5, len(archived))):
+            self.post_again(connection, sid, customer)
+        for owned, (_, sid) in lost:
+            stored = any(sid in conversation for conversation in owned.state[0])
+            self.post_again(connection, sid, owned.customer)
+            if not stored:
+                owned.done(("post", sid))
+            ledger.count("messages")
+        api = self.server.api()
+        for imported in [each for each in ledger.imports if not each.acknowledged]:
+            compare.compare_import(api, ledger, imported, settle=True)
+            if not import_again(api, imported):
+                raise Difference(f"import {imported.call_id}, sent again alone, is refused")
+            ledger.count("imports")
+        if ledger.imports:
+            imported = rng.choice(ledger.imports)
+            import_again(api, imported, len(imported.lines))
+
+    def post_again(self, connection, sid, customer):
+        status, _ = connection.roundtrip(webhook(self.server, self.server.token, sid, customer))
+        if status != 200:
+            raise Difference(f"{sid}, sent again, was answered {status}")
 
     def round(self, number):
-        if self.fresh and number % self.fresh == 0:
-            self.begin_anew()
-        customers = self.customers()
-        meanwhile = self.back_up_and_prove if number % 10 == 5 else None
-        kill_under_load(self.server, self.ledger, self.others, customers, self.rng, self.clients, meanwhile)
-        self.check()
-        if number % 10 == 0:
-            self.kill_offline()
+        shared, owned = self.pick()
+        backup = self.home / "under-load.backup" if number % 10 == FILE_ROUND else None
+        self.kill_under_load(shared, owned, backup)
+        if backup:
+            self.check()
+            self.kill_commands(backup)
         self.restart()
-        for difference in self.others.differences(self.server):
-            raise Difference(difference)
         unknown = len(self.ledger.unknown)
-        kept = len(compare(self.server.api(), self.ledger, customers))
-        self.kept += kept
-        self.not_kept += unknown - kept
-        send_again(self.server, self.ledger, self.rng)
-        compare(self.server.api(), self.ledger, customers)
+        # Posts of owned customers without an answer: sent again whatever became of them.
+        lost = [(each, each.pending) for each in owned if each.pending and each.pending[0] == "post"]
+        kept = len(self.compare(shared, owned))
+        self.ledger.kept += kept
+        self.ledger.not_kept += unknown - kept
+        self.send_again(lost)
+        self.compare(shared, owned)
 
     def compare_all(self):
-        compare(self.server.api(), self.ledger, self.everybody)
-        wrote = len(set(self.ledger.customer.values()))
-        listed = count_conversations(self.server.api())
-        if listed < wrote:
-            raise Difference(f"{listed} conversations are listed, {wrote} customers wrote")
+        self.compare(self.everybody, self.ledger.owned)
+        api = self.server.api()
+        for imported in self.ledger.imports:
+            compare.compare_import(api, self.ledger, imported, settle=False)
+        compare.compare_keys(self.server, api, self.ledger, self.ledger.keys)
+        compare.compare_totals(self.server, api, self.ledger)
 
     def measure_bytes(self, messages, clients=64):
         """Posts a known number of messages and tells what they cost on disk."""
@@ -319,7 +244,7 @@ class Run:
         before, started = len(self.ledger.acknowledged), time.perf_counter()
         share = max(1, messages // clients)
         threads, raised = run_clients(
-            self.server, self.ledger, self.customers(), self.rng, clients, threading.Event(), share)
+            self.server, self.ledger, self.pick()[0], [], self.rng, clients, threading.Event(), self.assistant_id, share)
         join(threads, raised)
         seconds = time.perf_counter() - started
         count = len(self.ledger.acknowledged) - before
@@ -331,22 +256,35 @@ class Run:
         print(f"  bytes written          {handed / count:.0f} ({dirtied / count:.0f} as write_bytes counts pages)")
         print(f"  the file grew by       {grown / count:.0f} bytes")
 
-    def report(self, rounds):
-        restarts = sorted(self.restarts)
-        messages = len(self.ledger.acknowledged)
-        all_messages, everybody = self.messages + messages, self.wrote + len(self.everybody)
-        print(f"rounds survived          {rounds}, and {self.killed_starts} killed starts")
-        print(f"messages acknowledged    {all_messages}, in {everybody} conversations; all there, once, in order")
-        print(f"besides                  {', '.join(f'{kind} {n}' for kind, n in self.others.acknowledged.items())}")
-        checks = sorted(self.checks)
-        print(f"checks, all sound        {len(checks)}, p50 {checks[len(checks) // 2] * 1000:.0f} ms, max {checks[-1] * 1000:.0f} ms")
-        print(f"backups under load       {self.backups}, all proved; {self.offline_kills} kills of compact and restore")
-        print(f"unknown outcomes         {self.kept} had been stored, {self.not_kept} had not")
-        if restarts:
-            middle = restarts[len(restarts) // 2]
-            print(f"exec to first /readyz    p50 {middle * 1000:.0f} ms, max {restarts[-1] * 1000:.0f} ms")
-        size = self.server.file_bytes()
-        print(f"database file            {size / 1e6:.1f} MB, {size / max(messages, 1):.0f} bytes a message")
+    def end(self):
+        """Compares everything a last time and gives the directory up."""
+        self.compare_all()
+        self.server.kill()
+        self.check()
+        totals, ledger = self.totals, self.ledger
+        totals.writes += ledger.writes
+        totals.kept, totals.not_kept = totals.kept + ledger.kept, totals.not_kept + ledger.not_kept
+        totals.conversations += len(self.everybody) + sum(len(owned.state[0]) for owned in ledger.owned)
+        totals.last_bytes = self.server.file_bytes()
+        shutil.rmtree(self.home)
+
+
+def spread(seconds):
+    ordered = sorted(seconds)
+    return f"p50 {ordered[len(ordered) // 2] * 1000:.0f} ms, max {ordered[-1] * 1000:.0f} ms"
+
+
+def report(totals, rounds):
+    print(f"rounds survived          {rounds}, in {totals.directories} data directories; {totals.killed_starts} killed starts")
+    print("acknowledged, all there  " + ", ".join(f"{kind} {count}" for kind, count in totals.writes.most_common()))
+    print(f"unknown outcomes         {totals.kept} had been stored, {totals.not_kept} had not")
+    for command, count in sorted(totals.commands.items()):
+        print(f"{command:<24} {count}")
+    if totals.restarts:
+        print(f"exec to first /readyz    {spread(totals.restarts)} of {len(totals.restarts)}")
+    if totals.checks:
+        print(f"check before the start   {spread(totals.checks)} of {len(totals.checks)}, all sound")
+    print(f"last database file       {totals.last_bytes / 1e6:.1f} MB")
 
 
 def main():
@@ -356,35 +294,41 @@ def main():
     parser.add_argument("--seed", type=int, default=None, help="default: a new one, which is printed")
     parser.add_argument("--binary", type=Path, default=root / "target/ci/smslite")
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--fresh", type=int, default=0, metavar="ROUNDS", help="begin anew after so many, for long runs")
+    parser.add_argument("--fresh", type=int, default=50, metavar="N", help="a new data directory every N rounds")
     parser.add_argument("--measure", type=int, default=4000, metavar="MESSAGES", help="posted at last, to count bytes")
-    parser.add_argument("--keep", action="store_true", help="leave the data directory for a look")
     arguments = parser.parse_args()
     if arguments.seed is None:
         arguments.seed = secrets.randbits(32)
-    print(f"seed {arguments.seed}, {arguments.clients} clients, {arguments.binary}")
-    run, done, failed = Run(arguments), 0, True
+    print(f"seed {arguments.seed}, {arguments.clients} clients, {arguments.binary}", flush=True)
+    rng, totals, started = random.Random(arguments.seed), Totals(), time.monotonic()
+    directory, done, failed = None, 0, True
     try:
-        run.first_start()
         for done in range(1, arguments.rounds + 1):
-            run.round(done)
-            if done % 20 == 0:
-                run.compare_all()
-                print(f"round {done}: {len(run.ledger.acknowledged)} messages", flush=True)
-        if arguments.measure:
-            run.measure_bytes(arguments.measure)
-        send_again(run.server, run.ledger, run.rng)
-        run.compare_all()
-        run.report(done)
+            if not directory:
+                home = Path(tempfile.mkdtemp(prefix="smslite-kill-"))
+                directory = Directory(arguments, rng, home, totals)
+                directory.first_start()
+            directory.round(done)
+            if done % 10 == 0:
+                print(f"round {done}: {time.monotonic() - started:.0f} s, {sum(directory.ledger.writes.values())} writes "
+                      f"in this directory", flush=True)
+            if done % arguments.fresh == 0 and done < arguments.rounds:
+                directory.end()
+                directory = None
+        if directory:
+            if arguments.measure:
+                directory.measure_bytes(arguments.measure)
+            directory.send_again([])
+            directory.end()
+            report(totals, done)
         failed = False
-    except (Difference, Refused) as difference:
-        print(f"DIFFERENCE in round {done} (seed {arguments.seed}): {difference}", file=sys.stderr)
+    except (Difference, RuntimeError) as error:
+        print(f"DIFFERENCE in round {done} (seed {arguments.seed}): {error}", file=sys.stderr)
     finally:
-        run.server.kill()
-        if failed or arguments.keep:
-            print(f"the data and the server's log were left in {run.home}", file=sys.stderr)
-        else:
-            shutil.rmtree(run.home)
+        if directory:
+            directory.server.kill()
+            if failed and directory.home.exists():
+                print(f"the data and the server's log were left in {directory.home}", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -14,20 +14,25 @@ TWILIO_TOKEN = "a-token-of-the-kill-script"
 START_SECONDS = 60
 
 
+def clean_environment():
+    """Nothing of the caller's settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SMSLITE_")}
+
+
 class Server:
-    def __init__(self, binary, home):
-        self.binary, self.home = binary.resolve(), home
-        self.data = home / "data"
+    def __init__(self, binary, home, data=None, key=API_KEY, token=TWILIO_TOKEN):
+        self.binary, self.home, self.key, self.token = binary.resolve(), home, key, token
+        self.data = data or home / "data"
         self.ready_file = home / "ready.json"
+        self.log_level = "warn"  # A line a message is of no use.
         self.process, self.host, self.port = None, None, None
 
     def exec(self):
         """Starts the process and does not wait for it."""
         self.ready_file.unlink(missing_ok=True)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSLITE_")}
-        environment |= {"SMSLITE_BOOTSTRAP_API_KEY": API_KEY, "SMSLITE_TWILIO_AUTH_TOKEN": TWILIO_TOKEN}
-        # A line a message is of no use here.
-        environment |= {"RUST_LOG": "warn,smslite::app::purge=info"}
+        environment = clean_environment()
+        environment |= {"SMSLITE_BOOTSTRAP_API_KEY": self.key, "SMSLITE_TWILIO_AUTH_TOKEN": self.token}
+        environment |= {"RUST_LOG": self.log_level}
         command = [self.binary, "serve", "--port", "0", "--ready-file", self.ready_file, "--data-dir", self.data]
         with open(self.home / "server.log", "ab") as log:
             self.process = subprocess.Popen(
@@ -63,38 +68,29 @@ class Server:
         if self.process:
             self.process.wait()
 
-    def stop(self):
-        """SIGTERM, and waits for the end."""
-        self.process.terminate()
-        return self.process.wait(60)
+    def command(self, *arguments, data=None):
+        """Starts one of smslite's commands on the data directory, or on another."""
+        command = [self.binary, *map(str, arguments), "--data-dir", data or self.data]
+        return subprocess.Popen(
+            command, env=clean_environment(), cwd=self.home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
 
-    def command(self, *arguments):
-        """Runs a command on the data directory. Returns the seconds it took, and what came of it."""
+    def run(self, *arguments, data=None):
+        """Runs a command to its end: exit code, what it printed, the seconds it took."""
         started = time.perf_counter()
-        ran = subprocess.run(self._command(arguments), capture_output=True, text=True, cwd=self.home, timeout=600)
-        return time.perf_counter() - started, ran
+        process = self.command(*arguments, data=data)
+        out, err = process.communicate()
+        return process.returncode, out + err, time.perf_counter() - started
 
-    def kill_command(self, after, *arguments):
-        """Starts a command and kills it after some seconds, if it still runs."""
-        process = subprocess.Popen(
-            self._command(arguments), cwd=self.home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def _command(self, arguments):
-        return [self.binary, *arguments, "--data-dir", self.data]
-
-    def api(self):
-        return Api(self.host, self.port, API_KEY)
+    def api(self, key=None):
+        return Api(self.host, self.port, key or self.key)
 
     def set_up(self, our_number):
-        """An assistant and its number."""
+        """An assistant and its number. Returns the assistant's id."""
         assistant = self.api().post("/api/v1/assistants", {"name": "Kill script"})
         path = f"/api/v1/assistants/{assistant['id']}/phone-numbers/assign-by-number"
         self.api().post(path, {"phone_number": our_number, "provider": "twilio"})
+        return assistant["id"]
 
     def file_bytes(self):
         return sum(path.stat().st_size for path in self.data.glob("*.redb"))
