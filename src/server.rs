@@ -71,6 +71,10 @@ pub fn build(
         Location::Directory(dir) => dir.path().into(),
         Location::Memory | Location::Backend(_) => std::env::temp_dir(),
     };
+    let data_dir = match &location {
+        Location::Directory(dir) => Some(dir.path().to_owned()),
+        Location::Memory | Location::Backend(_) => None,
+    };
     let store = Store::open(location, settings.cache_bytes)?;
     let exposed = |secrets: &[Secret]| secrets.iter().map(|secret| secret.expose().to_owned()).collect();
     let twilio = Twilio::new(TwilioSecrets {
@@ -92,6 +96,7 @@ pub fn build(
         },
         purge_wanted: Arc::default(),
         backups: settings.backup.as_ref().map(|backup| Arc::new(schedule(backup))),
+        data_dir,
         stopping: Arc::default(),
         purging: Arc::default(),
     };
@@ -167,15 +172,27 @@ pub async fn serve(
         }
     }
     drop(listener);
-    state.app.store.dismiss_followers();
     let left = async {
         while places.available_permits() < CONNECTIONS {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     let (_, _) = tokio::join!(jobs.stop(), tokio::time::timeout(LAST_REQUESTS, left));
+    // Whoever follows hears of what the last requests write.
+    let last = async {
+        while CONNECTIONS - places.available_permits() > state.app.store.followers() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let closing = graceful.shutdown();
+    let ended = async {
+        let (_, ()) = tokio::join!(
+            tokio::time::timeout(GRACE, last).map(|_| state.app.store.dismiss_followers()),
+            closing
+        );
+    };
     tokio::select! {
-        () = graceful.shutdown() => {}
+        () = ended => {}
         () = tokio::time::sleep(GRACE) => {
             tracing::warn!("some requests were cut off: they took longer than {} s", GRACE.as_secs());
         }

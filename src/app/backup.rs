@@ -11,7 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
-pub const ENDING: &str = ".backup";
+const MADE: &str = "smslite-";
+const FOLLOWED: &str = "smslite-follow-";
+const ENDING: &str = ".backup";
+/// So many times as large.
+const FAR_LARGER: u64 = 4;
 /// While somebody waits for the writer, the backup takes every third moment, and rests no longer than this.
 const LONGEST_TURN: Duration = Duration::from_millis(50);
 
@@ -27,14 +31,14 @@ pub struct Schedule {
 /// Writes a backup of every organization's rows, as the last commit left them; one who follows gets what later
 /// commits write, too, until the server stops. Blocks.
 pub fn write(app: &App, follow: bool, out: impl Write) -> Result<(), BackupError> {
-    let out = UntilStop { stopping: &app.stopping, out };
-    let out = BufWriter::with_capacity(1 << 16, out);
     let turn = turns(app);
     if follow {
         let unavailable = |error: StoreError| ReadError::Unavailable(error.to_string());
         let follower = Follower::begin(&app.store).map_err(unavailable)?;
-        return follower.write(|| app.clock.now(), out, turn);
+        // It is told when it is over, and has all until then.
+        return follower.write(|| app.clock.now(), BufWriter::with_capacity(1 << 16, out), turn);
     }
+    let out = BufWriter::with_capacity(1 << 16, UntilStop { stopping: &app.stopping, out });
     let pinned = app.store.pin();
     let newest = pinned.as_ref().as_ref().map_err(|reason| ReadError::Unavailable(reason.clone()))?;
     let rows = write_backup(newest, app.clock.now(), out, turn)?;
@@ -74,28 +78,57 @@ fn turns(app: &App) -> impl FnMut() {
 
 /// `smslite-20260430T100000Z.backup`
 pub fn file_name(now: Timestamp) -> String {
-    format!("smslite-{}{ENDING}", now.for_file_names())
+    format!("{MADE}{}{ENDING}", now.for_file_names())
 }
 
-/// The backups in a directory, the oldest first.
-pub fn files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+/// `smslite-follow-20260430T100000Z.backup`: told from those that are made by schedule, whose number is another.
+pub fn followed_name(now: Timestamp) -> String {
+    format!("{FOLLOWED}{}{ENDING}", now.for_file_names())
+}
+
+/// When a backup was made, by its name; none for names that people give.
+fn made_at<'n>(name: &'n str, prefix: &str) -> Option<&'n str> {
+    let time = name.strip_prefix(prefix)?.strip_suffix(ENDING)?;
+    let shape = time.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+    shape.eq(*b"00000000T000000Z").then_some(time)
+}
+
+/// The backups of one prefix in a directory, the oldest first.
+fn files(dir: &Path, prefix: &str) -> std::io::Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        let name = entry.file_name();
-        if name.to_string_lossy().starts_with("smslite-") && name.to_string_lossy().ends_with(ENDING) {
-            files.push(entry.path());
+        if let Some(time) = made_at(&entry.file_name().to_string_lossy(), prefix) {
+            files.push((time.to_owned(), entry.path()));
         }
     }
     files.sort();
     Ok(files)
 }
 
-/// Removes all but the newest.
-pub fn prune(dir: &Path, keep: usize) -> std::io::Result<()> {
-    let files = files(dir)?;
-    let older = files.len().saturating_sub(keep.max(1));
-    files[..older].iter().try_for_each(fs::remove_file)
+/// Every backup in a directory that was made by schedule or by one who follows, the oldest first.
+pub fn all_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut both = files(dir, MADE)?;
+    both.extend(files(dir, FOLLOWED)?);
+    both.sort();
+    Ok(both.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Removes those of the same kind that are older than the newest `keep`, the one just made among these whatever
+/// the clock says. One that is far larger than the new one stays: when the data were lost, it is what is left.
+pub fn prune(dir: &Path, made: &Path, keep: usize) -> std::io::Result<()> {
+    let name = made.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = if name.starts_with(FOLLOWED) { FOLLOWED } else { MADE };
+    let mut others = files(dir, prefix)?;
+    others.retain(|(_, path)| path != made);
+    let surplus = (others.len() + 1).saturating_sub(keep.max(1));
+    let most = fs::metadata(made)?.len().saturating_mul(FAR_LARGER);
+    for (_, path) in &others[..surplus] {
+        if fs::metadata(path)?.len() <= most {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a backup if one is due. It appears under its name when it is whole; one that is broken off leaves
@@ -103,14 +136,11 @@ pub fn prune(dir: &Path, keep: usize) -> std::io::Result<()> {
 pub fn run_schedule(app: &App, schedule: &Schedule) -> Result<Option<PathBuf>, BackupError> {
     let now = app.clock.now();
     fs::create_dir_all(&schedule.dir)?;
-    let last = files(&schedule.dir)?.pop();
     // A clock that was set back must not stop backups until it has caught up.
-    let since = file_name(now.minus_seconds(schedule.every_seconds));
-    let is_recent = |path: &PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name > since && name <= file_name(now)
-    };
-    if last.as_ref().is_some_and(is_recent) {
+    let (since, now_text) =
+        (now.minus_seconds(schedule.every_seconds).for_file_names(), now.for_file_names());
+    let is_recent = |(time, _): &(String, PathBuf)| *time > since && *time <= now_text;
+    if files(&schedule.dir, MADE)?.iter().any(is_recent) {
         return Ok(None);
     }
     let mut file = NamedTempFile::new_in(&schedule.dir)?;
@@ -119,7 +149,7 @@ pub fn run_schedule(app: &App, schedule: &Schedule) -> Result<Option<PathBuf>, B
     let path = schedule.dir.join(file_name(now));
     file.persist(&path).map_err(|error| error.error)?;
     fs::File::open(&schedule.dir)?.sync_all()?;
-    prune(&schedule.dir, schedule.keep)?;
+    prune(&schedule.dir, &path, schedule.keep)?;
     tracing::info!(file = %path.display(), "the scheduled backup is made");
     Ok(Some(path))
 }

@@ -17,7 +17,7 @@ pub const NOTE: &str = "The database file still holds the freed bytes until smsl
 #[derive(Clone, Debug)]
 pub struct Receipt {
     pub gone: Gone,
-    /// The names of known backups that were made before.
+    /// The names of known backups that were made before, and of older databases that were kept.
     pub backups: Vec<String>,
 }
 
@@ -45,7 +45,9 @@ async fn run(app: &App, actor: &Actor, number: Address) -> Result<Receipt, VerbE
     purge::step(app, NoteErasure { organization, now, by: user_id, gone }).await?;
     tracing::info!(%organization, number = masked, ?gone, "a phone number is erased");
     let backups = app.backups.as_ref().map(|schedule| schedule.dir.as_path());
-    Ok(Receipt { gone, backups: backups_holding(backups) })
+    let mut backups = backups_holding(backups);
+    backups.extend(kept_files(app.data_dir.as_deref()));
+    Ok(Receipt { gone, backups })
 }
 
 /// Finishes the deletions of the number's call records that had begun before.
@@ -64,8 +66,15 @@ async fn what_others_began(
     Ok(gone)
 }
 
+/// What restoring and upgrades kept of the database beside it.
+fn kept_files(dir: Option<&Path>) -> Vec<String> {
+    let entries = dir.and_then(|dir| std::fs::read_dir(dir).ok()).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("smslite.redb.")).collect()
+}
+
 /// The backups in a directory: all were made before. What cannot be read names none.
 pub fn backups_holding(dir: Option<&Path>) -> Vec<String> {
-    let files = dir.and_then(|dir| backup::files(dir).ok()).unwrap_or_default();
+    let files = dir.and_then(|dir| backup::all_files(dir).ok()).unwrap_or_default();
     files.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect()
 }

@@ -23,6 +23,7 @@ pub mod users;
 use crate::clock::Clock;
 use crate::sessions::Sessions;
 use crate::store::{ReadError, Store, StoreError};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use throttle::Throttle;
@@ -42,6 +43,8 @@ pub struct App {
     pub purge_wanted: Arc<Notify>,
     /// Whether and where backups are made by schedule.
     pub backups: Option<Arc<backup::Schedule>>,
+    /// Where the database lies, unless it is in memory.
+    pub data_dir: Option<PathBuf>,
     /// Set when the server stops: what may take long breaks off.
     pub stopping: Arc<AtomicBool>,
     /// Held by whoever purges.

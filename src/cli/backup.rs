@@ -4,7 +4,7 @@ use super::client::{Asked, Client, accepted, with_client, with_server};
 use super::export::Unfinished;
 use super::import::progress;
 use super::out;
-use crate::app::backup::{file_name, prune};
+use crate::app::backup::{file_name, followed_name, prune};
 use crate::clock::Clock;
 use crate::server::Body;
 use crate::store::{BackupError, Received, receive};
@@ -24,6 +24,7 @@ use tokio::runtime::Handle;
 
 /// How long until a server that went away is looked for again.
 const AGAIN: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// After so long, or when what was followed is longer than the backup and than this, a new one is begun.
 const FRESH_EVERY: Duration = Duration::from_secs(24 * 3600);
 const FRESH_BYTES: u64 = 64 << 20;
@@ -87,14 +88,14 @@ fn once(file: Option<String>, asked: Asked) -> anyhow::Result<ExitCode> {
 async fn ask(client: &Client, path: &str) -> anyhow::Result<Pull> {
     let response = client.send(Method::GET, path, "", Body::empty()).await?;
     let body = accepted(response).await?.into_body();
-    Ok(Pull { body, runtime: Handle::current(), rest: Bytes::new() })
+    Ok(Pull { body, runtime: Handle::current(), rest: Bytes::new(), ended: false })
 }
 
 /// Begins a backup, keeps it up to date, and begins another when it has grown old or the server went away.
 fn follow_into(dir: &Path, keep: usize, asked: Asked) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
     let Asked { resolved, organization } = asked;
-    let (mut reached, mut told) = (false, false);
+    let (mut reached, mut told, mut pause) = (false, false, AGAIN / 2);
     loop {
         let asked = Asked { resolved: resolved.clone(), organization: organization.clone() };
         let followed = with_server(asked, async |client| {
@@ -102,6 +103,7 @@ fn follow_into(dir: &Path, keep: usize, asked: Asked) -> anyhow::Result<ExitCode
             (reached, told) = (true, false);
             tokio::task::block_in_place(|| keep_up(body, dir, keep))
         });
+        pause = if followed.is_ok() { AGAIN } else { (pause * 2).min(LONGEST_PAUSE) };
         if let Err(error) = followed {
             if !reached {
                 return Err(error);
@@ -110,14 +112,14 @@ fn follow_into(dir: &Path, keep: usize, asked: Asked) -> anyhow::Result<ExitCode
                 out::tell(&format!("{error:#}; beginning anew when it is there again"));
             }
         }
-        std::thread::sleep(AGAIN);
+        std::thread::sleep(pause);
     }
 }
 
 /// The file appears under its name when it is whole, and grows from then on.
 fn keep_up(body: Pull, dir: &Path, keep: usize) -> anyhow::Result<()> {
     let began = Instant::now();
-    let path = dir.join(file_name(Clock::System.now()));
+    let path = dir.join(followed_name(Clock::System.now()));
     let mut unfinished = Some(NamedTempFile::new_in(dir)?);
     let file = unfinished.as_ref().context("it was just made")?.reopen()?;
     let mut whole_bytes = 0;
@@ -130,7 +132,7 @@ fn keep_up(body: Pull, dir: &Path, keep: usize) -> anyhow::Result<()> {
                     unfinished.persist(&path).map_err(|error| error.error)?;
                 }
                 File::open(dir)?.sync_all()?;
-                prune(dir, keep)?;
+                prune(dir, &path, keep)?;
                 whole_bytes = file.metadata()?.len();
                 out::tell(&format!("{}: {}; following", path.display(), HumanBytes(whole_bytes)));
             }
@@ -150,13 +152,15 @@ struct Pull {
     body: Body,
     runtime: Handle,
     rest: Bytes,
+    /// It must not be asked again then.
+    ended: bool,
 }
 
 impl Read for Pull {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        while self.rest.is_empty() {
+        while self.rest.is_empty() && !self.ended {
             match self.runtime.block_on(self.body.frame()) {
-                None => return Ok(0),
+                None => self.ended = true,
                 Some(frame) => self.rest = frame.map_err(Error::other)?.into_data().unwrap_or_default(),
             }
         }

@@ -5,10 +5,10 @@ use super::client::Asked;
 use super::import::progress;
 use super::out;
 use super::server_file::ServerFile;
-use crate::app::backup::files;
+use crate::app::backup::all_files;
 use crate::clock::Clock;
 use crate::config::Resolved;
-use crate::store::{self, DataDir, OpenError};
+use crate::store::{self, BackupError, DataDir, OpenError, Proving};
 use anyhow::{Context, bail};
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use indicatif::{HumanBytes, HumanCount};
@@ -27,6 +27,9 @@ struct Restore {
     /// Only prove that it can be restored; touches nothing
     #[arg(long)]
     check: bool,
+    /// Restore also what does not hang together; smslite check --repair can mend much of it
+    #[arg(long, conflicts_with = "check")]
+    unsound: bool,
 }
 
 /// Make the database file anew with nothing but what is in it: gives space back, and freed bytes are gone
@@ -43,7 +46,7 @@ pub(super) fn compact_command() -> Command {
 }
 
 pub(super) fn restore(matches: &ArgMatches, asked: &Asked) -> anyhow::Result<ExitCode> {
-    let Restore { file, check } = Restore::from_arg_matches(matches)?;
+    let Restore { file, check, unsound } = Restore::from_arg_matches(matches)?;
     let path = newest(&file)?;
     let name = path.display();
     let input = BufReader::new(File::open(&path).with_context(|| format!("{name} cannot be read"))?);
@@ -51,9 +54,21 @@ pub(super) fn restore(matches: &ArgMatches, asked: &Asked) -> anyhow::Result<Exi
     let bar = progress("reading", "{human_pos} rows", None);
     let rows = |rows| bar.set_position(rows);
     let (cache_bytes, now) = (asked.resolved.settings.cache_bytes, Clock::System.now());
-    let restored = store::restore(input, dir.as_ref(), cache_bytes, now, rows);
+    let proving = if unsound { Proving::Bytes } else { Proving::All };
+    let restored = store::restore(input, dir.as_ref(), cache_bytes, now, proving, rows);
     bar.finish_and_clear();
+    if let Err(BackupError::Unsound { .. }) = &restored
+        && !check
+    {
+        out::tell("With --unsound it is restored all the same, to be repaired by smslite check --repair.");
+    }
     let restored = restored.with_context(|| format!("{name}: nothing was changed"))?;
+    if restored.unused_bytes > 0 {
+        let bytes = HumanBytes(restored.unused_bytes);
+        out::tell(&format!(
+            "warning: {bytes} after the last whole part are cut short or damaged, and not used"
+        ));
+    }
     let mut text = format!("{name}: made {}, {} rows", restored.created_at, HumanCount(restored.rows));
     if let Some(until) = restored.followed_until {
         let rows = HumanCount(restored.followed_rows);
@@ -75,7 +90,7 @@ fn newest(path: &Path) -> anyhow::Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
-    let newest = files(path).with_context(|| format!("{} cannot be read", path.display()))?.pop();
+    let newest = all_files(path).with_context(|| format!("{} cannot be read", path.display()))?.pop();
     newest.with_context(|| format!("{}: there is no backup in it", path.display()))
 }
 

@@ -59,8 +59,15 @@ impl Watch {
         }
     }
 
-    /// Lets another handle have the file; this one goes on reading.
+    /// Lets another handle have the file: this one goes on reading, and nothing that it writes, not even when it
+    /// is closed, reaches the disk any more.
     pub(super) fn give_up_lock(&self) {
+        if !self.state.has_failed() {
+            let length = self.state.length.load(Ordering::Acquire);
+            let reason = "the database is being opened anew".to_owned();
+            *self.state.beyond() = Beyond { reason, length, ..Beyond::default() };
+            self.state.failed.store(true, Ordering::Release);
+        }
         if let Some(file) = &self.file {
             // Without the lock there is nothing to give up.
             let _ = file.1.unlock();

@@ -19,7 +19,7 @@ pub(super) use follow::Commit;
 pub use follow::Follower;
 pub use read::BackupError;
 pub use receive::{Received, receive};
-pub use restore::{Restored, restore};
+pub use restore::{Proving, Restored, restore};
 
 use super::open::FORMAT;
 use super::rows::Row;

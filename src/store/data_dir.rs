@@ -23,7 +23,11 @@ impl DataDir {
         create_private_dir(path).map_err(failed)?;
         let lock = private_options().create(true).open(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(DataDir { path: path.to_owned(), _lock: lock }),
+            Ok(()) => {
+                // What a killed restore, compact or first start left.
+                let _ = fs::remove_file(path.join(FILE_NAME).with_extension("redb.new"));
+                Ok(DataDir { path: path.to_owned(), _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => Err(OpenError::Held { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }

@@ -37,7 +37,9 @@ pub use accounts::{
 };
 pub use archive::{ArchiveConversation, ArchiveOutcome, PurgeStep, Purged};
 pub use assistants::{CreateAssistant, DeleteAssistant, UpdateAssistant};
-pub use backup::{BackupError, Follower, Received, Restored, receive, restore, write as write_backup};
+pub use backup::{
+    BackupError, Follower, Proving, Received, Restored, receive, restore, write as write_backup,
+};
 pub use check::{CheckReport, Watch};
 pub use conversations::Thread;
 pub use dashboard_sessions::{EndDashboardSession, NoteUsage, StartDashboardSession};

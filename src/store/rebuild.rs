@@ -103,7 +103,10 @@ impl Rebuilt {
             let kept =
                 keep.filter(|_| place.exists()).map(|ending| keep_beside(&place, ending)).transpose()?;
             self.0.persist(&place).map_err(|error| error.error)?;
-            sync_dir(&place)?;
+            // It has taken its place; a power cut may still undo that.
+            if let Err(error) = sync_dir(&place) {
+                tracing::warn!(%error, "the directory could not be synced");
+            }
             Ok(kept)
         };
         swap().map_err(|error: std::io::Error| RebuildError::Write(error.to_string()))
@@ -119,7 +122,12 @@ fn keep_beside(place: &Path, ending: &str) -> std::io::Result<PathBuf> {
             Ok(()) => return Ok(kept),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             // Some file systems know no second names.
-            Err(_) => return File::create_new(&kept).and_then(|_| fs::copy(place, &kept)).map(|_| kept),
+            Err(_) => {
+                File::create_new(&kept)?;
+                fs::copy(place, &kept)?;
+                File::open(&kept)?.sync_all()?;
+                return Ok(kept);
+            }
         }
     }
     Err(ErrorKind::AlreadyExists.into())
@@ -191,7 +199,14 @@ fn copied(
         }
         rebuild.put(&of_today(row, format, &mut changed))
     })?;
-    Ok((rebuild.finish()?, rows))
+    let rebuilt = rebuild.finish()?;
+    let copy = open::look(rebuilt.path(), cache_bytes)?;
+    let copied =
+        ReadTables::open(&copy.begin_read().map_err(ReadError::from)?).map_err(ReadError::from)?.rows()?;
+    if copied != all {
+        return Err(RebuildError::Write(format!("{copied} of {all} rows are in the copy")));
+    }
+    Ok((rebuilt, rows))
 }
 
 /// A row of an older format as today's format has it. Format 2: the sequences tell where the feed begins.

@@ -116,6 +116,11 @@ impl Store {
         receiver
     }
 
+    /// How many follow the commits.
+    pub fn followers(&self) -> usize {
+        self.shared.followers().len()
+    }
+
     /// Ends what follows the commits: nobody waits for it when the server stops.
     pub fn dismiss_followers(&self) {
         self.shared.followers().clear();

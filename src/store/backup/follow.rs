@@ -9,7 +9,7 @@ use crate::store::transaction::{Command, Tx, TxError};
 use crate::store::writer::Store;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 /// How long what was committed waits to be shipped.
@@ -103,10 +103,12 @@ fn gather(
                     break;
                 }
             }
-            Err(_) => {
+            Err(TryRecvError::Empty) => {
                 *until = moment;
                 break;
             }
+            // What came after it was told no more may have been answered before this moment.
+            Err(TryRecvError::Disconnected) => break,
         }
     }
     Some(rows)

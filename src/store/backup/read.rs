@@ -11,7 +11,7 @@ use std::io::{ErrorKind, Read};
 /// A backup was not made, or cannot be used. Nothing that was there has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] std::io::Error),
     #[error("it is no smslite backup")]
     Foreign,
@@ -45,11 +45,27 @@ pub(super) enum Part {
     Tail { at: Timestamp, rows: Vec<u8> },
 }
 
+/// Counts what is read.
+pub(super) struct Counted<R> {
+    pub inner: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
 pub(super) struct Backup<R> {
-    pub input: R,
+    pub input: Counted<R>,
     at: u64,
     chain: [u8; CHAIN],
     ended: bool,
+    /// Bytes after the last whole part: of one that was being written, or damaged.
+    pub unused_bytes: u64,
     pub format: u32,
     pub created_at: Timestamp,
     /// Our numbers of its tables.
@@ -57,7 +73,8 @@ pub(super) struct Backup<R> {
 }
 
 impl<R: Read> Backup<R> {
-    pub(super) fn open(mut input: R) -> Result<Backup<R>, BackupError> {
+    pub(super) fn open(input: R) -> Result<Backup<R>, BackupError> {
+        let mut input = Counted { inner: input, bytes: 0 };
         let mut magic = [0; MAGIC.len()];
         let read = fill(&mut input, &mut magic)?;
         if read < magic.len() || magic != *MAGIC {
@@ -68,6 +85,7 @@ impl<R: Read> Backup<R> {
             at: read as u64,
             chain: [0; CHAIN],
             ended: false,
+            unused_bytes: 0,
             format: 0,
             created_at: Timestamp(0),
             tables: Vec::new(),
@@ -123,8 +141,16 @@ impl<R: Read> Backup<R> {
 
     /// The next part; none when that was all.
     pub(super) fn next(&mut self) -> Result<Option<Part>, BackupError> {
-        let Some((kind, content)) = self.frame()? else {
-            return if self.ended { Ok(None) } else { Err(BackupError::CutShort { at: self.at }) };
+        let (kind, content) = match self.frame() {
+            Ok(Some(frame)) => frame,
+            Ok(None) if !self.ended => return Err(BackupError::CutShort { at: self.at }),
+            // A machine that is lost leaves the last part cut short, or as zeros.
+            Ok(None) | Err(BackupError::Damaged { .. }) if self.ended => {
+                std::io::copy(&mut self.input, &mut std::io::sink())?;
+                self.unused_bytes = self.input.bytes - self.at;
+                return Ok(None);
+            }
+            other => return other.map(|_| None),
         };
         match (self.ended, kind) {
             (false, kind) if kind == Kind::Rows as u8 => Ok(Some(Part::Rows(content))),

@@ -47,7 +47,7 @@ pub fn receive<W: Write>(
             Part::End { .. } => Received::Whole,
             Part::Tail { at, .. } => Received::Until(at),
         };
-        if !each(received, &mut backup.input.output)? {
+        if !each(received, &mut backup.input.inner.output)? {
             break;
         }
     }

@@ -19,8 +19,19 @@ pub struct Restored {
     /// Until when it was followed, and how many rows were written meanwhile.
     pub followed_until: Option<Timestamp>,
     pub followed_rows: u64,
+    /// After the last whole part: of one that was being written, or damaged.
+    pub unused_bytes: u64,
     /// Where the database that was there before is now.
     pub kept: Option<PathBuf>,
+}
+
+/// What is verified before a backup takes the database's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proving {
+    /// That it is whole, and that what it holds hangs together.
+    All,
+    /// That it is whole: what it holds may have to be repaired, and there is nothing better.
+    Bytes,
 }
 
 /// Puts a backup in the place of the database in `dir`; what was there is kept under another name. Without
@@ -30,11 +41,16 @@ pub fn restore(
     dir: Option<&Arc<DataDir>>,
     cache_bytes: usize,
     now: Timestamp,
+    proving: Proving,
     turn: impl FnMut(u64),
 ) -> Result<Restored, BackupError> {
-    let scratch = tempfile::tempdir()?;
-    let (rebuilt, restored) = read(backup, dir.map_or(scratch.path(), |dir| dir.path()), cache_bytes, turn)?;
-    prove(rebuilt.path(), cache_bytes)?;
+    let scratch = if dir.is_none() { Some(tempfile::tempdir()?) } else { None };
+    let place = dir.map(|dir| dir.path()).or(scratch.as_ref().map(|dir| dir.path()));
+    let place = place.unwrap_or(Path::new("."));
+    let (rebuilt, restored) = read(backup, place, cache_bytes, turn)?;
+    if proving == Proving::All {
+        prove(rebuilt.path(), cache_bytes)?;
+    }
     if dir.is_none() {
         return Ok(restored);
     }
@@ -51,7 +67,8 @@ fn read(
     let mut backup = Backup::open(input)?;
     let (format, created_at) = (backup.format, backup.created_at);
     let mut rebuild = Rebuild::begin(dir, cache_bytes)?;
-    let mut restored = Restored { created_at, rows: 0, followed_until: None, followed_rows: 0, kept: None };
+    let mut restored =
+        Restored { created_at, rows: 0, followed_until: None, followed_rows: 0, unused_bytes: 0, kept: None };
     let mut changed = Vec::new();
     while let Some(part) = backup.next()? {
         let (rows, count) = match &part {
@@ -74,6 +91,7 @@ fn read(
         }
         turn(restored.rows + restored.followed_rows);
     }
+    restored.unused_bytes = backup.unused_bytes;
     Ok((rebuild.finish()?, restored))
 }
 

@@ -2,6 +2,7 @@
 //! connection is cut, and what arrived says of itself that it is not whole.
 
 use crate::app::backup;
+use crate::store::Health;
 use crate::web::AppState;
 use crate::web::auth::Operator;
 use crate::web::error::ApiError;
@@ -12,6 +13,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use http_body_util::channel::{Channel, Sender};
 use std::io::{Error, ErrorKind, Result as IoResult, Write};
+use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// Back up the database
@@ -37,6 +39,9 @@ pub async fn back_up(
 ) -> Result<Response, ApiError> {
     let follow = query.flag("follow").unwrap_or(false);
     query.finish()?;
+    if let Health::Failing(reason) = state.app.store.health() {
+        return Err(ApiError::Unavailable(reason));
+    }
     let name = backup::file_name(state.app.clock.now());
     let (sender, body) = Channel::<Bytes, Error>::new(4);
     let mut pipe = Pipe { sender, runtime: Handle::current() };
@@ -53,6 +58,9 @@ pub async fn back_up(
     Ok((headers, Body::new(body)).into_response())
 }
 
+/// While a caller takes nothing, the file grows by all that is written to it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Sends what is written to it, as fast as the caller takes it.
 struct Pipe {
     sender: Sender<Bytes, Error>,
@@ -61,7 +69,9 @@ struct Pipe {
 
 impl Write for Pipe {
     fn write(&mut self, bytes: &[u8]) -> IoResult<usize> {
-        let sent = self.runtime.block_on(self.sender.send_data(Bytes::copy_from_slice(bytes)));
+        let sent = tokio::time::timeout(PATIENCE, self.sender.send_data(Bytes::copy_from_slice(bytes)));
+        let sent = self.runtime.block_on(async { sent.await });
+        let sent = sent.map_err(|_| Error::new(ErrorKind::TimedOut, "the caller takes nothing"))?;
         sent.map_err(|_| Error::new(ErrorKind::BrokenPipe, "the caller has gone"))?;
         Ok(bytes.len())
     }

@@ -31,7 +31,7 @@ pub struct ErasureOut {
     audit_entries: u64,
     opt_outs: u64,
     outbound_jobs: u64,
-    /// Files of this server's backups that were made before
+    /// This server's backups that were made before, and the older databases that it kept
     backups: Vec<String>,
     note: &'static str,
 }

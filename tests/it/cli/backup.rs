@@ -138,9 +138,12 @@ fn a_lost_machine_is_restored_from_what_was_followed() {
         elsewhere.exists() && exported(&elsewhere) == wanted
     });
     // The server comes back; it is found again, and a fresh backup begun.
+    done(&data, &["assistant", "create", "Just before the stop"]);
     let (status, ..) = server.stop();
     assert!(status.success(), "one who follows does not hold a server up");
     let before = backups(&into);
+    done(&elsewhere, &["restore", text(&into)]);
+    assert!(exported(&elsewhere).contains("Just before the stop"), "a stop loses nothing that was answered");
     let server = Server::start(smslite(&data), dir.path());
     wait_for(|| backups(&into).len() > before.len());
     drop((following, server));

@@ -6,7 +6,7 @@ use super::disk::{CACHE, Chance, Disk, open_dir};
 use super::door::{Act, execute};
 use super::script::{State, model_states, script, sound_state};
 use smslite::model::time::Timestamp;
-use smslite::store::{BackupError, DataDir, Follower, Restored, Store, restore, write_backup};
+use smslite::store::{BackupError, DataDir, Follower, Proving, Restored, Store, restore, write_backup};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -33,11 +33,11 @@ fn backup_of_a_life() -> Vec<u8> {
 
 fn restored_in(dir: &Path, backup: &[u8]) -> Result<Restored, BackupError> {
     let dir = Arc::new(DataDir::take(dir).unwrap());
-    restore(backup, Some(&dir), CACHE, START, |_| ())
+    restore(backup, Some(&dir), CACHE, START, Proving::All, |_| ())
 }
 
 fn proved(backup: &[u8]) -> Result<Restored, BackupError> {
-    restore(backup, None, CACHE, START, |_| ())
+    restore(backup, None, CACHE, START, Proving::All, |_| ())
 }
 
 fn state_in(dir: &Path) -> State {
@@ -208,6 +208,54 @@ fn one_who_follows_has_every_commit_and_every_piece_is_a_moment_that_was() {
         let found = state_in(dir.path());
         place += states[place..].iter().position(|state| *state == found).expect("it was never so");
     }
+}
+
+#[test]
+fn what_a_lost_machine_leaves_after_the_last_whole_piece_is_told_and_not_used() {
+    let store = Disk::default().open().unwrap();
+    live(&store, &script()[..6]);
+    let (shipped, follower) = (Shipped::default(), Follower::begin(&store).unwrap());
+    live(&store, &script()[6..12]);
+    let out = shipped.clone();
+    let following = std::thread::spawn(move || follower.write(|| START, out, || ()));
+    let states = model_states(&script()[..12]);
+    shipped.wait_for(&states[12]);
+    store.dismiss_followers();
+    following.join().unwrap().unwrap();
+    let whole = shipped.bytes();
+    assert_eq!(proved(&whole).unwrap().unused_bytes, 0);
+    let base = (0..).find(|length| proved(&whole[..*length]).is_ok()).unwrap();
+    for more in [vec![0; 64], vec![0xff; 5], vec![4, 9, 0, 0, 0, 1, 2, 3]] {
+        let restored = proved(&[whole.as_slice(), &more].concat()).unwrap();
+        assert_eq!((restored.unused_bytes, restored.followed_rows > 0), (more.len() as u64, true));
+    }
+    // A bit of the first piece's length is another, so nothing after it is believed.
+    let mut flipped = whole.clone();
+    flipped[base + 3] ^= 0x10;
+    let restored = proved(&flipped).unwrap();
+    assert_eq!((restored.unused_bytes, restored.followed_rows), ((whole.len() - base) as u64, 0));
+    store.close();
+}
+
+/// What is sound to the byte may still not hang together: it was so when the backup was made.
+#[test]
+fn a_backup_of_unsound_data_is_restored_only_by_who_says_so() {
+    let image = super::checker::sound_image();
+    let damage =
+        super::checker::damages().into_iter().find(|damage| damage.name == "a count is wrong").unwrap();
+    let disk = super::checker::harmed(&image, &*damage.harm);
+    let store = disk.open().unwrap();
+    let backup = backup_of(&store);
+    store.close();
+    assert!(matches!(proved(&backup), Err(BackupError::Unsound { .. })));
+    let dir = tempfile::tempdir().unwrap();
+    assert!(restored_in(dir.path(), &backup).is_err());
+    let data = Arc::new(DataDir::take(dir.path()).unwrap());
+    restore(backup.as_slice(), Some(&data), CACHE, START, Proving::Bytes, |_| ()).unwrap();
+    drop(data);
+    let store = open_dir(dir.path());
+    assert!(!store.snapshot().unwrap().check().unwrap().is_empty());
+    store.close();
 }
 
 #[test]
