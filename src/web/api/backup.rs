@@ -70,7 +70,7 @@ struct Pipe {
 impl Write for Pipe {
     fn write(&mut self, bytes: &[u8]) -> IoResult<usize> {
         let sent = tokio::time::timeout(PATIENCE, self.sender.send_data(Bytes::copy_from_slice(bytes)));
-        let sent = self.runtime.block_on(async { sent.await });
+        let sent = self.runtime.block_on(sent);
         let sent = sent.map_err(|_| Error::new(ErrorKind::TimedOut, "the caller takes nothing"))?;
         sent.map_err(|_| Error::new(ErrorKind::BrokenPipe, "the caller has gone"))?;
         Ok(bytes.len())
