@@ -157,11 +157,16 @@ def backup(arguments):
         hammer.start()
         time.sleep(3)
 
+        def lengths():
+            """The file's length, and what it takes on the disk: the engine makes it longer by halves at a time."""
+            found = (server.data / "smslite.redb").stat()
+            return found.st_size, found.st_blocks * 512
+
         def counted(window):
-            begin, size, (_, written) = time.monotonic(), server.file_bytes(), server.written_bytes()
+            begin, size, (_, written) = time.monotonic(), lengths(), server.written_bytes()
             window()
             end = time.monotonic()
-            grown, written = server.file_bytes() - size, server.written_bytes()[1] - written
+            grown, written = [now - then for now, then in zip(lengths(), size)], server.written_bytes()[1] - written
             answers = hammer.between(begin, end)
             return answers, grown, written, end - begin
 
@@ -174,14 +179,16 @@ def backup(arguments):
             answers, grown, written, seconds = figures[name] = counted(window)
             p99[name] = percentile([answer.at - answer.sent for answer in answers], .99)
             say(f"commits {name} ({seconds:.1f} s)", milliseconds(answers))
-            say(f"  the file grew, write_bytes of the server", f"{grown / 1e6:.1f} MB, {written / 1e6:.1f} MB")
+            say("  the file grew, on the disk; write_bytes",
+                f"{grown[0] / 1e6:.1f} MB, {grown[1] / 1e6:.1f} MB; {written / 1e6:.1f} MB")
         hammer.stop()
         say("answers other than 200", sum(answer.status != 200 for answer in hammer.answers))
         printed, seconds = good(server, "restore", "--check", file)
         rows = re.search(rb"([\d,]+) rows", printed).group(1).decode()
         say("backup", f"{told['seconds']:.1f} s, {file.stat().st_size / 1e6:.1f} MB, {rows} rows; proved in {seconds:.1f} s")
         want(p99["during"] <= 2 * p99["before"], f"p99 during is {p99['during'] / p99['before']:.1f} times p99 before, wanted 2")
-        want(figures["during"][1] <= figures["during"][2], "the file grew by no more than was written")
+        want(figures["during"][1][0] <= figures["during"][2], "the file's length grew by no more than was written")
+        want(figures["during"][1][1] <= figures["during"][2], "it takes no more of the disk than what was written")
 
 
 def frames(data):
@@ -352,7 +359,7 @@ def archive(arguments):
         answered = time.monotonic()
         want(status == 200, f"the archive is answered 200, in {(answered - archived) * 1000:.0f} ms")
         log = server.home / "server.log"
-        while b"an archived conversation is purged" not in log.read_bytes()[-20_000_000:]:
+        while b"conversation is purged" not in log.read_bytes()[-20_000_000:]:
             if time.monotonic() - archived > 180:
                 raise RuntimeError("not purged within three minutes")
             time.sleep(0.2)
