@@ -15,8 +15,8 @@ mod read;
 mod receive;
 mod restore;
 
-pub(super) use follow::Commit;
 pub use follow::Follower;
+pub(super) use follow::{Listener, Teller, line};
 pub use read::BackupError;
 pub use receive::{Received, receive};
 pub use restore::{Proving, Restored, restore};

@@ -6,7 +6,7 @@
 //! batch is answered with "outcome unknown" and the database is opened anew. A caller who has gone
 //! is still committed. The queue is bounded.
 
-use super::backup::Commit;
+use super::backup::{Listener, Teller, line};
 use super::directory::{Directory, DirectoryChange};
 use super::error::{OpenError, ReadError, StoreError};
 use super::open::{self, Location, Opened};
@@ -27,8 +27,6 @@ use tokio::sync::oneshot;
 const QUEUE: usize = 4096;
 /// The most commands in one commit: bounds how long the first of them waits.
 const BATCH: usize = 512;
-/// How many commits a follower may be behind.
-const FOLLOWED: usize = 1024;
 /// How often a storage that failed is tried again.
 const REOPEN_EVERY: Duration = Duration::from_secs(1);
 
@@ -53,7 +51,7 @@ struct Shared {
     /// Why the last write failed, until one succeeds.
     failing: RwLock<Option<String>>,
     waiting: AtomicUsize,
-    followers: Mutex<Vec<SyncSender<Commit>>>,
+    followers: Mutex<Vec<Teller>>,
 }
 
 impl Store {
@@ -110,10 +108,10 @@ impl Store {
     }
 
     /// What each commit from the one after the next on writes. One who is too slow to take it is told no more.
-    pub(super) fn listen(&self) -> Receiver<Commit> {
-        let (sender, receiver) = sync_channel(FOLLOWED);
-        self.shared.followers().push(sender);
-        receiver
+    pub(super) fn listen(&self) -> Listener {
+        let (teller, listener) = line();
+        self.shared.followers().push(teller);
+        listener
     }
 
     /// How many follow the commits.
@@ -194,7 +192,7 @@ impl Store {
 }
 
 impl Shared {
-    fn followers(&self) -> MutexGuard<'_, Vec<SyncSender<Commit>>> {
+    fn followers(&self) -> MutexGuard<'_, Vec<Teller>> {
         self.followers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -362,7 +360,7 @@ impl Writer {
     fn tell_followers(&self, log: Option<RefCell<Vec<u8>>>) {
         if let Some(log) = log {
             let commit = (self.commits, Arc::new(log.into_inner()));
-            self.shared.followers().retain(|follower| follower.try_send(commit.clone()).is_ok());
+            self.shared.followers().retain(|follower| follower.tell(&commit));
         }
     }
 

@@ -9,7 +9,8 @@ use crate::store::transaction::{Command, Tx, TxError};
 use crate::store::writer::Store;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::Duration;
 
 /// How long what was committed waits to be shipped.
@@ -21,9 +22,53 @@ const MOST_BYTES: usize = 1 << 20;
 /// The rows that one commit wrote, and its number.
 pub(in crate::store) type Commit = (u64, Arc<Vec<u8>>);
 
+/// So much may wait for a follower while its backup is still being written, or its caller is slow.
+const MOST_WAITING: usize = 256 << 20;
+
+/// The writer's end of what one follower hears.
+pub(in crate::store) struct Teller {
+    commits: Sender<Commit>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The follower's end.
+pub(in crate::store) struct Listener {
+    commits: Receiver<Commit>,
+    waiting: Arc<AtomicUsize>,
+}
+
+pub(in crate::store) fn line() -> (Teller, Listener) {
+    let ((sender, receiver), waiting) = (channel(), Arc::new(AtomicUsize::new(0)));
+    (Teller { commits: sender, waiting: waiting.clone() }, Listener { commits: receiver, waiting })
+}
+
+impl Teller {
+    /// False: the follower has gone or is too far behind, and is told no more.
+    pub(in crate::store) fn tell(&self, commit: &Commit) -> bool {
+        let bytes = commit.1.len();
+        let waiting = self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        waiting <= MOST_WAITING && self.commits.send(commit.clone()).is_ok()
+    }
+}
+
+impl Listener {
+    fn took(&self, commit: Commit) -> Commit {
+        self.waiting.fetch_sub(commit.1.len(), Ordering::Relaxed);
+        commit
+    }
+
+    fn wait(&self) -> Result<Commit, RecvTimeoutError> {
+        self.commits.recv_timeout(BEAT).map(|commit| self.took(commit))
+    }
+
+    fn next(&self) -> Result<Commit, TryRecvError> {
+        self.commits.try_recv().map(|commit| self.took(commit))
+    }
+}
+
 pub struct Follower {
     snapshot: Arc<Result<Snapshot, String>>,
-    commits: Receiver<Commit>,
+    commits: Listener,
 }
 
 /// Does nothing, after everything that was asked for before it.
@@ -73,7 +118,7 @@ impl Follower {
 
 /// What was committed within some moments, nothing after a longer silence; none: there will be no more.
 fn gather(
-    commits: &Receiver<Commit>,
+    commits: &Listener,
     included: u64,
     clock: &impl Fn() -> Timestamp,
     until: &mut Timestamp,
@@ -86,7 +131,7 @@ fn gather(
         }
         rows.len() < MOST_BYTES
     };
-    match commits.recv_timeout(BEAT) {
+    match commits.wait() {
         Ok(first) => {
             append(first);
             std::thread::sleep(GATHER);
@@ -97,7 +142,7 @@ fn gather(
     // What was answered before this moment was told before it.
     let moment = clock();
     loop {
-        match commits.try_recv() {
+        match commits.next() {
             Ok(commit) => {
                 if !append(commit) {
                     break;

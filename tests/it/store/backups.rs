@@ -1,7 +1,7 @@
 //! Backups: what is restored is what was there, a changed one is noticed whatever was changed, and one that
 //! follows has every commit.
 
-use super::acts::START;
+use super::acts::{DESK, ORG, START, message};
 use super::disk::{CACHE, Chance, Disk, open_dir};
 use super::door::{Act, execute};
 use super::script::{State, model_states, script, sound_state};
@@ -208,6 +208,28 @@ fn one_who_follows_has_every_commit_and_every_piece_is_a_moment_that_was() {
         let found = state_in(dir.path());
         place += states[place..].iter().position(|state| *state == found).expect("it was never so");
     }
+}
+
+#[test]
+fn one_whose_backup_takes_long_hears_of_everything_that_was_committed_meanwhile() {
+    let store = Disk::default().open().unwrap();
+    live(&store, &script()[..6]);
+    let follower = Follower::begin(&store).unwrap();
+    let count = |store: &Store| store.snapshot().unwrap().conversation_count(ORG).unwrap();
+    for place in 0..1500 {
+        let told = message(&format!("LONG{place}"), &format!("+1555{place:07}"), DESK, START);
+        execute(&store, &Act::Inbound(told)).unwrap();
+    }
+    let wanted = count(&store);
+    store.dismiss_followers();
+    let shipped = Shipped::default();
+    follower.write(|| START, shipped.clone(), || ()).unwrap();
+    store.close();
+    let dir = tempfile::tempdir().unwrap();
+    restored_in(dir.path(), &shipped.bytes()).unwrap();
+    let again = open_dir(dir.path());
+    assert_eq!(count(&again), wanted);
+    again.close();
 }
 
 #[test]
