@@ -6,7 +6,9 @@ use super::disk::{CACHE, Chance, Disk, open_dir};
 use super::door::{Act, execute};
 use super::script::{State, model_states, script, sound_state};
 use smslite::model::time::Timestamp;
-use smslite::store::{BackupError, DataDir, Follower, Proving, Restored, Store, restore, write_backup};
+use smslite::store::{
+    BackupError, DataDir, Follower, Location, Proving, Restored, Store, restore, write_backup,
+};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -212,7 +214,7 @@ fn one_who_follows_has_every_commit_and_every_piece_is_a_moment_that_was() {
 
 #[test]
 fn one_whose_backup_takes_long_hears_of_everything_that_was_committed_meanwhile() {
-    let store = Disk::default().open().unwrap();
+    let store = Store::open(Location::Memory, CACHE).unwrap();
     live(&store, &script()[..6]);
     let follower = Follower::begin(&store).unwrap();
     let count = |store: &Store| store.snapshot().unwrap().conversation_count(ORG).unwrap();
