@@ -1,8 +1,10 @@
 //! Backups: what is restored is what was there, a changed one is noticed whatever was changed, and one that
 //! follows has every commit.
 
-use super::acts::{DESK, ORG, START, message};
-use super::disk::{CACHE, Chance, Disk, open_dir};
+use super::acts::{ANN, DESK, ORG, START, at, message, seconds};
+use super::checker::{self, ACTIVITY, HEAD, JUNK, THREADS, thread};
+use super::concurrent::{Gate, submit};
+use super::disk::{CACHE, Chance, Disk, Fault, open_dir};
 use super::door::{Act, execute};
 use super::script::{State, model_states, script, sound_state};
 use smslite::model::time::Timestamp;
@@ -25,7 +27,7 @@ fn backup_of(store: &Store) -> Vec<u8> {
     backup
 }
 
-fn backup_of_a_life() -> Vec<u8> {
+pub fn backup_of_a_life() -> Vec<u8> {
     let store = Disk::default().open().unwrap();
     live(&store, &script());
     let backup = backup_of(&store);
@@ -38,8 +40,19 @@ fn restored_in(dir: &Path, backup: &[u8]) -> Result<Restored, BackupError> {
     restore(backup, Some(&dir), CACHE, START, Proving::All, |_| ())
 }
 
-fn proved(backup: &[u8]) -> Result<Restored, BackupError> {
+pub fn proved(backup: &[u8]) -> Result<Restored, BackupError> {
     restore(backup, None, CACHE, START, Proving::All, |_| ())
+}
+
+/// A refused restore leaves everything as it was.
+fn assert_changes_nothing(dir: &Path, refused: &[u8]) {
+    let place = dir.join("smslite.redb");
+    let before = fs::read(&place).unwrap();
+    assert!(restored_in(dir, refused).is_err());
+    assert!(fs::read(&place).unwrap() == before);
+    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["lock", "smslite.redb"], "nothing is left lying about");
 }
 
 fn state_in(dir: &Path) -> State {
@@ -113,16 +126,33 @@ fn what_is_no_backup_is_refused_and_the_database_stays_as_it_was() {
     let store = open_dir(dir.path());
     live(&store, &script()[..4]);
     store.close();
-    let place = dir.path().join("smslite.redb");
-    let before = fs::read(&place).unwrap();
+    let before = fs::read(dir.path().join("smslite.redb")).unwrap();
     let whole = backup_of_a_life();
     for refused in [b"".as_slice(), b"SQLite format 3\0", &before, &whole[..whole.len() / 2]] {
-        assert!(restored_in(dir.path(), refused).is_err());
-        assert!(fs::read(&place).unwrap() == before);
-        let mut names: Vec<_> =
-            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, ["lock", "smslite.redb"], "nothing is left lying about");
+        assert_changes_nothing(dir.path(), refused);
+    }
+}
+
+#[test]
+fn a_backup_of_what_was_unsound_already_is_refused_and_the_database_stays_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_dir(dir.path());
+    live(&store, &script()[..4]);
+    store.close();
+    type Harm = fn(&redb::WriteTransaction);
+    let harms: [(Harm, &str); 2] = [
+        (|txn| checker::put(txn, THREADS, thread(1, HEAD, 0), JUNK), "damaged threads record"),
+        (|txn| drop(txn.open_table(ACTIVITY).unwrap().pop_first().unwrap().unwrap()), "list row"),
+    ];
+    for (harm, wanted) in harms {
+        let store = checker::harmed(&checker::sound_image(), &harm).open().unwrap();
+        let backup = backup_of(&store);
+        store.close();
+        match proved(&backup) {
+            Err(BackupError::Unsound { first, .. }) => assert!(first.contains(wanted), "{first}"),
+            other => panic!("{wanted}: {other:?}"),
+        }
+        assert_changes_nothing(dir.path(), &backup);
     }
 }
 
@@ -288,9 +318,66 @@ fn a_follower_is_told_no_more_once_an_outcome_is_unknown() {
     let store = disk.open().unwrap();
     live(&store, &script()[..6]);
     let follower = Follower::begin(&store).unwrap();
-    disk.set_fault(super::disk::Fault::FailSync { at: 1, lose: true });
+    disk.set_fault(Fault::FailSync { at: 1, lose: true });
     assert!(execute(&store, &script()[6]).is_err());
     // It ends: whoever follows begins anew.
     assert!(follower.write(|| START, Shipped::default(), || ()).is_err());
     store.close();
+}
+
+#[test]
+fn one_who_follows_is_left_even_when_what_is_unknown_came_through() {
+    let acts = script();
+    let disk = Disk::default();
+    let store = disk.open().unwrap();
+    live(&store, &acts[..6]);
+    let (shipped, (ended, end)) = (Shipped::default(), std::sync::mpsc::channel());
+    let (follower, out) = (Follower::begin(&store).unwrap(), shipped.clone());
+    let following = std::thread::spawn(move || ended.send(follower.write(|| START, out, || ())));
+    // Nothing is read from the old handle any more: only what is told can end it.
+    shipped.wait_for(&model_states(&acts)[6]);
+    disk.set_fault(Fault::FailSync { at: 1, lose: false });
+    assert!(execute(&store, &acts[6]).is_err());
+    let ended = end.recv_timeout(Duration::from_secs(20));
+    store.dismiss_followers();
+    following.join().unwrap().unwrap();
+    store.close();
+    ended.expect("it goes on without a commit that may be there").unwrap();
+}
+
+#[test]
+fn what_the_backup_has_already_is_not_shipped_once_more() {
+    let store = Disk::default().open().unwrap();
+    live(&store, &script()[..6]);
+    let gate = Gate::default();
+    let held = gate.hold(&store);
+    let behind = store.clone();
+    let beginning = std::thread::spawn(move || Follower::begin(&behind).unwrap());
+    while !store.is_busy() {
+        std::thread::yield_now();
+    }
+    // It is of the commit that the follower waits for: told to it, and in its snapshot.
+    let stored = submit(&store, message("SM90", ANN, DESK, at(seconds(6))));
+    gate.open();
+    held.answer().unwrap();
+    stored.answer().unwrap();
+    let follower = beginning.join().unwrap();
+    live(&store, &[Act::Inbound(message("SM91", ANN, DESK, at(seconds(7))))]);
+    store.dismiss_followers();
+    let mut shipped = Vec::new();
+    follower.write(|| START, &mut shipped, || ()).unwrap();
+    let restored = proved(&shipped).unwrap();
+    store.close();
+
+    let store = Disk::default().open().unwrap();
+    live(&store, &script()[..6]);
+    live(&store, &[Act::Inbound(message("SM90", ANN, DESK, at(seconds(6))))]);
+    let follower = Follower::begin(&store).unwrap();
+    live(&store, &[Act::Inbound(message("SM91", ANN, DESK, at(seconds(7))))]);
+    store.dismiss_followers();
+    let mut wanted = Vec::new();
+    follower.write(|| START, &mut wanted, || ()).unwrap();
+    store.close();
+    assert_eq!(restored, proved(&wanted).unwrap());
+    assert!(restored.followed_rows > 0);
 }

@@ -25,7 +25,7 @@ const ORGANIZATIONS: TableDefinition<'static, &[u8; 4], &[u8]> = TableDefinition
 const KEPT: TableDefinition<'static, &[u8; 22], u64> = TableDefinition::new("kept_webhooks");
 const DEDUPE: TableDefinition<'static, &[u8; 22], u64> = TableDefinition::new("dedupe");
 
-fn record(value: &impl Serialize) -> Vec<u8> {
+pub fn record(value: &impl Serialize) -> Vec<u8> {
     let mut bytes = vec![1];
     bytes.extend(postcard::to_stdvec(value).unwrap());
     bytes
@@ -52,22 +52,29 @@ fn counted(kind: u8, block: u64) -> [u8; 13] {
     key
 }
 
-fn job(number: u8) -> [u8; 20] {
+pub fn job(number: u8) -> [u8; 20] {
     let mut key = [number; 20];
     key[..4].copy_from_slice(&[0, 0, 0, 1]);
     key
 }
 
 fn put_job(txn: &WriteTransaction, number: u8, call: u64, log: Option<u64>) {
-    let job_record = OutboundJob {
-        call_id: Some(CallId(call)),
-        log_id: log.map(MessageLogId),
+    let log_id = log.map(MessageLogId);
+    let job_record = OutboundJob { log_id, ..outbound_job(Some(CallId(call)), JobStatus::Queued) };
+    put(txn, JOBS, job(number), &record(&job_record));
+}
+
+/// Last touched at [`START`].
+pub fn outbound_job(call_id: Option<CallId>, status: JobStatus) -> OutboundJob {
+    OutboundJob {
+        call_id,
+        log_id: None,
         provider: Provider::Twilio,
         from: DESK.to_owned(),
         to: ANN.to_owned(),
         body: "hello".to_owned(),
         media_urls: Vec::new(),
-        status: JobStatus::Queued,
+        status,
         idempotency_key: None,
         provider_message_id: None,
         error_code: None,
@@ -76,8 +83,7 @@ fn put_job(txn: &WriteTransaction, number: u8, call: u64, log: Option<u64>) {
         due_at: START,
         created_at: START,
         updated_at: START,
-    };
-    put(txn, JOBS, job(number), &record(&job_record));
+    }
 }
 
 fn session(user: u64) -> Vec<u8> {

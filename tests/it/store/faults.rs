@@ -245,6 +245,25 @@ fn a_file_that_is_taken_away_or_replaced_is_noticed_and_one_that_is_there_is_use
 }
 
 #[test]
+fn a_file_that_is_taken_away_is_noticed_while_nobody_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let [path, aside] = ["smslite.redb", "aside"].map(|name| dir.path().join(name));
+    let store = open_dir(dir.path());
+    script()[..6].iter().for_each(|act| drop(execute(&store, act).unwrap()));
+    let before = state(&store);
+    fs::rename(&path, &aside).unwrap();
+    let patience = Instant::now() + Duration::from_secs(20);
+    while store.health() == Health::Ready {
+        assert!(Instant::now() < patience, "it was never noticed");
+        std::thread::yield_now();
+    }
+    fs::rename(&aside, &path).unwrap();
+    wait_until_ready(&store);
+    assert_eq!(state(&store), before);
+    store.close();
+}
+
+#[test]
 fn a_database_that_vanished_is_not_made_anew() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("smslite.redb");

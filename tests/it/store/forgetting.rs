@@ -5,13 +5,16 @@ use super::acts::{
     create_assistant, create_organization, forget, forget_rows, message, payload, purge, received, seconds,
     send, with_ttl,
 };
+use super::checker::{JOBS, harmed, put, sound_image};
 use super::contract::{list, on_a_file, on_every_door};
+use super::damages::{job, outbound_job, record};
 use super::door::{Act, Answer, Door, StoreDoor};
 use smslite::model::audit::Step;
 use smslite::model::call::ConversationFilter;
 use smslite::model::ids::{CallId, OrganizationId};
 use smslite::model::message::MessageRange;
 use smslite::model::message_log::{Provider, RawPayload};
+use smslite::model::outbound::JobStatus;
 use smslite::model::time::Timestamp;
 use smslite::store::{Due, Export, ForgetFeed, ForgetRows, Held, KeepAudit, RecordInbound};
 
@@ -155,6 +158,67 @@ fn logs_payloads_and_audit_entries_go_by_their_own_age_and_their_links_with_them
         assert_eq!(count(&door, kind), left, "{of:?}");
         assert_eq!(count(&door, r#""type":"message","#), 3);
         assert_eq!(send(&mut door, message("SM0", ANN, DESK, at(seconds(DAY)))), Went::Duplicate);
+    }
+}
+
+#[test]
+fn a_job_goes_by_its_last_change_unless_it_waits_or_its_conversation_is_listed() {
+    let jobs = [
+        (1, None, JobStatus::Sent),
+        (2, None, JobStatus::Queued),
+        (3, None, JobStatus::Sending),
+        (4, Some(CallId(10)), JobStatus::Failed),
+        (5, None, JobStatus::Cancelled),
+    ];
+    let disk = harmed(&sound_image(), &|txn| {
+        for (number, call, status) in jobs {
+            put(txn, JOBS, job(number), &record(&outbound_job(call, status)));
+        }
+    });
+    let store = disk.open().unwrap();
+    let due = |micros| {
+        let (due, snapshot) = (before(micros), store.snapshot().unwrap());
+        snapshot.rows_to_forget(ORG, Held::Jobs, (&due, at(micros)), None, 100).unwrap().0
+    };
+    assert_eq!(due(0), Vec::<Vec<u8>>::new());
+    assert_eq!(due(1), [job(1).to_vec(), job(5).to_vec()]);
+    store.close();
+}
+
+#[test]
+fn rows_of_another_organization_are_neither_found_nor_deleted() {
+    let mut door = on_a_file();
+    super::acts::furnish(&mut door);
+    for act in [create_organization("other"), create_assistant(OTHER_ORG, "Theirs")] {
+        door.act(&act);
+    }
+    door.act(&assign(OTHER_ORG, DESK, 1, START));
+    for (organization, sid) in [(ORG, "SM1"), (OTHER_ORG, "SM2"), (OTHER_ORG, "SM3")] {
+        send(&mut door, RecordInbound { organization, ..message(sid, ANN, DESK, START) });
+        door.act(&Act::KeepAudit(KeepAudit {
+            organization,
+            now: START,
+            told_by: vec![sid.to_owned()],
+            steps: vec![received()],
+            payload: payload(START),
+        }));
+    }
+    let theirs = exported(&door, OTHER_ORG);
+    // Late enough for what tells webhooks that come again, too.
+    let now = at(seconds(60 * DAY));
+    let due = Due::Before(now);
+    for of in [Held::RawPayloads, Held::AuditPayloads, Held::Logs, Held::Audit, Held::KeptWebhooks] {
+        let is_theirs = |key: &Vec<u8>| key.starts_with(&OTHER_ORG.0.to_be_bytes());
+        assert!(!ids(&door, of, &due, now).iter().any(is_theirs), "{of:?}");
+        let due_there = |door: &StoreDoor| {
+            let snapshot = door.store().snapshot().unwrap();
+            snapshot.rows_to_forget(OTHER_ORG, of, (&due, now), None, 100).unwrap().0
+        };
+        let keys = due_there(&door);
+        assert!(!keys.is_empty() && keys.iter().all(is_theirs), "{of:?}: {keys:?}");
+        let forget = ForgetRows { organization: ORG, now, due: due.clone(), of, keys: keys.clone() };
+        door.act(&Act::ForgetRows(forget));
+        assert_eq!((exported(&door, OTHER_ORG), due_there(&door)), (theirs.clone(), keys), "{of:?}");
     }
 }
 

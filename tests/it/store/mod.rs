@@ -15,6 +15,7 @@ mod door;
 mod faults;
 mod filters;
 mod fixture;
+mod forged;
 mod forgetting;
 mod histories;
 mod model_store;

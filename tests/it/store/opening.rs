@@ -4,7 +4,7 @@
 use super::acts::{ANN, DESK, ORG, START, Went, assign, bootstrap, create_assistant, message, send};
 use super::disk::{CACHE, open_dir};
 use super::door::{Door, StoreDoor};
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition};
 use smslite::store::{DataDir, Location, OpenError, Store};
 use std::fs;
 use std::path::Path;
@@ -180,6 +180,15 @@ fn a_database_that_another_process_has_open_is_refused() {
     assert!(matches!(error, OpenError::Held { .. }), "{error}");
     drop(other);
     open(dir.path()).unwrap().close();
+}
+
+#[test]
+fn a_database_that_is_open_here_no_other_process_opens() {
+    let dir = dir_with(&ours());
+    let store = open(dir.path()).unwrap();
+    let other = Database::open(dir.path().join("smslite.redb"));
+    assert!(matches!(other, Err(DatabaseError::DatabaseAlreadyOpen)), "{other:?}");
+    store.close();
 }
 
 #[test]
