@@ -84,7 +84,7 @@ pub fn build(
     let app = App {
         store,
         sessions: Sessions::new(settings.session_ttl_seconds),
-        throttle: Arc::new(Throttle::new(clock.clone())),
+        throttle: Arc::new(Throttle::new(&clock)),
         clock,
         session_ttl_seconds: settings.session_ttl_seconds,
         retention: Retention {

@@ -6,9 +6,11 @@ use crate::model::address::{Address, mask};
 use crate::model::audit::{SignatureVerdict, Step};
 use crate::model::ids::{CallId, OrganizationId};
 use crate::model::message_log::{Provider, RawPayload};
+use crate::model::opt_out::Keyword;
 use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
 use crate::store::{KeepAudit, RecordInbound, RecordInboundOutcome, Route, StoreError};
+use uuid::Uuid;
 
 /// One webhook request whose signature was judged.
 pub struct Webhook {
@@ -87,6 +89,9 @@ async fn record(
 ) -> Result<Received, StoreError> {
     let organization = organization_of(app, Some(&to))?;
     let cached = cached_conversation(app, organization, &from, &to, now);
+    let keyword = sms.opt_out_type.as_deref().and_then(Keyword::named);
+    let keyword_answered = sms.opt_out_type.is_some() || provider == Provider::Twilio;
+    let reply = None;
     steps.extend(sms.opt_out_type.map(|keyword| Step::OptOutKeyword { keyword }));
     let command = RecordInbound {
         organization,
@@ -103,6 +108,10 @@ async fn record(
         segment_count: sms.segment_count,
         steps,
         payload,
+        keyword,
+        keyword_answered,
+        reply,
+        reply_uuid: Uuid::new_v4().into_bytes(),
     };
     let customer = command.from.masked();
     match app.store.execute(command).await? {

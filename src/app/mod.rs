@@ -11,6 +11,7 @@ pub mod erasure;
 pub mod export;
 pub mod import;
 pub mod inbound;
+pub mod limits;
 pub mod passwords;
 pub mod phone_numbers;
 pub mod purge;

@@ -2,14 +2,10 @@
 //! from since the start; all other attempts are counted for their address and for their account. So
 //! strangers cannot lock out an owner who comes from where they came before.
 
+use super::limits::Limiter;
 use crate::clock::Clock;
-use crate::model::time::Timestamp;
-use governor::clock::Clock as _;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -19,8 +15,8 @@ const ADDRESS_ATTEMPTS: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
 const ADDRESS_ONE_MORE: Duration = Duration::from_secs(6);
 const ACCOUNT_ATTEMPTS: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 const ACCOUNT_ONE_MORE: Duration = Duration::from_secs(30);
-/// Above this many, those that have their whole budget again are forgotten.
-const KEYS: usize = 10_000;
+/// Above this many familiar places, all are forgotten.
+const PLACES: usize = 10_000;
 
 pub struct Throttle {
     addresses: Limiter<IpAddr>,
@@ -30,19 +26,12 @@ pub struct Throttle {
     known: Mutex<HashSet<(String, IpAddr)>>,
 }
 
-type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, LimitClock, NoOpMiddleware<Nanos>>;
-
 impl Throttle {
-    pub fn new(clock: Clock) -> Throttle {
-        let clock = LimitClock { start: clock.now(), clock };
-        let quota =
-            |one_more, burst| Quota::with_period(one_more).expect("a period is not zero").allow_burst(burst);
-        let of_address = quota(ADDRESS_ONE_MORE, ADDRESS_ATTEMPTS);
-        let of_account = quota(ACCOUNT_ONE_MORE, ACCOUNT_ATTEMPTS);
+    pub fn new(clock: &Clock) -> Throttle {
         Throttle {
-            addresses: RateLimiter::hashmap_with_clock(of_address, clock.clone()),
-            accounts: RateLimiter::hashmap_with_clock(of_account, clock.clone()),
-            familiar: RateLimiter::hashmap_with_clock(of_address, clock),
+            addresses: Limiter::new(ADDRESS_ONE_MORE, ADDRESS_ATTEMPTS, clock),
+            accounts: Limiter::new(ACCOUNT_ONE_MORE, ACCOUNT_ATTEMPTS, clock),
+            familiar: Limiter::new(ADDRESS_ONE_MORE, ADDRESS_ATTEMPTS, clock),
             known: Mutex::default(),
         }
     }
@@ -60,7 +49,7 @@ impl Throttle {
     /// The account signed in from here.
     pub fn succeeded(&self, account: &str, address: IpAddr) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() > KEYS {
+        if known.len() > PLACES {
             known.clear();
         }
         known.insert((account.to_lowercase(), network(address)));
@@ -75,25 +64,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-fn spend<K: std::hash::Hash + Eq + Clone>(limiter: &Limiter<K>, key: &K) -> Result<(), u64> {
-    if limiter.len() > KEYS {
-        limiter.retain_recent();
-    }
-    limiter.check_key(key).map_err(|refused| refused.wait_time_from(limiter.clock().now()).as_secs() + 1)
-}
-
-/// Our clock as the limiter reads it: what has passed since the start. Set back, it gives nothing back.
-#[derive(Clone)]
-struct LimitClock {
-    clock: Clock,
-    start: Timestamp,
-}
-
-impl governor::clock::Clock for LimitClock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        let micros = self.clock.now().0.saturating_sub(self.start.0).max(0);
-        Nanos::new(micros.unsigned_abs().saturating_mul(1_000))
-    }
+/// `Err`: the seconds until there is budget again.
+fn spend<K: Hash + Eq + Clone>(limiter: &Limiter<K>, key: &K) -> Result<(), u64> {
+    limiter.take(key).map_err(|wait| wait.as_secs() + 1)
 }

@@ -51,7 +51,7 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
         if !settings.is_loopback() {
             bail!("--demo checks no signatures, so it serves on loopback only, not on {}", settings.host);
         }
-        settings.twilio.signatures = SignatureMode::Off;
+        settings.twilio.carrier.signatures = SignatureMode::Off;
     }
     // The address first: what is made at the first start is shown once, and must not be made for
     // a server that cannot listen.

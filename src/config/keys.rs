@@ -3,7 +3,7 @@
 //! came from or what it is used for.
 
 use super::kinds::Kind;
-use super::settings::{IdFormat, LogFormat, SignatureMode};
+use super::settings::{IdFormat, LogFormat, SignatureMethod, SignatureMode};
 use clap::{Arg, ArgAction};
 
 /// Which commands take a key as a flag.
@@ -30,6 +30,9 @@ pub struct Key {
 }
 
 const ROW: Key = Key { name: "", kind: Kind::Text, default: "", secret: false, flag: Flag::None, help: "" };
+
+/// Up to 1,000 a second.
+const RATE: Kind = Kind::Integer { min: 1, max: 60_000 };
 
 const DAYS: Kind = Kind::Integer { min: 0, max: 36_500 };
 
@@ -89,6 +92,42 @@ pub static KEYS: &[Key] = &[
         help: "Shared keys that Twilio may sign its webhooks with instead of the auth token.", ..ROW },
     Key { name: "twilio.signatures", kind: Kind::Choice(SignatureMode::WORDS), default: "enforce",
         help: "What happens to forged webhooks: refused, kept and flagged, or (only on loopback) not looked for.", ..ROW },
+    Key { name: "twilio.base_url", kind: Kind::Url,
+        help: "Where messages are sent to instead of https://api.twilio.com.", ..ROW },
+    Key { name: "twilio.messages_per_minute", kind: RATE, default: "3000",
+        help: "The most messages that are sent to Twilio in a minute.", ..ROW },
+    Key { name: "twilio.number_messages_per_minute", kind: RATE, default: "60",
+        help: "The most messages that one of its numbers sends in a minute.", ..ROW },
+    Key { name: "telnyx.api_key", kind: Kind::Text, secret: true,
+        help: "The Telnyx API key that messages are sent with.", ..ROW },
+    Key { name: "telnyx.public_key", kind: Kind::Texts { max: 2 },
+        help: "The account's public key that its webhooks are verified with, in base64; two while it is being rotated.", ..ROW },
+    Key { name: "telnyx.signatures", kind: Kind::Choice(SignatureMode::WORDS), default: "enforce",
+        help: "What happens to forged webhooks: refused, kept and flagged, or (only on loopback) not looked for.", ..ROW },
+    Key { name: "telnyx.base_url", kind: Kind::Url,
+        help: "Where messages are sent to instead of https://api.telnyx.com.", ..ROW },
+    Key { name: "telnyx.messages_per_minute", kind: RATE, default: "3000",
+        help: "The most messages that are sent to Telnyx in a minute.", ..ROW },
+    Key { name: "telnyx.number_messages_per_minute", kind: RATE, default: "60",
+        help: "The most messages that one of its numbers sends in a minute.", ..ROW },
+    Key { name: "vonage.api_key", kind: Kind::Text,
+        help: "The Vonage account: its API key.", ..ROW },
+    Key { name: "vonage.api_secret", kind: Kind::Text, secret: true,
+        help: "The account's API secret that messages are sent with.", ..ROW },
+    Key { name: "vonage.signature_secret", kind: Kind::Texts { max: 2 }, secret: true,
+        help: "The account's signature secret that its webhooks are verified with; two while it is being rotated.", ..ROW },
+    Key { name: "vonage.signature_method", kind: Kind::Choice(SignatureMethod::WORDS), default: "md5hash",
+        help: "How the account signs webhooks of the SMS API, as its dashboard says.", ..ROW },
+    Key { name: "vonage.signatures", kind: Kind::Choice(SignatureMode::WORDS), default: "enforce",
+        help: "What happens to forged webhooks: refused, kept and flagged, or (only on loopback) not looked for.", ..ROW },
+    Key { name: "vonage.base_url", kind: Kind::Url,
+        help: "Where messages are sent to instead of https://rest.nexmo.com and https://api.nexmo.com.", ..ROW },
+    Key { name: "vonage.messages_per_minute", kind: RATE, default: "1800",
+        help: "The most messages that are sent to Vonage in a minute.", ..ROW },
+    Key { name: "vonage.number_messages_per_minute", kind: RATE, default: "60",
+        help: "The most messages that one of its numbers sends in a minute.", ..ROW },
+    Key { name: "sending.timeout_seconds", kind: Kind::Integer { min: 1, max: 120 }, default: "30",
+        help: "How long a carrier may take to answer; after that nobody knows whether it took the message.", ..ROW },
     Key { name: "retention.conversations_days", kind: DAYS, default: "0",
         help: "Days after its last activity that a conversation is deleted with everything of it; 0 keeps it for ever.", ..ROW },
     Key { name: "retention.logs_days", kind: DAYS, default: "0",

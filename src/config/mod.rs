@@ -19,6 +19,7 @@ pub use settings::{
     SignatureMode, TwilioSettings,
 };
 
+use crate::model::message_log::Provider;
 use clap::ArgMatches;
 use sources::{Found, Values};
 use std::collections::BTreeMap;
@@ -75,14 +76,17 @@ pub fn load(matches: Option<&ArgMatches>, env: &Environment, dir: &Path) -> Resu
     }
     let bootstrap = Bootstrap::read(&mut found, env, dir);
     let settings = Settings::from_values(&found.values);
-    if settings.twilio.signatures == SignatureMode::Off && !settings.is_loopback() {
-        let said = |key| &found.values[key].1;
-        let (off, host) = (said("twilio.signatures"), said("host"));
-        let message = format!(
-            "{off}: twilio.signatures may be off only while host is a loopback address, not {} ({host})",
-            settings.host,
-        );
-        found.error(message);
+    for provider in [Provider::Twilio, Provider::Telnyx, Provider::Vonage] {
+        let off = settings.carrier(provider).is_some_and(|carrier| carrier.signatures == SignatureMode::Off);
+        if off && !settings.is_loopback() {
+            let key = format!("{}.signatures", provider.as_str());
+            let (off, host) = (&found.values[key.as_str()].1, &found.values["host"].1);
+            let message = format!(
+                "{off}: {key} may be off only while host is a loopback address, not {} ({host})",
+                settings.host,
+            );
+            found.error(message);
+        }
     }
     if let Err(message) = settings::jwt(&found.values) {
         found.error(message);

@@ -3,6 +3,7 @@
 
 use super::network::Network;
 use super::sources::Values;
+use crate::model::message_log::Provider;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ choices! {
     LogFormat { Auto = "auto", Text = "text", Json = "json" }
     /// `Report` keeps a webhook with a bad signature and flags it; `Off` looks at none.
     SignatureMode { Enforce = "enforce", Report = "report", Off = "off" }
+    /// As Vonage's dashboard offers them: the first is a plain hash, the others are HMACs.
+    SignatureMethod { Md5Hash = "md5hash", Md5 = "md5", Sha1 = "sha1", Sha256 = "sha256", Sha512 = "sha512" }
 }
 
 /// A text that no log, error or listing shows. It has no `==`: what it exposes is compared in constant time.
@@ -82,6 +85,10 @@ pub struct Settings {
     pub backup: Option<BackupSettings>,
     pub jwt: Option<JwtSettings>,
     pub twilio: TwilioSettings,
+    pub telnyx: TelnyxSettings,
+    pub vonage: VonageSettings,
+    /// How long a carrier may take to answer.
+    pub send_timeout_seconds: u64,
     pub retention: RetentionSettings,
 }
 
@@ -133,10 +140,60 @@ pub struct TwilioSettings {
     pub auth_tokens: Vec<Secret>,
     /// At most two.
     pub shared_keys: Vec<Secret>,
+    pub carrier: CarrierSettings,
+}
+
+#[derive(Clone, Debug)]
+pub struct TelnyxSettings {
+    pub api_key: Option<Secret>,
+    /// At most two, the second for rotation.
+    pub public_keys: Vec<String>,
+    pub carrier: CarrierSettings,
+}
+
+#[derive(Clone, Debug)]
+pub struct VonageSettings {
+    pub api_key: Option<String>,
+    pub api_secret: Option<Secret>,
+    /// At most two, the second for rotation.
+    pub signature_secrets: Vec<Secret>,
+    pub signature_method: SignatureMethod,
+    pub carrier: CarrierSettings,
+}
+
+/// What may be said of every carrier.
+#[derive(Clone, Debug)]
+pub struct CarrierSettings {
     pub signatures: SignatureMode,
+    /// Without a trailing slash.
+    pub base_url: Option<String>,
+    pub messages_per_minute: u32,
+    pub number_messages_per_minute: u32,
+}
+
+impl CarrierSettings {
+    fn of(values: &Values, table: &str) -> CarrierSettings {
+        let name = |key: &str| format!("{table}.{key}");
+        CarrierSettings {
+            signatures: one(values, &name("signatures")),
+            base_url: list(values, &name("base_url")).pop(),
+            messages_per_minute: one(values, &name("messages_per_minute")),
+            number_messages_per_minute: one(values, &name("number_messages_per_minute")),
+        }
+    }
 }
 
 impl Settings {
+    /// What is said of a carrier; of the sandbox nothing can be.
+    pub fn carrier(&self, provider: Provider) -> Option<&CarrierSettings> {
+        match provider {
+            Provider::Twilio => Some(&self.twilio.carrier),
+            Provider::Telnyx => Some(&self.telnyx.carrier),
+            Provider::Vonage => Some(&self.vonage.carrier),
+            Provider::Sandbox => None,
+        }
+    }
+
     /// Whether nobody but this machine can reach the server.
     pub fn is_loopback(&self) -> bool {
         self.host.to_canonical().is_loopback()
@@ -164,8 +221,21 @@ impl Settings {
                 account_sid: list(values, "twilio.account_sid").pop(),
                 auth_tokens: secrets("twilio.auth_token"),
                 shared_keys: secrets("twilio.shared_keys"),
-                signatures: one(values, "twilio.signatures"),
+                carrier: CarrierSettings::of(values, "twilio"),
             },
+            telnyx: TelnyxSettings {
+                api_key: list(values, "telnyx.api_key").pop().map(Secret::new),
+                public_keys: list(values, "telnyx.public_key"),
+                carrier: CarrierSettings::of(values, "telnyx"),
+            },
+            vonage: VonageSettings {
+                api_key: list(values, "vonage.api_key").pop(),
+                api_secret: list(values, "vonage.api_secret").pop().map(Secret::new),
+                signature_secrets: secrets("vonage.signature_secret"),
+                signature_method: one(values, "vonage.signature_method"),
+                carrier: CarrierSettings::of(values, "vonage"),
+            },
+            send_timeout_seconds: one(values, "sending.timeout_seconds"),
             retention: RetentionSettings {
                 conversations_days: one(values, "retention.conversations_days"),
                 logs_days: one(values, "retention.logs_days"),

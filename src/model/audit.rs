@@ -4,10 +4,12 @@
 use super::call::JsonText;
 use super::gone::Gone;
 use super::ids::{CallId, MessageLogId, UserId};
-use super::message_log::Provider;
+use super::message_log::{DeliveryStatus, Provider};
+use super::outbound::{JobStatus, Purpose};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -69,6 +71,40 @@ pub enum Step {
     NumberErased {
         by: UserId,
         gone: Gone,
+    },
+    /// A message of ours was put into the outbox.
+    MessageQueued {
+        job: Uuid,
+        purpose: Purpose,
+    },
+    /// A carrier was asked to send.
+    SendAttempted {
+        job: Uuid,
+        attempt: u32,
+        status: JobStatus,
+        error_code: Option<String>,
+        error_message: Option<String>,
+    },
+    /// Not sent: the customer opted out, somebody took it back, or the claim of a server that stopped ended.
+    SendEnded {
+        job: Uuid,
+        status: JobStatus,
+        error_code: Option<String>,
+    },
+    /// A receipt that came late or again: the status stays what it is.
+    ReceiptIgnored {
+        status: DeliveryStatus,
+    },
+    OptedOut {
+        how: String,
+    },
+    OptedIn {
+        how: String,
+    },
+    /// A part of a long message, which waits for the others.
+    PartKept {
+        number: u32,
+        total: u32,
     },
 }
 
@@ -140,6 +176,53 @@ impl Step {
                 Level::Warning,
                 "Everything of a phone number was erased".to_owned(),
                 Some(json!({"user_id": by, "erased": gone})),
+            ),
+            Step::MessageQueued { job, purpose } => (
+                "message_queued",
+                Level::Info,
+                "Queued to be sent".to_owned(),
+                Some(json!({"message_id": job, "purpose": purpose})),
+            ),
+            Step::SendAttempted { job, attempt, status, error_code, error_message } => {
+                let (level, result) = match status {
+                    JobStatus::Sent => (Level::Info, "the carrier took it".to_owned()),
+                    JobStatus::Queued => (Level::Warning, "not taken, to be tried again".to_owned()),
+                    JobStatus::Unknown => (Level::Error, "nobody knows whether it was taken".to_owned()),
+                    _ => (Level::Error, "refused for good".to_owned()),
+                };
+                let message = format!("Attempt {attempt} to send: {result}");
+                let data = json!({"message_id": job, "attempt": attempt, "status": status, "error_code": error_code, "error_message": error_message});
+                ("send_attempted", level, message, Some(data))
+            }
+            Step::SendEnded { job, status, error_code } => (
+                "send_ended",
+                if *status == JobStatus::Cancelled { Level::Info } else { Level::Warning },
+                format!("Not sent: {}", error_code.as_deref().unwrap_or(status.as_str())),
+                Some(json!({"message_id": job, "status": status, "error_code": error_code})),
+            ),
+            Step::ReceiptIgnored { status } => (
+                "receipt_ignored",
+                Level::Info,
+                format!("The receipt came late or again; the status stays {}", status.as_str()),
+                Some(json!({"status": status})),
+            ),
+            Step::OptedOut { how } => (
+                "opted_out",
+                Level::Warning,
+                "The customer opted out of messages from this number".to_owned(),
+                Some(json!({"how": how})),
+            ),
+            Step::OptedIn { how } => (
+                "opted_in",
+                Level::Info,
+                "The customer takes messages from this number again".to_owned(),
+                Some(json!({"how": how})),
+            ),
+            Step::PartKept { number, total } => (
+                "part_kept",
+                Level::Info,
+                format!("Part {number} of {total} of a message"),
+                Some(json!({"number": number, "total": total})),
             ),
             Step::Imported { event_type, level, message, data } => {
                 return AuditWords {

@@ -2,6 +2,7 @@
 //! gaps and written in the commit that made it happen. Live events, forwarding and backups read it.
 
 use super::ids::{ApiKeyId, AssistantId, AuditId, CallId, MessageLogId, PhoneNumberId, UserId};
+use super::message_log::Provider;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -48,4 +49,18 @@ pub enum FeedEvent {
     ConversationDeleted {
         call_id: CallId,
     },
+    /// A message of ours was put into the outbox.
+    MessageQueued {
+        call_id: CallId,
+        message_index: u32,
+        log_id: MessageLogId,
+    },
+    /// What is known of the delivery of a message of ours has changed.
+    DeliveryChanged {
+        call_id: Option<CallId>,
+        log_id: MessageLogId,
+    },
+    /// Somebody opted out or in again.
+    OptOutsChanged,
+    CarrierAccountChanged(Provider),
 }

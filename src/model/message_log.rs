@@ -40,6 +40,48 @@ pub enum DeliveryStatus {
     Failed,
 }
 
+impl DeliveryStatus {
+    pub const ALL: [DeliveryStatus; 7] = [
+        DeliveryStatus::Received,
+        DeliveryStatus::Queued,
+        DeliveryStatus::Sending,
+        DeliveryStatus::Sent,
+        DeliveryStatus::Delivered,
+        DeliveryStatus::Undelivered,
+        DeliveryStatus::Failed,
+    ];
+
+    /// The one table of ranks: what is further on has the higher one, ends have the highest.
+    fn rank(self) -> u8 {
+        match self {
+            DeliveryStatus::Queued => 1,
+            DeliveryStatus::Sending => 2,
+            DeliveryStatus::Sent => 3,
+            DeliveryStatus::Delivered
+            | DeliveryStatus::Undelivered
+            | DeliveryStatus::Failed
+            | DeliveryStatus::Received => 4,
+        }
+    }
+
+    /// Whether a receipt that says `next` moves a message that is in this status: only forward, and from no end.
+    pub fn may_become(self, next: DeliveryStatus) -> bool {
+        next != DeliveryStatus::Received && next.rank() > self.rank()
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeliveryStatus::Received => "received",
+            DeliveryStatus::Queued => "queued",
+            DeliveryStatus::Sending => "sending",
+            DeliveryStatus::Sent => "sent",
+            DeliveryStatus::Delivered => "delivered",
+            DeliveryStatus::Undelivered => "undelivered",
+            DeliveryStatus::Failed => "failed",
+        }
+    }
+}
+
 /// A message log without its id, which is its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageLog {

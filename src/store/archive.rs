@@ -7,7 +7,6 @@
 
 use super::error::ReadError;
 use super::key::{self, SerialKey, ThreadKey, ThreadPart};
-use super::record;
 use super::sequences::Count;
 use super::snapshot::Snapshot;
 use super::tables::AnyTables;
@@ -15,7 +14,7 @@ use super::transaction::{Command, Tx, TxError};
 use crate::model::call::Call;
 use crate::model::feed::FeedEvent;
 use crate::model::gone::Gone;
-use crate::model::ids::{CallId, OrganizationId};
+use crate::model::ids::{CallId, MessageLogId, OrganizationId};
 use crate::model::outbound::{JobStatus, OutboundJob};
 use crate::model::session::{SessionKey, decide_archive};
 use crate::model::time::Timestamp;
@@ -201,7 +200,7 @@ pub(super) fn remove_log(
     key: &SerialKey,
     gone: &mut Gone,
 ) -> Result<(), TxError> {
-    let was_there = tx.tables.message_logs.remove(key)?.is_some();
+    let was_there = tx.remove_log(org, MessageLogId(key::serial_id(key)))?;
     tx.count(org, Count::PurgedLogs, i64::from(was_there));
     gone.message_logs += u64::from(was_there);
     gone.raw_payloads += u64::from(tx.tables.raw_payloads.remove(key)?.is_some());
@@ -224,16 +223,10 @@ fn remove_jobs(
     gone: &mut Gone,
 ) -> Result<(), TxError> {
     for uuid in uuids.as_chunks().0 {
-        let key = key::job(org, *uuid);
-        let goes = match tx.tables.outbound_jobs.get(&key)? {
-            Some(_) if what == Purge::Everything => true,
-            Some(bytes) => {
-                record::decode::<OutboundJob>("outbound_jobs", bytes.value())?.status == JobStatus::Queued
-            }
-            None => false,
-        };
-        if goes {
-            tx.tables.outbound_jobs.remove(&key)?;
+        let job = tx.job(org, *uuid)?;
+        let goes = |job: &OutboundJob| what == Purge::Everything || job.status == JobStatus::Queued;
+        if let Some(job) = job.filter(goes) {
+            tx.remove_job(org, *uuid, &job)?;
             gone.outbound_jobs += 1;
         }
     }

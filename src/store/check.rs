@@ -14,7 +14,7 @@ use self::ids::Ids;
 use super::error::ReadError;
 use super::key::{self, SerialKey};
 use super::record;
-use super::sequences::{Count, Sequences};
+use super::sequences::{Count, Counted, Sequences};
 use super::snapshot::Snapshot;
 use super::tables::{NAMES, ReadTables, Tables};
 use crate::model::call::Call;
@@ -124,6 +124,8 @@ struct Tally {
     logless: u64,
     forgotten_calls: u64,
     forgotten_audits: u64,
+    /// Of each kind and block that is counted: what is stored, and what went by.
+    kept: BTreeMap<(u8, u64), (u64, u64)>,
 }
 
 /// How mirrored rows are compared.
@@ -148,6 +150,8 @@ enum Derived {
     ByCustomer,
     Session,
     Duplicate,
+    Outbox,
+    JobKey,
 }
 
 struct Check<'s, 'r, 't> {
@@ -238,6 +242,11 @@ impl<'s> Check<'s, '_, '_> {
 
     fn tally(&mut self, organization: OrganizationId) -> &mut Tally {
         self.told.tallies.entry(organization).or_default()
+    }
+
+    /// A row goes by that is counted as what it is.
+    fn count<T: Counted>(&mut self, organization: OrganizationId, row: &T) {
+        self.tally(organization).kept.entry((T::KIND as u8, row.block())).or_default().1 += 1;
     }
 
     /// A row goes by.
@@ -424,6 +433,14 @@ impl<'s> Check<'s, '_, '_> {
             let damage =
                 format_args!("{logless} duplicates are told by no log, {purged_logs} logs were purged");
             self.derived(logless <= purged_logs, org, damage, count(Count::PurgedLogs, logless))?;
+            for ((kind, block), (stored, seen)) in tally.kept {
+                let damage = format_args!(
+                    "{stored} rows of kind {kind} and block {block} are counted, {seen} are there"
+                );
+                self.derived(stored == seen, org, damage, |tables| {
+                    tables.counts.insert(&key::count(org, kind, block), seen).map(drop)
+                })?;
+            }
             let Tally { given, raised, .. } = *self.tally(org);
             if let (true, Some(tables)) = (raised, &mut self.mending) {
                 let mut bytes = Vec::new();

@@ -9,7 +9,9 @@ use super::tables::ReadTables;
 use crate::model::account::{ApiKey, DashboardSession, KeyHash, Organization, Usage, Used, User};
 use crate::model::address::Address;
 use crate::model::assistant::{Assistant, PhoneNumber};
+use crate::model::carrier_account::CarrierAccount;
 use crate::model::ids::{ApiKeyId, AssistantId, OrganizationId, UserId};
+use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use arc_swap::{ArcSwap, Guard};
 use std::collections::{BTreeMap, HashMap};
@@ -84,6 +86,7 @@ pub(super) enum DirectoryChange {
     SignedOut(KeyHash),
     AssistantName(OrganizationId, AssistantId, Arc<str>),
     PhoneNumber(OrganizationId, Address, PhoneNumber),
+    CarrierAccount(OrganizationId, Provider, Option<CarrierAccount>),
 }
 
 /// Every request reads it, from every thread: reading takes no lock and counts no reference, for
@@ -104,6 +107,7 @@ pub struct Entries {
     sessions: Arc<HashMap<KeyHash, SessionOwner>>,
     names: Arc<HashMap<OrganizationId, AssistantNames>>,
     numbers: Arc<HashMap<Address, BTreeMap<OrganizationId, Option<AssistantId>>>>,
+    carriers: Arc<BTreeMap<(OrganizationId, Provider), Arc<CarrierAccount>>>,
 }
 
 static NO_NAMES: AssistantNames = AssistantNames::new();
@@ -152,6 +156,14 @@ impl Directory {
             if let Some(address) = key::address_of(key.value()) {
                 let organization = key::organization_of(key.value());
                 entries.apply(DirectoryChange::PhoneNumber(organization, address, number));
+            }
+        }
+        for row in tables.carrier_accounts.range::<&key::SerialKey>(..)? {
+            let (key, bytes) = row?;
+            let (organization, number) = (key::organization_of(key.value()), key::serial_id(key.value()));
+            let account = record::decode("carrier_accounts", bytes.value())?;
+            if let Some(provider) = Provider::ALL.into_iter().find(|known| *known as u64 == number) {
+                entries.apply(DirectoryChange::CarrierAccount(organization, provider, Some(account)));
             }
         }
         self.entries.store(Arc::new(entries));
@@ -242,6 +254,24 @@ impl Entries {
         self.keys.get(hash)
     }
 
+    /// The organization's own account at a carrier.
+    pub fn carrier_account(
+        &self,
+        organization: OrganizationId,
+        provider: Provider,
+    ) -> Option<&Arc<CarrierAccount>> {
+        self.carriers.get(&(organization, provider))
+    }
+
+    /// Who have an account of their own at this carrier, the oldest first.
+    pub fn carrier_accounts(
+        &self,
+        provider: Provider,
+    ) -> impl Iterator<Item = (OrganizationId, &Arc<CarrierAccount>)> {
+        let own = self.carriers.iter().filter(move |((_, known), _)| *known == provider);
+        own.map(|((organization, _), account)| (*organization, account))
+    }
+
     pub fn assistant_names(&self, organization: OrganizationId) -> &AssistantNames {
         self.names.get(&organization).unwrap_or(&NO_NAMES)
     }
@@ -281,6 +311,13 @@ impl Entries {
             DirectoryChange::AssistantName(organization, id, name) => {
                 let names = Arc::make_mut(&mut self.names).entry(organization).or_default();
                 names.insert(id, name);
+            }
+            DirectoryChange::CarrierAccount(organization, provider, account) => {
+                let carriers = Arc::make_mut(&mut self.carriers);
+                match account {
+                    Some(account) => drop(carriers.insert((organization, provider), Arc::new(account))),
+                    None => drop(carriers.remove(&(organization, provider))),
+                }
             }
             DirectoryChange::PhoneNumber(organization, address, number) => {
                 let assistant = number.assistant_id.filter(|_| number.is_active);

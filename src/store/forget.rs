@@ -51,6 +51,8 @@ pub enum Held {
     Duplicates,
     /// By their age: what tells webhooks that come again, when none is looked up there any more.
     KeptWebhooks,
+    /// Parts of messages that wait for others.
+    Parts,
 }
 
 /// Does the same with the table, whichever it is.
@@ -87,6 +89,10 @@ macro_rules! with_table {
             }
             Held::KeptWebhooks => {
                 let $table = $tables.kept_webhooks();
+                $done
+            }
+            Held::Parts => {
+                let $table = $tables.partial_messages();
                 $done
             }
         }
@@ -208,10 +214,11 @@ impl ForgetRows {
                 let job: OutboundJob = record::decode("outbound_jobs", row)?;
                 let key = key.try_into().map_err(|_| TxError::Damaged("no key of a job".to_owned()))?;
                 job.call_id.map_or(Ok(()), |call| tx.unlink_job(org, call, key::job_uuid(key)))?;
-                tx.tables.outbound_jobs.remove(key)?;
+                tx.remove_job(org, key::job_uuid(key), &job)?;
                 gone.outbound_jobs += 1;
             }
             Held::Duplicates => drop(tx.tables.dedupe.remove(<&key::DedupeKey>::from_bytes(key))?),
+            Held::Parts => drop(tx.tables.partial_messages.remove(<&key::JobKey>::from_bytes(key))?),
             Held::KeptWebhooks => drop(tx.tables.kept_webhooks.remove(<&key::DedupeKey>::from_bytes(key))?),
         }
         Ok(())

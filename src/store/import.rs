@@ -26,7 +26,7 @@ use super::transaction::{Command, Tx, TxError};
 use super::users::put_user;
 use crate::model::account::{ApiKey, Usage, Used};
 use crate::model::feed::FeedEvent;
-use crate::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, PhoneNumberId, UserId};
+use crate::model::ids::{ApiKeyId, AssistantId, CallId, MessageLogId, OrganizationId, PhoneNumberId, UserId};
 use crate::model::message::Message;
 use crate::model::time::Timestamp;
 use crate::model::transfer::{AuditEventLine, Kind, Line, MessageLogLine, OutboundJobLine};
@@ -227,8 +227,7 @@ impl ImportBatch {
                 Ok(())
             }
             Line::OutboundJob(line) => {
-                let (tables, bytes) = tx.encoded(&line.record());
-                tables.outbound_jobs.insert(&key::job(org, line.uuid.into_bytes()), bytes)?;
+                tx.put_job(org, line.uuid.into_bytes(), None, &line.record())?;
                 line.call_id.map_or(Ok(()), |call| tx.link_job(org, call, line.uuid.into_bytes()))
             }
         }
@@ -247,8 +246,7 @@ impl ImportBatch {
             log.assistant_id = threads.call(tx, call)?.map(|call| call.assistant_id);
         }
         let key = key::serial(org, id);
-        let (tables, bytes) = tx.encoded(&log);
-        tables.message_logs.insert(&key, bytes)?;
+        tx.put_log(org, MessageLogId(id), None, &log)?;
         if let Some(payload) = &line.raw_payload {
             let (tables, bytes) = tx.encoded(payload);
             tables.raw_payloads.insert(&key, bytes)?;

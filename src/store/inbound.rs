@@ -2,20 +2,26 @@
 //! signed request that is no message is kept.
 
 use super::key::{self, DedupeKey, ThreadPart};
+use super::opt_outs;
+use super::outbound::EnqueueSms;
 use super::phone_numbers::phone_number;
+use super::thread::{Joined, Joining};
 use super::transaction::{Command, Tx, TxError};
 use crate::model::address::Address;
+use crate::model::assistant::PhoneNumber;
 use crate::model::audit::{AuditEntry, Step};
-use crate::model::call::{Call, Channel, Direction, JsonText};
+use crate::model::auto_reply::AutoReply;
+use crate::model::call::Direction;
 use crate::model::feed::FeedEvent;
-use crate::model::ids::{AssistantId, AuditId, CallId, MessageId, MessageLogId, OrganizationId};
-use crate::model::message::{Message, Role};
+use crate::model::ids::{AssistantId, AuditId, CallId, MessageLogId, OrganizationId};
+use crate::model::message::Role;
 use crate::model::message_log::{DeliveryStatus, MessageLog, Provider, RawPayload};
-use crate::model::session::{Closed, NextMessage, SessionKey, ThreadDecision, decide_thread};
+use crate::model::opt_out::{Keyword, KeywordDecision, decide_keyword};
+use crate::model::outbound::Purpose;
+use crate::model::segments;
+use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
 use redb::ReadableTable;
-use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// One inbound message as the carrier delivered it.
@@ -38,6 +44,14 @@ pub struct RecordInbound {
     /// What was done before storing, the receipt of the webhook first.
     pub steps: Vec<Step>,
     pub payload: RawPayload,
+    /// What the carrier says the keyword is; without it the words decide.
+    pub keyword: Option<Keyword>,
+    /// The carrier has told the customer what a keyword does.
+    pub keyword_answered: bool,
+    /// The assistant's rules; they are not asked about a keyword.
+    pub reply: Option<AutoReply>,
+    /// The job of whatever is answered.
+    pub reply_uuid: [u8; 16],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,132 +90,112 @@ impl Command for RecordInbound {
             return Ok(RecordInboundOutcome::Duplicate { log_id: MessageLogId(id) });
         }
         let number = phone_number(tx, self.organization, &self.to)?.filter(|number| number.is_active);
-        let Some(assistant_id) = number.and_then(|number| number.assistant_id) else {
+        let Some((assistant_id, number)) = number.and_then(|number| Some((number.assistant_id?, number)))
+        else {
             return self.store_unassigned(tx, &digest);
         };
         let session = SessionKey { customer: self.from.clone(), assistant_id, our_number: self.to.clone() };
-        let bound = bound_conversation(tx, self.organization, &session, self.cached, self.now)?;
-        let decision =
-            decide_thread(bound.as_ref().map(|(id, call)| (*id, call)), self.now, self.session_ttl_seconds);
-        let placed = self.place(tx, &session, bound, decision)?;
-        self.store_message(tx, &digest, session, placed)
+        self.store_message(tx, &digest, session, &number)
     }
-}
-
-/// The thread as the decision left it.
-struct Placed {
-    call_id: CallId,
-    message: NextMessage,
-    started: bool,
 }
 
 impl RecordInbound {
-    /// Applies the thread decision: the call record with its rows, the session.
-    fn place(
-        &self,
-        tx: &mut Tx<'_>,
-        session: &SessionKey,
-        bound: Option<(CallId, Call)>,
-        decision: ThreadDecision,
-    ) -> Result<Placed, TxError> {
-        let ttl = self.session_ttl_seconds;
-        let sequences = tx.sequences(self.organization)?;
-        sequences.longest_ttl_seconds = sequences.longest_ttl_seconds.max(ttl);
-        match decision {
-            ThreadDecision::Join { call_id, message } => {
-                let (_, before) =
-                    bound.ok_or_else(|| TxError::Damaged("joined a thread that was not loaded".into()))?;
-                let call = Call {
-                    message_count: message.index,
-                    last_activity: message.at,
-                    expires_at: Some(message.expires_at),
-                    ..before.clone()
-                };
-                tx.put_call(self.organization, call_id, Some(&before), &call)?;
-                Ok(Placed { call_id, message, started: false })
-            }
-            ThreadDecision::Start { close, message } => {
-                if let (Some(Closed { call_id, ended_at }), Some((_, before))) = (close, bound) {
-                    let call = Call { ended_at: Some(ended_at), ..before.clone() };
-                    tx.put_call(self.organization, call_id, Some(&before), &call)?;
-                    tx.append_feed(self.organization, self.now, FeedEvent::ConversationEnded { call_id })?;
-                }
-                self.start(tx, session, message)
-            }
-        }
-    }
-
-    fn start(&self, tx: &mut Tx<'_>, session: &SessionKey, message: NextMessage) -> Result<Placed, TxError> {
-        let sequences = tx.sequences(self.organization)?;
-        sequences.call += 1;
-        let call_id = CallId(sequences.call);
-        let call = Call {
-            channel: Channel::Sms,
-            direction: Direction::Inbound,
-            assistant_id: session.assistant_id,
-            customer: session.customer.clone(),
-            our_number: session.our_number.clone(),
-            message_count: message.index,
-            started_at: message.at,
-            last_activity: message.at,
-            expires_at: Some(message.expires_at),
-            ended_at: None,
-            duration_seconds: None,
-            voice_status: None,
-            meta: JsonText::default(),
-            archived: false,
-        };
-        tx.put_call(self.organization, call_id, None, &call)?;
-        let key = key::session(self.organization, session);
-        tx.tables.sessions.insert(key.as_slice(), call_id.0)?;
-        tx.append_feed(self.organization, message.at, FeedEvent::ConversationStarted { call_id })?;
-        Ok(Placed { call_id, message, started: true })
-    }
-
+    /// The message with everything about it, and what is to be answered.
     fn store_message(
         &self,
         tx: &mut Tx<'_>,
         digest: &[u8; 16],
         session: SessionKey,
-        placed: Placed,
+        number: &PhoneNumber,
     ) -> Result<RecordInboundOutcome, TxError> {
-        let Placed { call_id, message, started } = placed;
-        let sequences = tx.sequences(self.organization)?;
-        sequences.message += 1;
-        let stored = Message {
-            id: MessageId(sequences.message),
+        let org = self.organization;
+        let joining = Joining {
+            organization: org,
+            now: self.now,
+            session_ttl_seconds: self.session_ttl_seconds,
+            session: &session,
+            cached: self.cached,
+            direction: Direction::Inbound,
             role: Role::User,
-            content: Cow::Borrowed(&self.body),
-            timestamp: message.at,
-            llm_provider: None,
-            llm_model: None,
+            content: &self.body,
         };
-        let key = key::thread(self.organization, call_id, ThreadPart::Message, u64::from(message.index));
-        let (tables, bytes) = tx.encoded(&stored);
-        tables.threads.insert(&key, bytes)?;
-
+        let Joined { call_id, message, started } = joining.join(tx)?;
         let log_id = self.store_log(tx, digest, message.at, Some((call_id, session.assistant_id)))?;
         let mut steps = self.steps.clone();
         steps.extend(started.then_some(Step::ConversationStarted));
         steps.push(Step::MessageStored { message_index: message.index });
+        let answer = self.keyword(tx, &mut steps)?;
         let entry = AuditEntry { call_id: Some(call_id), log_id: Some(log_id), at: message.at, steps };
-        tx.append_audit(self.organization, &entry)?;
+        tx.append_audit(org, &entry)?;
         let event = FeedEvent::MessageReceived { call_id, message_index: message.index, log_id };
-        tx.append_feed(self.organization, message.at, event)?;
-        let route = Route::Conversation {
-            call_id,
-            message_index: message.index,
-            started,
-            session,
-            expires_at: message.expires_at,
-        };
+        tx.append_feed(org, message.at, event)?;
+        let expires_at =
+            self.reply(tx, &session, call_id, number.provider, answer)?.unwrap_or(message.expires_at);
+        let route =
+            Route::Conversation { call_id, message_index: message.index, started, session, expires_at };
         Ok(RecordInboundOutcome::Stored { log_id, route })
+    }
+
+    /// What an opt-out keyword changes, in the commit that stores it. `None`: it is none.
+    fn keyword(&self, tx: &mut Tx<'_>, steps: &mut Vec<Step>) -> Result<Option<KeywordDecision>, TxError> {
+        let Some(keyword) = self.keyword.or_else(|| Keyword::of(&self.body)) else { return Ok(None) };
+        let key = key::opt_out(self.organization, &self.to, &self.from);
+        let opted_out = tx.tables.opt_outs.get(key.as_slice())?.is_some();
+        let decision = decide_keyword(keyword, opted_out, self.keyword_answered);
+        if let Some(change) = decision.and_then(|decision| decision.change) {
+            let how = self.body.trim().to_uppercase().chars().take(20).collect();
+            steps.push(opt_outs::change(
+                tx,
+                self.organization,
+                (&self.to, &self.from),
+                change,
+                how,
+                self.now,
+            )?);
+        }
+        Ok(decision)
+    }
+
+    /// Puts the answer to a keyword, or the rule's, into the outbox; returns until when the session then lives.
+    fn reply(
+        &self,
+        tx: &mut Tx<'_>,
+        session: &SessionKey,
+        call_id: CallId,
+        provider: Provider,
+        answer: Option<KeywordDecision>,
+    ) -> Result<Option<Timestamp>, TxError> {
+        let (body, purpose) = match answer {
+            Some(decision) => (decision.notice.map(str::to_owned), Purpose::OptOutNotice),
+            None => (self.reply.as_ref().and_then(|rules| rules.to(&self.body)), Purpose::AutoReply),
+        };
+        let Some(body) = body else { return Ok(None) };
+        let opted_out = || opt_outs::has(tx, self.organization, &self.to, &self.from);
+        if purpose == Purpose::AutoReply && opted_out()? {
+            return Ok(None);
+        }
+        let sms = EnqueueSms {
+            organization: self.organization,
+            now: self.now,
+            session_ttl_seconds: self.session_ttl_seconds,
+            cached: Some(call_id),
+            uuid: self.reply_uuid,
+            from: self.to.clone(),
+            to: self.from.clone(),
+            segment_count: segments::count(&body),
+            body,
+            media_urls: Vec::new(),
+            idempotency_key: None,
+            purpose,
+        };
+        Ok(Some(sms.enqueue(tx, session, provider)?.expires_at))
     }
 
     fn store_unassigned(&self, tx: &mut Tx<'_>, digest: &[u8; 16]) -> Result<RecordInboundOutcome, TxError> {
         let log_id = self.store_log(tx, digest, self.now, None)?;
         let mut steps = self.steps.clone();
         steps.push(Step::NumberUnassigned { our_number: self.to.to_string() });
+        self.keyword(tx, &mut steps)?;
         let entry = AuditEntry { call_id: None, log_id: Some(log_id), at: self.now, steps };
         let audit_id = tx.append_audit(self.organization, &entry)?;
         tx.append_feed(self.organization, self.now, FeedEvent::AuditKept { audit_id })?;
@@ -237,8 +231,7 @@ impl RecordInbound {
             created_at: at,
             updated_at: at,
         };
-        let (tables, bytes) = tx.encoded(&log);
-        tables.message_logs.insert(&key, bytes)?;
+        tx.put_log(self.organization, log_id, None, &log)?;
         let (tables, bytes) = tx.encoded(&self.payload);
         tables.raw_payloads.insert(&key, bytes)?;
         let dedupe = key::dedupe(self.organization, bucket(self.now), digest);
@@ -258,18 +251,7 @@ pub(super) fn bucket(now: Timestamp) -> u16 {
 }
 
 pub(super) fn digest(provider: Provider, provider_message_id: &str) -> [u8; 16] {
-    digest_of(&[provider.as_str().as_bytes(), provider_message_id.as_bytes()])
-}
-
-fn digest_of(parts: &[&[u8]]) -> [u8; 16] {
-    let mut hasher = Sha256::new();
-    for (at, part) in parts.iter().enumerate() {
-        hasher.update(&b"\0"[..usize::from(at > 0)]);
-        hasher.update(part);
-    }
-    let mut digest = [0; 16];
-    digest.copy_from_slice(&hasher.finalize()[..16]);
-    digest
+    key::digest_of(&[provider.as_str().as_bytes(), provider_message_id.as_bytes()])
 }
 
 /// The buckets where something is that came up to two weeks ago, or before a clock was set back.
@@ -292,31 +274,6 @@ pub(super) fn seen_before(
     Ok(None)
 }
 
-/// The conversation that a session was last bound to. A cached answer is good only while its
-/// conversation lives and is of this session; a session is rebound only after the one before ended.
-fn bound_conversation(
-    tx: &Tx<'_>,
-    organization: OrganizationId,
-    session: &SessionKey,
-    cached: Option<CallId>,
-    now: Timestamp,
-) -> Result<Option<(CallId, Call)>, TxError> {
-    if let Some(call_id) = cached
-        && let Some(call) = tx.call(organization, call_id)?
-        && crate::model::session::lives(&call, now)
-        && call.customer == session.customer
-        && call.assistant_id == session.assistant_id
-        && call.our_number == session.our_number
-    {
-        return Ok(Some((call_id, call)));
-    }
-    let key = key::session(organization, session);
-    let Some(call_id) = tx.tables.sessions.get(key.as_slice())?.map(|id| CallId(id.value())) else {
-        return Ok(None);
-    };
-    Ok(tx.call(organization, call_id)?.map(|call| (call_id, call)))
-}
-
 /// A signed webhook that is no message, or none that we can use, kept for people to look at.
 #[derive(Clone, Debug)]
 pub struct KeepAudit {
@@ -335,22 +292,34 @@ impl Command for KeepAudit {
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<AuditId, TxError> {
         let parts: Vec<&[u8]> = self.told_by.iter().map(String::as_bytes).collect();
-        let digest = (!parts.is_empty()).then(|| digest_of(&parts));
+        let digest = (!parts.is_empty()).then(|| key::digest_of(&parts));
         if let Some(digest) = &digest
             && let Some(known) = seen_before(&*tx.tables.kept_webhooks, self.organization, self.now, digest)?
         {
             return Ok(AuditId(known));
         }
         let entry = AuditEntry { call_id: None, log_id: None, at: self.now, steps: self.steps.clone() };
-        let audit_id = tx.append_audit(self.organization, &entry)?;
-        let key = key::serial(self.organization, audit_id.0);
-        let (tables, bytes) = tx.encoded(&self.payload);
-        tables.audit_payloads.insert(&key, bytes)?;
-        if let Some(digest) = digest {
-            let key = key::dedupe(self.organization, bucket(self.now), &digest);
-            tx.tables.kept_webhooks.insert(&key, audit_id.0)?;
-        }
+        let audit_id = keep(tx, self.organization, &entry, Some(&self.payload), digest)?;
         tx.append_feed(self.organization, self.now, FeedEvent::AuditKept { audit_id })?;
         Ok(audit_id)
     }
+}
+
+/// Writes an audit entry of no conversation with what it was made of, and how it is recognised when it comes again.
+pub(super) fn keep(
+    tx: &mut Tx<'_>,
+    org: OrganizationId,
+    entry: &AuditEntry,
+    payload: Option<&RawPayload>,
+    told_by: Option<[u8; 16]>,
+) -> Result<AuditId, TxError> {
+    let audit_id = tx.append_audit(org, entry)?;
+    if let Some(payload) = payload {
+        let (tables, bytes) = tx.encoded(payload);
+        tables.audit_payloads.insert(&key::serial(org, audit_id.0), bytes)?;
+    }
+    if let Some(digest) = told_by {
+        tx.tables.kept_webhooks.insert(&key::dedupe(org, bucket(entry.at), &digest), audit_id.0)?;
+    }
+    Ok(audit_id)
 }

@@ -3,9 +3,11 @@
 
 use crate::model::account::Used;
 use crate::model::address::Address;
-use crate::model::ids::{AssistantId, CallId, OrganizationId};
+use crate::model::ids::{AssistantId, CallId, MessageLogId, OrganizationId};
+use crate::model::outbound::OutboundJob;
 use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
+use sha2::{Digest, Sha256};
 use std::ops::RangeInclusive;
 
 /// What a row of the `threads` table is. The order is the order within a thread.
@@ -30,6 +32,8 @@ pub(super) type ActivityKey = [u8; 20];
 pub(super) type SerialKey = [u8; 12];
 pub(super) type DedupeKey = [u8; 22];
 pub(super) type CountKey = [u8; 13];
+/// Organization and a UUID, or a digest.
+pub(super) type JobKey = [u8; 20];
 
 fn concat<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     let mut key = [0; N];
@@ -220,11 +224,65 @@ pub(super) fn usage(organization: OrganizationId, used: Used) -> CountKey {
     }
 }
 
-pub(super) fn job(organization: OrganizationId, uuid: [u8; 16]) -> [u8; 20] {
+pub(super) fn job(organization: OrganizationId, uuid: [u8; 16]) -> JobKey {
     concat(&[&organization.0.to_be_bytes(), &uuid])
 }
 
-pub(super) fn job_uuid(key: &[u8; 20]) -> [u8; 16] {
+/// Where a job waits: in the lane of our number, by the time when something is due, then by its log.
+pub(super) fn outbox(
+    organization: OrganizationId,
+    our_number: &str,
+    due: Timestamp,
+    log: MessageLogId,
+    uuid: [u8; 16],
+) -> Vec<u8> {
+    let mut key = lane(organization, our_number);
+    key.extend_from_slice(&ordered(due).to_be_bytes());
+    key.extend_from_slice(&log.0.to_be_bytes());
+    key.extend_from_slice(&uuid);
+    key
+}
+
+/// Where this job waits; none: nothing is to be done about it.
+pub(super) fn outbox_of(organization: OrganizationId, uuid: [u8; 16], job: &OutboundJob) -> Option<Vec<u8>> {
+    let due = job.due()?;
+    Some(outbox(organization, &job.from, due, job.log_id.unwrap_or(MessageLogId(0)), uuid))
+}
+
+/// What the keys of a number's jobs in the outbox start with.
+pub(super) fn lane(organization: OrganizationId, our_number: &str) -> Vec<u8> {
+    let mut key = organization.0.to_be_bytes().to_vec();
+    key.extend_from_slice(our_number.as_bytes());
+    key.push(0);
+    key
+}
+
+/// Our number, when something is due and the UUID, of a key of [`outbox`]. `None`: it is damaged.
+pub(super) fn outbox_parts(key: &[u8]) -> Option<(&str, Timestamp, [u8; 16])> {
+    let (number, rest) = key.get(4..)?.split_last_chunk::<32>()?;
+    let number = std::str::from_utf8(number.strip_suffix(&[0])?).ok()?;
+    let uuid = *rest.last_chunk()?;
+    Some((number, unordered(last_u64(&rest[..8])), uuid))
+}
+
+/// By a digest: it may be long.
+pub(super) fn job_key(organization: OrganizationId, idempotency_key: &str) -> JobKey {
+    job(organization, digest_of(&[idempotency_key.as_bytes()]))
+}
+
+/// The first half of the SHA-256 of some parts, told apart by zero bytes.
+pub(super) fn digest_of(parts: &[&[u8]]) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    for (at, part) in parts.iter().enumerate() {
+        hasher.update(&b"\0"[..usize::from(at > 0)]);
+        hasher.update(part);
+    }
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&hasher.finalize()[..16]);
+    digest
+}
+
+pub(super) fn job_uuid(key: &JobKey) -> [u8; 16] {
     let mut uuid = [0; 16];
     uuid.copy_from_slice(&key[4..]);
     uuid

@@ -7,6 +7,7 @@ mod assistants;
 mod backend;
 mod backup;
 mod calls;
+mod carrier_accounts;
 mod check;
 mod conversations;
 mod dashboard_sessions;
@@ -19,8 +20,12 @@ mod import;
 mod inbound;
 mod key;
 mod open;
+mod opt_outs;
+mod outbound;
+mod partial_messages;
 mod phone_numbers;
 mod rebuild;
+mod receipts;
 mod record;
 mod repair;
 mod rows;
@@ -28,6 +33,7 @@ mod sequences;
 mod sms_sessions;
 mod snapshot;
 mod tables;
+mod thread;
 mod transaction;
 mod users;
 mod writer;
@@ -40,6 +46,7 @@ pub use assistants::{CreateAssistant, DeleteAssistant, UpdateAssistant};
 pub use backup::{
     BackupError, Follower, Proving, Received, Restored, receive, restore, write as write_backup,
 };
+pub use carrier_accounts::PutCarrierAccount;
 pub use check::{CheckReport, Watch};
 pub use conversations::Thread;
 pub use dashboard_sessions::{EndDashboardSession, NoteUsage, StartDashboardSession};
@@ -51,8 +58,14 @@ pub use forget::{Due, ForgetCalls, ForgetFeed, ForgetRows, ForgotCalls, Held, No
 pub use import::{ImportBatch, ImportBatchOutcome, ImportRecord, Place, ReserveIds, Settled, Standing};
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{Location, OpenBackend};
+pub use opt_outs::ChangeOptOut;
+pub use outbound::{
+    CancelJob, CancelOutcome, ClaimJob, Due as DueJob, EnqueueOutcome, EnqueueSms, Lane, SettleJob,
+};
+pub use partial_messages::{FlushParts, RecordPart, RecordPartOutcome};
 pub use phone_numbers::{AssignNumber, AssignNumberOutcome, UnassignNumber};
 pub use rebuild::{Compacted, RebuildError, compact};
+pub use receipts::{Receipt, ReceiptOutcome, RecordReceipt};
 pub use repair::{CheckError, RepairReport, check_file, repair_file};
 pub use sequences::Sequences;
 pub use sms_sessions::{CloseSessions, SessionsOf};

@@ -5,10 +5,16 @@
 use super::ReadError;
 use super::data_dir::DataDir;
 use super::error::OpenError;
+use super::key::{self, SerialKey};
 use super::open::{self, FILE_NAME, FORMAT, Location, Opened};
+use super::record;
 use super::rows::Row;
+use super::sequences::{Count, Counted};
 use super::tables::{NAMES, ReadTables, Tables};
-use redb::{Database, Durability, ReadableDatabase};
+use crate::model::message_log::MessageLog;
+use crate::model::outbound::{OutboundJob, Purpose};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -41,19 +47,23 @@ pub(super) struct Rebuild {
     path: TempPath,
     opened: Opened,
     waiting: Vec<u8>,
+    /// That of the rows that come.
+    format: u32,
+    /// How many rows were made of others.
+    derived: u64,
 }
 
 impl Rebuild {
     /// Begins in `dir`, under a name that no server opens.
-    pub(super) fn begin(dir: &Path, cache_bytes: usize) -> Result<Rebuild, RebuildError> {
+    pub(super) fn begin(dir: &Path, format: u32, cache_bytes: usize) -> Result<Rebuild, RebuildError> {
         let path = dir.join(FILE_NAME).with_extension("redb.new");
         let opened = open::make(&path, cache_bytes)?;
         let path = TempPath::try_from_path(path).map_err(|error| RebuildError::Write(error.to_string()))?;
-        Ok(Rebuild { path, opened, waiting: Vec::new() })
+        Ok(Rebuild { path, opened, waiting: Vec::new(), format, derived: 0 })
     }
 
-    pub(super) fn put(&mut self, row: &Row<'_>) -> Result<(), RebuildError> {
-        row.append(&mut self.waiting);
+    pub(super) fn put(&mut self, row: Row<'_>) -> Result<(), RebuildError> {
+        of_today(row, self.format, &mut Vec::new()).append(&mut self.waiting);
         if self.waiting.len() >= CHUNK_BYTES { self.flush(false) } else { Ok(()) }
     }
 
@@ -71,6 +81,9 @@ impl Rebuild {
             while !rows.is_empty() {
                 tables.apply(&Row::take(&mut rows)?)?;
             }
+            if last && self.format < 3 {
+                self.derived = derive(&mut tables)?;
+            }
         }
         self.waiting.clear();
         self.opened.commit(txn).map_err(RebuildError::Write)
@@ -79,30 +92,34 @@ impl Rebuild {
     /// Makes it durable. It is closed, and still under its own name.
     pub(super) fn finish(mut self) -> Result<Rebuilt, RebuildError> {
         self.flush(true)?;
-        let Rebuild { path, opened, .. } = self;
+        let Rebuild { path, opened, derived, .. } = self;
         let Opened { database, watch } = opened;
         drop(database);
         watch.verdict().map_err(RebuildError::Write)?;
-        Ok(Rebuilt(path))
+        Ok(Rebuilt { path, derived })
     }
 }
 
 /// A new file that is whole.
-pub(super) struct Rebuilt(TempPath);
+pub(super) struct Rebuilt {
+    path: TempPath,
+    /// How many of its rows did not come, but were made of others.
+    derived: u64,
+}
 
 impl Rebuilt {
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Takes the place of the database in its directory, in one step. What was there is kept under `keep`, a
     /// name's ending, or given up.
     pub(super) fn take_place(self, keep: Option<&str>) -> Result<Option<PathBuf>, RebuildError> {
-        let place = self.0.with_file_name(FILE_NAME);
+        let place = self.path.with_file_name(FILE_NAME);
         let swap = || {
             let kept =
                 keep.filter(|_| place.exists()).map(|ending| keep_beside(&place, ending)).transpose()?;
-            self.0.persist(&place).map_err(|error| error.error)?;
+            self.path.persist(&place).map_err(|error| error.error)?;
             // It has taken its place; a power cut may still undo that.
             if let Err(error) = sync_dir(&place) {
                 tracing::warn!(%error, "the directory could not be synced");
@@ -190,27 +207,27 @@ fn copied(
 ) -> Result<(Rebuilt, u64), RebuildError> {
     let txn = source.begin_read().map_err(ReadError::from)?;
     let tables = ReadTables::open(&txn).map_err(ReadError::from)?;
-    let (mut rebuild, mut rows, all) = (Rebuild::begin(dir, cache_bytes)?, 0, tables.rows()?);
-    let mut changed = Vec::new();
+    let (mut rebuild, mut rows, all) = (Rebuild::begin(dir, format, cache_bytes)?, 0, tables.rows()?);
     tables.each(|row| {
         rows += 1;
         if rows % 10_000 == 0 {
             watch(rows, all);
         }
-        rebuild.put(&of_today(row, format, &mut changed))
+        rebuild.put(row)
     })?;
     let rebuilt = rebuild.finish()?;
     let copy = open::look(rebuilt.path(), cache_bytes)?;
     let copied =
         ReadTables::open(&copy.begin_read().map_err(ReadError::from)?).map_err(ReadError::from)?.rows()?;
-    if copied != all {
+    if copied != all + rebuilt.derived {
         return Err(RebuildError::Write(format!("{copied} of {all} rows are in the copy")));
     }
     Ok((rebuilt, rows))
 }
 
-/// A row of an older format as today's format has it. Format 2: the sequences tell where the feed begins.
-pub(super) fn of_today<'a>(row: Row<'a>, format: u32, changed: &'a mut Vec<u8>) -> Row<'a> {
+/// A row of an older format as today's format has it. Format 2: the sequences tell where the feed begins. Format 3:
+/// a job tells why it is sent; what waits to be sent and what is counted have rows, which [`derive`] makes.
+fn of_today<'a>(row: Row<'a>, format: u32, changed: &'a mut Vec<u8>) -> Row<'a> {
     match (NAMES[usize::from(row.table)], row.value) {
         ("sequences", Some(value)) if format < 2 => {
             changed.clear();
@@ -218,6 +235,43 @@ pub(super) fn of_today<'a>(row: Row<'a>, format: u32, changed: &'a mut Vec<u8>) 
             changed.push(0);
             Row { value: Some(changed), ..row }
         }
+        ("outbound_jobs", Some(value)) if format < 3 => {
+            changed.clear();
+            changed.extend_from_slice(value);
+            changed.push(Purpose::Message as u8);
+            Row { value: Some(changed), ..row }
+        }
         _ => row,
     }
+}
+
+/// Makes the rows of format 3 that follow from others, and says how many.
+fn derive(tables: &mut Tables<'_>) -> Result<u64, RebuildError> {
+    let (mut counts, mut jobs) = (BTreeMap::new(), Vec::new());
+    for row in tables.message_logs.range::<&SerialKey>(..)? {
+        let (key, bytes) = row?;
+        // A damaged one is told by a check, as before.
+        let Ok(log) = record::decode::<MessageLog>("message_logs", bytes.value()) else { continue };
+        let org = key::organization_of(key.value());
+        *counts.entry(key::count(org, Count::Logs as u8, log.block())).or_insert(0) += 1;
+    }
+    for row in tables.outbound_jobs.range::<&key::JobKey>(..)? {
+        let (key, bytes) = row?;
+        let Ok(job) = record::decode::<OutboundJob>("outbound_jobs", bytes.value()) else { continue };
+        let org = key::organization_of(key.value());
+        *counts.entry(key::count(org, Count::Jobs as u8, job.block())).or_insert(0) += 1;
+        jobs.push((org, key::job_uuid(key.value()), job));
+    }
+    for (org, uuid, job) in &jobs {
+        if let Some(place) = key::outbox_of(*org, *uuid, job) {
+            tables.outbox.insert(place.as_slice(), [job.provider as u8].as_slice())?;
+        }
+        if let Some(key) = &job.idempotency_key {
+            tables.job_keys.insert(&key::job_key(*org, key), uuid.as_slice())?;
+        }
+    }
+    for (key, count) in &counts {
+        tables.counts.insert(key, count)?;
+    }
+    Ok(counts.len() as u64 + tables.outbox.len()? + tables.job_keys.len()?)
 }

@@ -1,6 +1,9 @@
 //! The counters of an organization: the last id of each kind, and the longest session TTL so far.
 //! Held in memory while a batch runs and written once with its commit.
 
+use crate::model::call::Direction;
+use crate::model::message_log::{DeliveryStatus, MessageLog, Provider};
+use crate::model::outbound::{JobStatus, OutboundJob};
 use crate::model::transfer::Kind;
 use serde::{Deserialize, Serialize};
 
@@ -50,4 +53,39 @@ pub(super) enum Count {
     ForgottenCalls = 3,
     /// Audit entries that are deleted without their thread. What tells their webhooks again stays for a while.
     ForgottenAudits = 4,
+    /// Message logs; the block tells direction, status and provider.
+    Logs = 5,
+    /// Outbound jobs; the block tells status and provider.
+    Jobs = 6,
+}
+
+/// What a row of a table is counted as, in a block of its own.
+pub(super) trait Counted {
+    const KIND: Count;
+
+    fn block(&self) -> u64;
+}
+
+impl Counted for MessageLog {
+    const KIND: Count = Count::Logs;
+
+    fn block(&self) -> u64 {
+        log_block(self.direction, self.status, self.provider)
+    }
+}
+
+impl Counted for OutboundJob {
+    const KIND: Count = Count::Jobs;
+
+    fn block(&self) -> u64 {
+        job_block(self.status, self.provider)
+    }
+}
+
+pub(super) fn log_block(direction: Direction, status: DeliveryStatus, provider: Provider) -> u64 {
+    u64::from_be_bytes([0, 0, 0, 0, 1, direction as u8, status as u8, provider as u8])
+}
+
+pub(super) fn job_block(status: JobStatus, provider: Provider) -> u64 {
+    u64::from_be_bytes([0, 0, 0, 0, 0, 1, status as u8, provider as u8])
 }

@@ -3,7 +3,7 @@
 //! said otherwise. ARCHITECTURE.md has the invariants.
 
 use super::error::ReadError;
-use super::key::{ActivityKey, CountKey, DedupeKey, SerialKey, ThreadKey};
+use super::key::{self, ActivityKey, CountKey, DedupeKey, SerialKey, ThreadKey};
 use super::rows::{self, Row, RowLog, Written};
 use redb::{
     ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, StorageError, TableDefinition,
@@ -133,7 +133,17 @@ tables! {
     /// (organization, our number, customer) -> `OptOut`.
     opt_outs, OPT_OUTS: Def<Bytes> = Bytes;
     /// (organization, UUID) -> `OutboundJob`.
-    outbound_jobs, OUTBOUND_JOBS: Def<&'static [u8; 20]> = Bytes;
+    outbound_jobs, OUTBOUND_JOBS: Def<&'static key::JobKey> = Bytes;
+    /// (organization, our number, due, log, UUID) -> provider: what is to be done about a job, the oldest first in
+    /// the lane of each number. Read by the dispatcher.
+    outbox, OUTBOX: Def<Bytes> = Bytes;
+    /// (organization, digest of the idempotency key) -> UUID. Read by a request to send.
+    job_keys, JOB_KEYS: Def<&'static key::JobKey> = Bytes;
+    /// (organization, digest of what binds them) -> `PartialMessage`: parts of a long message that wait for the others.
+    /// Read when a part arrives, and by the dispatcher.
+    partial_messages, PARTIAL_MESSAGES: Def<&'static key::JobKey> = Bytes;
+    /// (organization, provider) -> `CarrierAccount`. Read at start into the directory.
+    carrier_accounts, CARRIER_ACCOUNTS: Def<&'static SerialKey> = Bytes;
     /// (organization, call) -> nothing: archived, and rows of its thread are still to be removed; a byte: the
     /// record itself is, too.
     purges, PURGES: Def<&'static SerialKey> = Bytes;

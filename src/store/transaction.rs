@@ -6,12 +6,14 @@ use super::error::ReadError;
 use super::key::{self, ThreadPart};
 use super::record;
 use super::rows::RowLog;
-use super::sequences::{Count, Sequences};
+use super::sequences::{Count, Counted, Sequences};
 use super::tables::Tables;
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
 use crate::model::feed::{FeedEntry, FeedEvent};
-use crate::model::ids::{AuditId, CallId, OrganizationId};
+use crate::model::ids::{AuditId, CallId, MessageLogId, OrganizationId};
+use crate::model::message_log::MessageLog;
+use crate::model::outbound::OutboundJob;
 use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
 use redb::ReadableTable;
@@ -62,7 +64,7 @@ pub struct Tx<'t> {
     pub(super) changes: Vec<DirectoryChange>,
     pub(super) scratch: Vec<u8>,
     sequences: HashMap<OrganizationId, Sequences>,
-    counts: HashMap<(OrganizationId, Count), i64>,
+    counts: HashMap<(OrganizationId, Count, u64), i64>,
 }
 
 impl<'t> Tx<'t> {
@@ -98,7 +100,21 @@ impl<'t> Tx<'t> {
     }
 
     pub(super) fn count(&mut self, organization: OrganizationId, count: Count, change: i64) {
-        *self.counts.entry((organization, count)).or_default() += change;
+        *self.counts.entry((organization, count, 0)).or_default() += change;
+    }
+
+    /// One row less that is counted as `before`, one more that is counted as `after`.
+    pub(super) fn recount<T: Counted>(
+        &mut self,
+        organization: OrganizationId,
+        before: Option<&T>,
+        after: Option<&T>,
+    ) {
+        for (row, change) in [(before, -1), (after, 1)] {
+            if let Some(row) = row {
+                *self.counts.entry((organization, T::KIND, row.block())).or_default() += change;
+            }
+        }
     }
 
     /// Writes what was gathered in memory. Called once, before the commit.
@@ -107,8 +123,8 @@ impl<'t> Tx<'t> {
             record::encode(sequences, &mut self.scratch);
             self.tables.sequences.insert(&key::organization(*organization), self.scratch.as_slice())?;
         }
-        for ((organization, count), change) in self.counts.drain().filter(|(_, change)| *change != 0) {
-            let key = key::count(organization, count as u8, 0);
+        for ((organization, count, block), change) in self.counts.drain().filter(|(_, change)| *change != 0) {
+            let key = key::count(organization, count as u8, block);
             let before = self.tables.counts.get(&key)?.map_or(0, |count| count.value());
             self.tables.counts.insert(&key, before.saturating_add_signed(change))?;
         }
@@ -174,6 +190,94 @@ impl<'t> Tx<'t> {
     ) -> Result<(), TxError> {
         let key = key::thread(organization, call, part, number);
         self.tables.threads.insert(&key, [].as_slice())?;
+        Ok(())
+    }
+
+    pub(super) fn log(
+        &self,
+        organization: OrganizationId,
+        id: MessageLogId,
+    ) -> Result<Option<MessageLog>, TxError> {
+        let stored = self.tables.message_logs.get(&key::serial(organization, id.0))?;
+        Ok(stored.map(|bytes| record::decode("message_logs", bytes.value())).transpose()?)
+    }
+
+    /// Writes a message log and counts it. `before` is what is stored now.
+    pub(super) fn put_log(
+        &mut self,
+        organization: OrganizationId,
+        id: MessageLogId,
+        before: Option<&MessageLog>,
+        log: &MessageLog,
+    ) -> Result<(), TxError> {
+        self.recount(organization, before, Some(log));
+        record::encode(log, &mut self.scratch);
+        self.tables.message_logs.insert(&key::serial(organization, id.0), self.scratch.as_slice())?;
+        Ok(())
+    }
+
+    /// Removes a message log. True: it was there.
+    pub(super) fn remove_log(
+        &mut self,
+        organization: OrganizationId,
+        id: MessageLogId,
+    ) -> Result<bool, TxError> {
+        let before = self.log(organization, id)?;
+        self.recount(organization, before.as_ref(), None);
+        self.tables.message_logs.remove(&key::serial(organization, id.0))?;
+        Ok(before.is_some())
+    }
+
+    pub(super) fn job(
+        &self,
+        organization: OrganizationId,
+        uuid: [u8; 16],
+    ) -> Result<Option<OutboundJob>, TxError> {
+        let stored = self.tables.outbound_jobs.get(&key::job(organization, uuid))?;
+        Ok(stored.map(|bytes| record::decode("outbound_jobs", bytes.value())).transpose()?)
+    }
+
+    /// Writes an outbound job with everything that follows from it: its place in the outbox, its idempotency key,
+    /// its count. `before` is what is stored now.
+    pub(super) fn put_job(
+        &mut self,
+        organization: OrganizationId,
+        uuid: [u8; 16],
+        before: Option<&OutboundJob>,
+        job: &OutboundJob,
+    ) -> Result<(), TxError> {
+        self.recount(organization, before, Some(job));
+        record::encode(job, &mut self.scratch);
+        self.tables.outbound_jobs.insert(&key::job(organization, uuid), self.scratch.as_slice())?;
+        let place = |job: &OutboundJob| key::outbox_of(organization, uuid, job);
+        let (was, is) = (before.and_then(place), place(job));
+        if was != is {
+            was.map_or(Ok(()), |key| self.tables.outbox.remove(key.as_slice()).map(drop))?;
+            let provider = [job.provider as u8];
+            is.map_or(Ok(()), |key| {
+                self.tables.outbox.insert(key.as_slice(), provider.as_slice()).map(drop)
+            })?;
+        }
+        if let (None, Some(key)) = (before, &job.idempotency_key) {
+            self.tables.job_keys.insert(&key::job_key(organization, key), uuid.as_slice())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_job(
+        &mut self,
+        organization: OrganizationId,
+        uuid: [u8; 16],
+        job: &OutboundJob,
+    ) -> Result<(), TxError> {
+        self.recount(organization, Some(job), None);
+        self.tables.outbound_jobs.remove(&key::job(organization, uuid))?;
+        if let Some(place) = key::outbox_of(organization, uuid, job) {
+            self.tables.outbox.remove(place.as_slice())?;
+        }
+        if let Some(key) = &job.idempotency_key {
+            self.tables.job_keys.remove(&key::job_key(organization, key))?;
+        }
         Ok(())
     }
 

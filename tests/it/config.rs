@@ -99,7 +99,7 @@ fn with_nothing_said_the_defaults_stand() {
     assert_eq!(settings.cache_bytes, 64 << 20);
     assert_eq!(settings.twilio.account_sid, None);
     assert!(settings.twilio.auth_tokens.is_empty() && settings.twilio.shared_keys.is_empty());
-    assert_eq!(settings.twilio.signatures, SignatureMode::Enforce);
+    assert_eq!(settings.twilio.carrier.signatures, SignatureMode::Enforce);
     assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()));
 }
 
@@ -137,7 +137,7 @@ fn every_key_of_the_file_reaches_its_setting() {
     assert_eq!(settings.twilio.account_sid.as_deref(), Some("AC1"));
     assert_eq!(exposed(&settings.twilio.auth_tokens), ["token, with a comma"]);
     assert_eq!(exposed(&settings.twilio.shared_keys), ["key1", "key2"]);
-    assert_eq!(settings.twilio.signatures, SignatureMode::Report);
+    assert_eq!(settings.twilio.carrier.signatures, SignatureMode::Report);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::model::ids::{
 use crate::model::message;
 use crate::model::message_log::{DeliveryStatus, MessageLog, Provider, RawPayload};
 use crate::model::opt_out::OptOut;
-use crate::model::outbound::{JobStatus, OutboundJob};
+use crate::model::outbound::{JobStatus, OutboundJob, Purpose};
 use crate::model::time::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -229,6 +229,7 @@ line! {
         due_at: Option<Timestamp> = due_at or line.created_at;
         created_at: Timestamp = created_at;
         updated_at: Option<Timestamp> = updated_at or line.created_at;
+        purpose: Option<Purpose> = purpose or Purpose::Message;
     }
 }
 

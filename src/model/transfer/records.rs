@@ -66,6 +66,7 @@ impl Line {
             (_, "level") => *stored == "info",
             (_, "how") => *stored == "import",
             (_, "call_meta") => *stored == json!({}),
+            (Line::OutboundJob(_), "purpose") => *stored == "message",
             (Line::OutboundJob(line), "due_at") => *stored == line.created_at.to_string(),
             _ => false,
         }

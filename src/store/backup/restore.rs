@@ -4,7 +4,7 @@
 use super::read::{Backup, BackupError, Part};
 use crate::model::time::Timestamp;
 use crate::store::data_dir::DataDir;
-use crate::store::rebuild::{Rebuild, Rebuilt, of_today};
+use crate::store::rebuild::{Rebuild, Rebuilt};
 use crate::store::repair;
 use crate::store::rows::Row;
 use std::io::Read;
@@ -66,10 +66,9 @@ fn read(
 ) -> Result<(Rebuilt, Restored), BackupError> {
     let mut backup = Backup::open(input)?;
     let (format, created_at) = (backup.format, backup.created_at);
-    let mut rebuild = Rebuild::begin(dir, cache_bytes)?;
+    let mut rebuild = Rebuild::begin(dir, format, cache_bytes)?;
     let mut restored =
         Restored { created_at, rows: 0, followed_until: None, followed_rows: 0, unused_bytes: 0, kept: None };
-    let mut changed = Vec::new();
     while let Some(part) = backup.next()? {
         let (rows, count) = match &part {
             Part::Rows(rows) => (rows, &mut restored.rows),
@@ -86,7 +85,7 @@ fn read(
         let mut rows = rows.as_slice();
         while !rows.is_empty() {
             let row = backup.ours(Row::take(&mut rows)?)?;
-            rebuild.put(&of_today(row, format, &mut changed))?;
+            rebuild.put(row)?;
             *count += 1;
         }
         turn(restored.rows + restored.followed_rows);

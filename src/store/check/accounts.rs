@@ -1,18 +1,25 @@
 //! What is small: the counters, accounts, assistants, numbers; and opt-outs and outbound jobs.
 
-use super::Check;
 use super::ids::Ids;
+use super::{Check, Derived, Side};
 use crate::model::account::{ApiKey, DashboardSession, Organization, Usage, User};
 use crate::model::assistant::{Assistant, PhoneNumber};
+use crate::model::carrier_account::CarrierAccount;
 use crate::model::feed::FeedEntry;
 use crate::model::ids::OrganizationId;
+use crate::model::message_log::Provider;
 use crate::model::opt_out::OptOut;
 use crate::model::outbound::{JobStatus, OutboundJob};
+use crate::model::partial_message::PartialMessage;
 use crate::store::error::ReadError;
 use crate::store::key::{self, CountKey, ThreadPart};
+use crate::store::record;
 use crate::store::sequences::Count;
 use crate::store::transaction::link_job;
 use uuid::Uuid;
+
+const KEPT_LOGS: u8 = Count::Logs as u8;
+const KEPT_JOBS: u8 = Count::Jobs as u8;
 
 impl Check<'_, '_, '_> {
     /// First: what the rest is judged by.
@@ -41,6 +48,12 @@ impl Check<'_, '_, '_> {
                 Ok(())
             })?;
         self.usage(&keys, &sessions, &users)?;
+        let carriers = &tables.carrier_accounts;
+        self.each::<CarrierAccount>("carrier_accounts", carriers, |check, org, id, _| {
+            let known = Provider::ALL.into_iter().any(|provider| provider as u64 == id);
+            check.expect(known, org, format_args!("a carrier account is of no carrier"));
+            Ok(())
+        })?;
         self.assistants = self.each::<Assistant>("assistants", &tables.assistants, |check, org, id, _| {
             check.given(org, "assistant", id, |given| &mut given.assistant);
             Ok(())
@@ -80,6 +93,8 @@ impl Check<'_, '_, '_> {
                 tally.forgotten_calls = count;
             } else if is(Count::ForgottenAudits) {
                 tally.forgotten_audits = count;
+            } else if let kind @ (KEPT_LOGS | KEPT_JOBS) = key::count_parts(key.value()).0 {
+                tally.kept.entry((kind, key::count_parts(key.value()).1)).or_default().0 = count;
             } else {
                 let key = *key.value();
                 self.derived(false, org, format_args!("nobody knows what a count counts"), |tables| {
@@ -160,10 +175,100 @@ impl Check<'_, '_, '_> {
             let (org, uuid) = (key::organization_of(key.value()), key::job_uuid(key.value()));
             self.row(org);
             if let Some(job) = self.decode::<OutboundJob>("outbound_jobs", org, bytes.value()) {
+                self.count(org, &job);
+                self.waits(org, uuid, &job)?;
                 self.job(org, uuid, &job, logs)?;
             }
         }
+        for row in self.tables.partial_messages.range::<&key::JobKey>(..)? {
+            let (key, bytes) = row?;
+            let org = key::organization_of(key.value());
+            self.row(org);
+            self.decode::<PartialMessage>("partial_messages", org, bytes.value());
+        }
+        self.outbox()?;
+        self.job_keys()
+    }
+
+    /// What the outbox and the idempotency keys must have of a job.
+    fn waits(&mut self, org: OrganizationId, uuid: [u8; 16], job: &OutboundJob) -> Result<(), ReadError> {
+        let name = Uuid::from_bytes(uuid);
+        if let Some(place) = key::outbox_of(org, uuid, job)
+            && !self.is_summed(Side::Record, Derived::Outbox, &place, &[job.provider as u8])
+        {
+            let found = self
+                .tables
+                .outbox
+                .get(place.as_slice())?
+                .is_some_and(|row| row.value() == [job.provider as u8]);
+            let damage = format_args!("outbound job {name} is not in the outbox as it should be");
+            self.derived(found, org, damage, |t| {
+                t.outbox.insert(place.as_slice(), [job.provider as u8].as_slice()).map(drop)
+            })?;
+        }
+        if let Some(key) = job.idempotency_key.as_ref().map(|key| key::job_key(org, key))
+            && !self.is_summed(Side::Record, Derived::JobKey, &key, &uuid)
+        {
+            let found = self.tables.job_keys.get(&key)?.is_some_and(|named| named.value() == uuid);
+            let damage = format_args!("outbound job {name} is not found by its idempotency key");
+            self.derived(found, org, damage, |t| t.job_keys.insert(&key, uuid.as_slice()).map(drop))?;
+        }
         Ok(())
+    }
+
+    fn outbox(&mut self) -> Result<(), ReadError> {
+        for row in self.tables.outbox.range::<&[u8]>(..)? {
+            let (key, provider) = row?;
+            let key = key.value();
+            if self.is_cut_short(("outbox", 38), key, Some(|t, key| t.outbox.remove(key).map(drop)))? {
+                continue;
+            }
+            let org = key::organization_of(key);
+            self.row(org);
+            if self.is_summed(Side::Row, Derived::Outbox, key, provider.value()) {
+                continue;
+            }
+            let own = match key::outbox_parts(key) {
+                Some((.., uuid)) => {
+                    self.has_job(org, uuid, |job| key::outbox_of(org, uuid, job).as_deref() == Some(key))?
+                }
+                None => false,
+            };
+            let damage = format_args!("a row of the outbox is of no job that waits there");
+            self.derived(own, org, damage, |t| t.outbox.remove(key).map(drop))?;
+        }
+        Ok(())
+    }
+
+    fn job_keys(&mut self) -> Result<(), ReadError> {
+        for row in self.tables.job_keys.range::<&key::JobKey>(..)? {
+            let (key, uuid) = row?;
+            let (key, org) = (*key.value(), key::organization_of(key.value()));
+            self.row(org);
+            if self.is_summed(Side::Row, Derived::JobKey, &key, uuid.value()) {
+                continue;
+            }
+            let is_its = |job: &OutboundJob| {
+                job.idempotency_key.as_ref().is_some_and(|given| key::job_key(org, given) == key)
+            };
+            let own = match uuid.value().try_into() {
+                Ok(uuid) => self.has_job(org, uuid, is_its)?,
+                Err(_) => false,
+            };
+            let damage = format_args!("an idempotency key is of no job that has it");
+            self.derived(own, org, damage, |t| t.job_keys.remove(&key).map(drop))?;
+        }
+        Ok(())
+    }
+
+    fn has_job(
+        &self,
+        org: OrganizationId,
+        uuid: [u8; 16],
+        wanted: impl FnOnce(&OutboundJob) -> bool,
+    ) -> Result<bool, ReadError> {
+        let stored = self.tables.outbound_jobs.get(&key::job(org, uuid))?;
+        Ok(stored.is_some_and(|bytes| record::decode("", bytes.value()).map_or(true, |job| wanted(&job))))
     }
 
     fn job(

@@ -17,6 +17,7 @@ impl Check<'_, '_, '_> {
         let named = self.named()?;
         let logs = self.each::<MessageLog>("message_logs", &tables.message_logs, |check, org, id, log| {
             check.given(org, "message log", id, |given| &mut given.message_log);
+            check.count(org, &log);
             let known = log.assistant_id.is_none_or(|assistant| check.assistants.contains(org, assistant.0));
             check.expect(known, org, format_args!("message log {id} is of no assistant"));
             if let Some(call) = log.call_id {

@@ -7,6 +7,7 @@ use crate::model::call::Call;
 use crate::model::ids::{CallId, OrganizationId};
 use crate::model::message_log::{MessageLog, RawPayload};
 use crate::model::outbound::{JobStatus, OutboundJob};
+use crate::model::partial_message::PartialMessage;
 use crate::model::session::is_past;
 use crate::model::time::Timestamp;
 use crate::store::error::ReadError;
@@ -59,6 +60,8 @@ impl<T: AnyTables> Judge<'_, T> {
                 self.is_unconsulted(key) && self.tables.message_logs().get(&log)?.is_none()
             }
             Held::KeptWebhooks => self.is_unconsulted(key),
+            // They go by themselves.
+            Held::Parts => false,
         })
     }
 
@@ -78,6 +81,10 @@ impl<T: AnyTables> Judge<'_, T> {
             Held::Jobs => {
                 let job: OutboundJob = decode("outbound_jobs", row)?;
                 names(&job.from) || names(&job.to)
+            }
+            Held::Parts => {
+                let parts: PartialMessage = decode("partial_messages", row)?;
+                names(&parts.from) || names(&parts.to)
             }
             Held::Duplicates | Held::KeptWebhooks => false,
         })

@@ -141,6 +141,11 @@ impl<T: AnyTables> There<'_, T> {
             Line::OutboundJob(line) => {
                 let key = key::job(org, line.uuid.into_bytes());
                 let stored = get("outbound_jobs", tables.outbound_jobs(), &key)?;
+                if let (None, Some(key)) = (&stored, &line.idempotency_key)
+                    && tables.job_keys().get(&key::job_key(org, key))?.is_some()
+                {
+                    return Ok(Err("idempotency_key: another outbound_job has it".to_owned()));
+                }
                 stored.map(|stored| Line::OutboundJob(OutboundJobLine::of(line.uuid, &stored)))
             }
         }))

@@ -66,12 +66,12 @@ pub async fn receive_twilio_sms(
 }
 
 fn judge(state: &AppState, webhook: &WebhookRequest<'_>) -> Result<SignatureVerdict, ApiError> {
-    if state.settings.twilio.signatures == SignatureMode::Off {
+    if state.settings.twilio.carrier.signatures == SignatureMode::Off {
         return Ok(SignatureVerdict::NotChecked);
     }
     match state.twilio.verify(webhook) {
         Ok(()) => Ok(SignatureVerdict::Valid),
-        Err(refusal) if state.settings.twilio.signatures == SignatureMode::Report => {
+        Err(refusal) if state.settings.twilio.carrier.signatures == SignatureMode::Report => {
             tracing::warn!(%refusal, "a Twilio webhook with a bad signature was kept: signatures = \"report\"");
             Ok(SignatureVerdict::InvalidButKept)
         }

@@ -9,13 +9,16 @@ use smslite::model::assistant::{Assistant, AssistantChange, AssistantState};
 use smslite::model::audit::{SignatureVerdict, Step};
 use smslite::model::call::JsonText;
 use smslite::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId};
-use smslite::model::message_log::{Provider, RawPayload};
+use smslite::model::message_log::{DeliveryStatus, Provider, RawPayload};
+use smslite::model::opt_out::OptOutChange;
+use smslite::model::outbound::{AttemptOutcome, Purpose};
 use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    ArchiveConversation, AssignNumber, Bootstrap, CloseSessions, CreateApiKey, CreateAssistant,
-    CreateOrganization, CreateUser, DeleteAssistant, Due, ForgetCalls, ForgetRows, Held, KeepAudit,
-    NewApiKey, PurgeStep, RecordInbound, RecordInboundOutcome, RevokeApiKey, Route, StartDashboardSession,
+    ArchiveConversation, AssignNumber, Bootstrap, CancelJob, ChangeOptOut, ClaimJob, CloseSessions,
+    CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, DeleteAssistant, Due, EnqueueSms,
+    ForgetCalls, ForgetRows, Held, KeepAudit, NewApiKey, PurgeStep, Receipt, RecordInbound,
+    RecordInboundOutcome, RecordReceipt, RevokeApiKey, Route, SettleJob, StartDashboardSession,
     UnassignNumber, UpdateAssistant, UpdateUser,
 };
 
@@ -74,7 +77,84 @@ pub fn message(sid: &str, from: &str, to: &str, now: Timestamp) -> RecordInbound
         segment_count: 1,
         steps: vec![received()],
         payload: payload(now),
+        keyword: None,
+        keyword_answered: false,
+        reply: None,
+        reply_uuid: [0; 16],
     }
+}
+
+/// A message of ours from the desk; the UUID of its job is this byte sixteen times.
+pub fn sms(uuid: u8, to: &str, key: Option<&str>, now: Timestamp) -> EnqueueSms {
+    EnqueueSms {
+        organization: ORG,
+        now,
+        session_ttl_seconds: 100,
+        cached: None,
+        uuid: [uuid; 16],
+        from: address(DESK),
+        to: address(to),
+        body: "how are you?".to_owned(),
+        media_urls: Vec::new(),
+        segment_count: 1,
+        idempotency_key: key.map(str::to_owned),
+        purpose: Purpose::Message,
+    }
+}
+
+pub fn enqueue(uuid: u8, to: &str, key: Option<&str>, now: Timestamp) -> Act {
+    Act::Enqueue(sms(uuid, to, key, now))
+}
+
+pub fn claiming(uuid: u8, now: Timestamp) -> ClaimJob {
+    ClaimJob { organization: ORG, uuid: [uuid; 16], now, abandoned: false }
+}
+
+pub fn claim(uuid: u8, now: Timestamp) -> Act {
+    Act::Claim(claiming(uuid, now))
+}
+
+pub fn settling(uuid: u8, attempt: u32, outcome: AttemptOutcome, now: Timestamp) -> SettleJob {
+    SettleJob {
+        organization: ORG,
+        uuid: [uuid; 16],
+        attempt,
+        now,
+        outcome,
+        provider_status: "queued".to_owned(),
+        segment_count: None,
+        opted_out: false,
+        receipt_words: &[("sent", DeliveryStatus::Sent), ("delivered", DeliveryStatus::Delivered)],
+    }
+}
+
+pub fn settle(uuid: u8, attempt: u32, outcome: AttemptOutcome, now: Timestamp) -> Act {
+    Act::Settle(settling(uuid, attempt, outcome, now))
+}
+
+pub fn cancel(uuid: u8, now: Timestamp) -> Act {
+    Act::Cancel(CancelJob { organization: ORG, uuid: [uuid; 16], now })
+}
+
+/// What Twilio tells of a message, in a word that is the unified one too.
+pub fn receipt(id: &str, job: Option<u8>, word: &str, now: Timestamp) -> Act {
+    let status = DeliveryStatus::ALL.into_iter().find(|status| status.as_str() == word);
+    Act::Receipt(RecordReceipt {
+        organization: ORG,
+        now,
+        provider: Provider::Twilio,
+        provider_message_id: id.to_owned(),
+        job: job.map(|uuid| [uuid; 16]),
+        receipt: Receipt { status, provider_status: word.to_owned(), error_code: None, error_message: None },
+        opted_out: false,
+        steps: vec![received()],
+        payload: Some(payload(now)),
+    })
+}
+
+pub fn opt_out(customer: &str, change: OptOutChange, now: Timestamp) -> Act {
+    let (our_number, customer) = (address(DESK), address(customer));
+    Act::OptOut(ChangeOptOut { organization: ORG, our_number, customer, change, how: "api".to_owned(), now })
 }
 
 pub fn new_key(secret: &str) -> NewApiKey {

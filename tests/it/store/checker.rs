@@ -3,7 +3,7 @@
 
 use super::disk::Disk;
 use super::door::execute;
-use super::script::script;
+use super::script::receiving;
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 
 pub type Fixed<const N: usize> = TableDefinition<'static, &'static [u8; N], &'static [u8]>;
@@ -315,7 +315,7 @@ pub fn damages() -> Vec<Damage> {
 pub fn sound_image() -> Vec<u8> {
     let disk = Disk::default();
     let store = disk.open().unwrap();
-    for act in script() {
+    for act in receiving() {
         execute(&store, &act).unwrap();
     }
     store.close();

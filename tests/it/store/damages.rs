@@ -14,7 +14,7 @@ use smslite::model::ids::{AssistantId, CallId, MessageLogId, UserId};
 use smslite::model::message::Message;
 use smslite::model::message_log::{MessageLog, Provider};
 use smslite::model::opt_out::OptOut;
-use smslite::model::outbound::{JobStatus, OutboundJob};
+use smslite::model::outbound::{JobStatus, OutboundJob, Purpose};
 use smslite::store::Sequences;
 
 type Bytes = TableDefinition<'static, &'static [u8; 12], &'static [u8]>;
@@ -83,6 +83,7 @@ pub fn outbound_job(call_id: Option<CallId>, status: JobStatus) -> OutboundJob {
         due_at: START,
         created_at: START,
         updated_at: START,
+        purpose: Purpose::Message,
     }
 }
 

@@ -301,6 +301,12 @@ impl StorageBackend for Handle {
 }
 
 pub fn open_dir(path: &Path) -> Store {
-    let dir = DataDir::take(path).unwrap();
-    Store::open(Location::Directory(Arc::new(dir)), CACHE).unwrap()
+    // Children that other tests start hold what is open here until they become what they are.
+    for _ in 0..200 {
+        match DataDir::take(path).and_then(|dir| Store::open(Location::Directory(Arc::new(dir)), CACHE)) {
+            Err(OpenError::Held { .. }) => std::thread::sleep(std::time::Duration::from_millis(10)),
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("{} is held", path.display())
 }

@@ -7,16 +7,19 @@ use smslite::model::assistant::{Assistant, PhoneNumber};
 use smslite::model::call::{Conversation, ConversationFilter, ConversationStatus};
 use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, CallId, OrganizationId, UserId};
 use smslite::model::message::{Message, MessageRange, Role};
+use smslite::model::message_log::DeliveryStatus;
+use smslite::model::outbound::{Claim, OutboundJob};
 use smslite::model::page::Page;
 use smslite::model::session::SessionKey;
 use smslite::model::time::Timestamp;
 use smslite::store::{
     ArchiveConversation, ArchiveOutcome, AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped,
-    CloseSessions, CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, DeleteAssistant,
-    EndDashboardSession, ForgetCalls, ForgetFeed, ForgetRows, ImportBatch, ImportBatchOutcome, KeepAudit,
-    NoteErasure, NoteUsage, PurgeStep, RecordInbound, RecordInboundOutcome, RenameApiKey, ReserveIds,
-    RevokeApiKey, Snapshot, StartDashboardSession, Store, StoreError, UnassignNumber, UpdateAssistant,
-    UpdateUser, UserOutcome,
+    CancelJob, CancelOutcome, ChangeOptOut, ClaimJob, CloseSessions, CreateApiKey, CreateAssistant,
+    CreateOrganization, CreateUser, DeleteAssistant, EndDashboardSession, EnqueueOutcome, EnqueueSms,
+    FlushParts, ForgetCalls, ForgetFeed, ForgetRows, ImportBatch, ImportBatchOutcome, KeepAudit, NoteErasure,
+    NoteUsage, PurgeStep, PutCarrierAccount, ReceiptOutcome, RecordInbound, RecordInboundOutcome, RecordPart,
+    RecordPartOutcome, RecordReceipt, RenameApiKey, ReserveIds, RevokeApiKey, SettleJob, Snapshot,
+    StartDashboardSession, Store, StoreError, UnassignNumber, UpdateAssistant, UpdateUser, UserOutcome,
 };
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
@@ -48,6 +51,15 @@ pub enum Act {
     NoteErasure(NoteErasure),
     ReserveIds(ReserveIds),
     Import(ImportBatch),
+    Enqueue(EnqueueSms),
+    Claim(ClaimJob),
+    Settle(SettleJob),
+    Cancel(CancelJob),
+    Receipt(RecordReceipt),
+    OptOut(ChangeOptOut),
+    Part(RecordPart),
+    Flush(FlushParts),
+    CarrierAccount(PutCarrierAccount),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +77,13 @@ pub enum Answer {
     Audit(AuditId),
     Closed(Vec<SessionKey>),
     Imported(ImportBatchOutcome),
+    Enqueued(EnqueueOutcome),
+    Claimed(Claim),
+    Settled(Option<OutboundJob>),
+    Cancelled(CancelOutcome),
+    Receipt(ReceiptOutcome),
+    Part(RecordPartOutcome),
+    Flushed(Option<RecordInboundOutcome>),
 }
 
 /// A conversation as it is read at some `now`.
@@ -146,6 +165,17 @@ pub trait Door {
     ) -> Vec<Row>;
     fn get(&self, organization: OrganizationId, id: CallId, now: Timestamp) -> Option<Row>;
     fn messages(&self, organization: OrganizationId, id: CallId, range: MessageRange) -> Vec<Line>;
+    fn outbox(&self, organization: OrganizationId) -> Outbox;
+}
+
+/// What was sent, or is to be, and to whom nothing is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outbox {
+    /// The jobs whose UUID is this byte sixteen times.
+    pub jobs: Vec<(u8, OutboundJob)>,
+    /// The status of the logs of those.
+    pub statuses: Vec<(u8, DeliveryStatus)>,
+    pub opt_outs: Vec<(Address, Address, String)>,
 }
 
 /// Carries an act out, whatever its type.
@@ -180,6 +210,15 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         Act::ForgetRows(command) => Answer::Nothing(store.execute_blocking(command).map(drop)?),
         Act::ForgetFeed(command) => Answer::Nothing(store.execute_blocking(command).map(drop)?),
         Act::NoteErasure(command) => Answer::Audit(store.execute_blocking(command)?),
+        Act::Enqueue(command) => Answer::Enqueued(store.execute_blocking(command)?),
+        Act::Claim(command) => Answer::Claimed(store.execute_blocking(command)?),
+        Act::Settle(command) => Answer::Settled(store.execute_blocking(command)?),
+        Act::Cancel(command) => Answer::Cancelled(store.execute_blocking(command)?),
+        Act::Receipt(command) => Answer::Receipt(store.execute_blocking(command)?),
+        Act::OptOut(command) => Answer::Done(store.execute_blocking(command)?),
+        Act::Part(command) => Answer::Part(store.execute_blocking(command)?),
+        Act::Flush(command) => Answer::Flushed(store.execute_blocking(command)?),
+        Act::CarrierAccount(command) => Answer::Done(store.execute_blocking(command)?),
     })
 }
 
@@ -214,6 +253,21 @@ impl Reads<'_> {
     pub fn get(&self, organization: OrganizationId, id: CallId, now: Timestamp) -> Option<Row> {
         let call = self.0.call(organization, id).unwrap().filter(|call| call.is_conversation())?;
         Some(Row::of(&call.conversation(id), now))
+    }
+
+    pub fn outbox(&self, organization: OrganizationId) -> Outbox {
+        let mut outbox = Outbox::default();
+        for number in 1..=20 {
+            let Some(job) = self.0.job(organization, [number; 16]).unwrap() else { continue };
+            let log = self.0.message_log(organization, job.log_id.unwrap()).unwrap();
+            outbox.statuses.extend(log.map(|log| (number, log.status)));
+            outbox.jobs.push((number, job));
+        }
+        let (total, opt_outs) =
+            self.0.opt_outs(organization, None, Page { skip: 0, limit: usize::MAX }).unwrap();
+        assert_eq!(total, opt_outs.len() as u64);
+        outbox.opt_outs = opt_outs.into_iter().map(|(ours, theirs, it)| (ours, theirs, it.how)).collect();
+        outbox
     }
 
     pub fn messages(&self, organization: OrganizationId, id: CallId, range: MessageRange) -> Vec<Line> {
@@ -288,6 +342,10 @@ impl Door for StoreDoor {
 
     fn messages(&self, organization: OrganizationId, id: CallId, range: MessageRange) -> Vec<Line> {
         self.read(|reads| reads.messages(organization, id, range))
+    }
+
+    fn outbox(&self, organization: OrganizationId) -> Outbox {
+        self.read(|reads| reads.outbox(organization))
     }
 }
 

@@ -308,6 +308,10 @@ fn live_traffic_goes_on_in_a_database_of_format_1() {
             segment_count: 1,
             steps: Vec::new(),
             payload: payload(),
+            keyword: None,
+            keyword_answered: false,
+            reply: None,
+            reply_uuid: [0; 16],
         };
         store.execute_blocking(command).unwrap()
     };

@@ -1,7 +1,7 @@
 //! The model: the contract over BTreeMaps. It keeps views and applies changes in the plainest way
 //! and asks the same deciders as the store; it knows nothing of indexes, batches or hints.
 
-use super::door::{Accounts, Act, Answer, Door, Line, Row};
+use super::door::{Accounts, Act, Answer, Door, Line, Outbox, Row};
 use smslite::model::account::{self, ApiKey, Usage, User};
 use smslite::model::address::Address;
 use smslite::model::assistant::{Assistant, AssistantState, PhoneNumber};
@@ -9,17 +9,23 @@ use smslite::model::call::{Call, Channel, ConversationFilter, Direction, JsonTex
 use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, CallId, MessageLogId, OrganizationId};
 use smslite::model::ids::{PhoneNumberId, UserId};
 use smslite::model::message::{MessageRange, Role};
-use smslite::model::message_log::Provider;
+use smslite::model::message_log::{DeliveryStatus, Provider};
+use smslite::model::opt_out::{Keyword, OptOutChange, decide_keyword};
+use smslite::model::outbound::{
+    Claim, JobStatus, OutboundJob, Purpose, decide_cancel, decide_claim, decide_outcome,
+};
 use smslite::model::page::Page;
+use smslite::model::partial_message::{PartDecision, PartialMessage, decide_part};
 use smslite::model::session::{
     Closing, NextMessage, SessionKey, ThreadDecision, decide_archive, decide_close, decide_thread, is_past,
 };
 use smslite::model::time::Timestamp;
 use smslite::model::transfer::Line as TransferLine;
 use smslite::store::{
-    AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CreateOrganization, Due, ForgetCalls,
-    ImportBatch, ImportBatchOutcome, NewApiKey, Place, RecordInbound, RecordInboundOutcome, Route,
-    UnassignNumber, UpdateUser, UserOutcome,
+    AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CancelOutcome, ClaimJob, CreateOrganization,
+    Due, EnqueueOutcome, EnqueueSms, ForgetCalls, ImportBatch, ImportBatchOutcome, NewApiKey, Place,
+    ReceiptOutcome, RecordInbound, RecordInboundOutcome, RecordPart, RecordPartOutcome, RecordReceipt, Route,
+    SettleJob, UnassignNumber, UpdateUser, UserOutcome,
 };
 use std::collections::BTreeMap;
 
@@ -47,6 +53,13 @@ struct Tenant {
     seen: BTreeMap<(Provider, String, i64), MessageLogId>,
     logs: u64,
     audit_steps: u64,
+    jobs: BTreeMap<u8, OutboundJob>,
+    /// The status of each log, and the words of those receipts that came.
+    statuses: BTreeMap<MessageLogId, DeliveryStatus>,
+    receipts: BTreeMap<(String, String), AuditId>,
+    opt_outs: BTreeMap<(Address, Address), String>,
+    parts: BTreeMap<(Address, String), PartialMessage>,
+    carriers: Vec<Provider>,
 }
 
 /// A message is known again within its fortnight and the ones beside it.
@@ -201,16 +214,235 @@ impl Tenant {
         let Some(assistant_id) = number.and_then(|number| number.assistant_id) else {
             return RecordInboundOutcome::Stored { log_id, route: Route::Unassigned };
         };
+        let provider = number.unwrap().provider;
         let session =
             SessionKey { customer: command.from.clone(), assistant_id, our_number: command.to.clone() };
-        let route = self.join_or_start(command, session);
+        let said = (Role::User, command.body.as_str());
+        let (call_id, message, started) = self.join_or_start(
+            (command.now, command.session_ttl_seconds),
+            &session,
+            Direction::Inbound,
+            said,
+        );
+        let mut expires_at = message.expires_at;
+        if let Some((body, purpose)) = self.answer(command) {
+            let now = command.now;
+            let reply = EnqueueSms {
+                organization: command.organization,
+                now,
+                session_ttl_seconds: command.session_ttl_seconds,
+                cached: None,
+                uuid: command.reply_uuid,
+                from: command.to.clone(),
+                to: command.from.clone(),
+                body,
+                media_urls: Vec::new(),
+                segment_count: 1,
+                idempotency_key: None,
+                purpose,
+            };
+            expires_at = self.put_into_outbox(&reply, &session, provider).1;
+        }
+        let route =
+            Route::Conversation { call_id, message_index: message.index, started, session, expires_at };
         RecordInboundOutcome::Stored { log_id, route }
     }
 
-    fn join_or_start(&mut self, command: &RecordInbound, session: SessionKey) -> Route {
-        let bound = self.sessions.get(&session).map(|id| (*id, &self.calls[id]));
-        let (call_id, message, started) = match decide_thread(bound, command.now, command.session_ttl_seconds)
-        {
+    /// What is answered to a message: to a keyword, else by a rule.
+    fn answer(&mut self, command: &RecordInbound) -> Option<(String, Purpose)> {
+        let pair = (command.to.clone(), command.from.clone());
+        let opted_out = self.opt_outs.contains_key(&pair);
+        let decision = Keyword::of(&command.body)
+            .and_then(|keyword| decide_keyword(keyword, opted_out, command.keyword_answered));
+        let Some(decision) = decision else {
+            let reply =
+                command.reply.as_ref().filter(|_| !opted_out).and_then(|rules| rules.to(&command.body));
+            return reply.map(|reply| (reply, Purpose::AutoReply));
+        };
+        self.audit_steps += u64::from(decision.change.is_some());
+        match decision.change {
+            Some(OptOutChange::Add) => drop(self.opt_outs.insert(pair, command.body.trim().to_uppercase())),
+            Some(OptOutChange::Remove) => drop(self.opt_outs.remove(&pair)),
+            None => {}
+        }
+        decision.notice.map(|notice| (notice.to_owned(), Purpose::OptOutNotice))
+    }
+
+    fn put_into_outbox(
+        &mut self,
+        sms: &EnqueueSms,
+        session: &SessionKey,
+        provider: Provider,
+    ) -> (CallId, Timestamp) {
+        let said = (Role::Assistant, sms.body.as_str());
+        let (call_id, message, _) =
+            self.join_or_start((sms.now, sms.session_ttl_seconds), session, Direction::Outbound, said);
+        self.logs += 1;
+        self.audit_steps += 1;
+        self.statuses.insert(MessageLogId(self.logs), DeliveryStatus::Queued);
+        let job = OutboundJob {
+            call_id: Some(call_id),
+            log_id: Some(MessageLogId(self.logs)),
+            provider,
+            from: sms.from.to_string(),
+            to: sms.to.to_string(),
+            body: sms.body.clone(),
+            media_urls: sms.media_urls.clone(),
+            status: JobStatus::Queued,
+            idempotency_key: sms.idempotency_key.clone(),
+            provider_message_id: None,
+            error_code: None,
+            error_message: None,
+            attempts: 0,
+            due_at: sms.now,
+            created_at: sms.now,
+            updated_at: sms.now,
+            purpose: sms.purpose,
+        };
+        self.jobs.insert(sms.uuid[0], job);
+        (call_id, message.expires_at)
+    }
+
+    fn enqueue(&mut self, sms: &EnqueueSms) -> EnqueueOutcome {
+        let known = sms
+            .idempotency_key
+            .as_ref()
+            .and_then(|key| self.jobs.iter().find(|(_, job)| job.idempotency_key.as_ref() == Some(key)));
+        if let Some((uuid, job)) = known {
+            let same = (job.to.as_str(), &job.body) == (sms.to.as_str(), &sms.body);
+            return match same {
+                true => EnqueueOutcome::Known { uuid: [*uuid; 16], job: job.clone() },
+                false => EnqueueOutcome::KeyTaken,
+            };
+        }
+        let number = self.numbers.get(&sms.from).and_then(|it| Some((it.assistant_id?, it.provider)));
+        let Some((assistant_id, provider)) = number else { return EnqueueOutcome::NoSuchNumber };
+        if self.opt_outs.contains_key(&(sms.from.clone(), sms.to.clone())) {
+            return EnqueueOutcome::OptedOut;
+        }
+        let session = SessionKey { customer: sms.to.clone(), assistant_id, our_number: sms.from.clone() };
+        let (call_id, expires_at) = self.put_into_outbox(sms, &session, provider);
+        EnqueueOutcome::Queued { job: self.jobs[&sms.uuid[0]].clone(), session, call_id, expires_at }
+    }
+
+    fn claim(&mut self, command: &ClaimJob) -> Claim {
+        let Some(job) = self.jobs.get(&command.uuid[0]) else { return Claim::NotDue };
+        let pair = (Address::stored(job.from.clone()), Address::stored(job.to.clone()));
+        let claim = decide_claim(job, self.opt_outs.contains_key(&pair), command.abandoned, command.now);
+        match &claim {
+            Claim::NotDue => {}
+            Claim::Attempt(job) => drop(self.jobs.insert(command.uuid[0], job.clone())),
+            Claim::OptedOut(job) => self.end(command.uuid[0], job, Some(DeliveryStatus::Failed)),
+            Claim::Lost(job) => self.end(command.uuid[0], job, None),
+        }
+        claim
+    }
+
+    fn end(&mut self, uuid: u8, job: &OutboundJob, status: Option<DeliveryStatus>) {
+        self.jobs.insert(uuid, job.clone());
+        self.audit_steps += 1;
+        self.statuses.extend(status.map(|status| (job.log_id.unwrap(), status)));
+    }
+
+    fn settle(&mut self, command: &SettleJob) -> Option<OutboundJob> {
+        let before = self.jobs.get(&command.uuid[0])?;
+        let job = decide_outcome(before, command.attempt, &command.outcome, command.now)?;
+        let pair = (Address::stored(job.from.clone()), Address::stored(job.to.clone()));
+        if command.opted_out && !self.opt_outs.contains_key(&pair) {
+            self.audit_steps += 1;
+            self.opt_outs.insert(pair, format!("carrier {}", job.error_code.as_deref().unwrap_or_default()));
+        }
+        let status = match job.status {
+            JobStatus::Failed => Some(DeliveryStatus::Failed),
+            JobStatus::Unknown => Some(DeliveryStatus::Sending),
+            _ => None,
+        };
+        self.end(command.uuid[0], &job, status);
+        for (word, status) in command.receipt_words {
+            let id = job.provider_message_id.clone().unwrap_or_default();
+            if self.receipts.contains_key(&(id, (*word).to_owned())) {
+                self.apply(job.log_id.unwrap(), Some(*status));
+            }
+        }
+        Some(job)
+    }
+
+    fn part(&mut self, command: &RecordPart) -> RecordPartOutcome {
+        let message = &command.message;
+        let told_by = ("part".to_owned(), message.provider_message_id.clone());
+        if self.receipts.contains_key(&told_by) {
+            return RecordPartOutcome::Duplicate;
+        }
+        self.receipts.insert(told_by, AuditId(self.audit_steps + 1));
+        self.audit_steps += message.steps.len() as u64 + 1;
+        let key = (message.from.clone(), command.part.reference.clone());
+        let numbers = (message.provider, message.from.to_string(), message.to.to_string());
+        let text = (message.provider_message_id.clone(), message.body.clone());
+        let alone = PartialMessage::begin(numbers, &command.part, text, message.now);
+        let waiting = match decide_part(self.parts.remove(&key), alone) {
+            PartDecision::Whole(whole) => return RecordPartOutcome::Whole(self.whole(message, &whole)),
+            PartDecision::Wait(waiting) => waiting,
+            PartDecision::Anew { before, begun } => {
+                self.whole(message, &before);
+                begun
+            }
+        };
+        let due_at = waiting.due_at;
+        self.parts.insert(key, waiting);
+        RecordPartOutcome::Waits { due_at }
+    }
+
+    fn whole(&mut self, message: &RecordInbound, parts: &PartialMessage) -> RecordInboundOutcome {
+        let provider_message_id = parts.provider_message_id().to_owned();
+        self.inbound(&RecordInbound { provider_message_id, body: parts.text(), ..message.clone() })
+    }
+
+    fn apply(&mut self, log: MessageLogId, next: Option<DeliveryStatus>) -> bool {
+        let status = self.statuses.get_mut(&log).unwrap();
+        let moved = next.filter(|next| status.may_become(*next));
+        *status = moved.unwrap_or(*status);
+        self.audit_steps += u64::from(moved.is_none());
+        moved.is_some()
+    }
+
+    fn receipt(&mut self, command: &RecordReceipt) -> ReceiptOutcome {
+        let id = &command.provider_message_id;
+        let told_by = (id.clone(), command.receipt.provider_status.clone());
+        if self.receipts.contains_key(&told_by) {
+            return ReceiptOutcome::Duplicate;
+        }
+        let audit = AuditId(self.audit_steps + 1);
+        self.audit_steps += command.steps.len() as u64;
+        self.receipts.insert(told_by, audit);
+        let asked = command.job.map(|uuid| uuid[0]);
+        let found = self
+            .jobs
+            .iter()
+            .find(|(uuid, job)| job.provider_message_id.as_ref() == Some(id) || asked == Some(**uuid));
+        let Some((uuid, job)) = found else { return ReceiptOutcome::Kept(audit) };
+        let (uuid, log) = (*uuid, job.log_id.unwrap());
+        let job = self.jobs.get_mut(&uuid).unwrap();
+        if job.status == JobStatus::Unknown {
+            job.status = JobStatus::Sent;
+            job.provider_message_id = Some(id.clone());
+            (job.error_code, job.error_message) = (None, None);
+            (job.due_at, job.updated_at) = (Timestamp::MAX, command.now);
+        }
+        match self.apply(log, command.receipt.status) {
+            true => ReceiptOutcome::Moved(log),
+            false => ReceiptOutcome::Stays(log),
+        }
+    }
+
+    fn join_or_start(
+        &mut self,
+        (now, ttl): (Timestamp, u64),
+        session: &SessionKey,
+        direction: Direction,
+        (role, content): (Role, &str),
+    ) -> (CallId, NextMessage, bool) {
+        let bound = self.sessions.get(session).map(|id| (*id, &self.calls[id]));
+        let (call_id, message, started) = match decide_thread(bound, now, ttl) {
             ThreadDecision::Join { call_id, message } => {
                 let call = self.calls.get_mut(&call_id).unwrap();
                 call.message_count = message.index;
@@ -224,7 +456,7 @@ impl Tenant {
                 }
                 self.last_call += 1;
                 let call_id = CallId(self.last_call);
-                self.calls.insert(call_id, fresh_call(&session, message));
+                self.calls.insert(call_id, fresh_call(session, message, direction));
                 self.sessions.insert(session.clone(), call_id);
                 self.audit_steps += 1;
                 (call_id, message, true)
@@ -234,13 +466,12 @@ impl Tenant {
         let line = Line {
             index: message.index,
             id: self.messages,
-            role: Role::User,
-            content: command.body.clone(),
+            role,
+            content: content.to_owned(),
             timestamp: message.at,
         };
         self.lines.insert((call_id, message.index), line);
-        let expires_at = message.expires_at;
-        Route::Conversation { call_id, message_index: message.index, started, session, expires_at }
+        (call_id, message, started)
     }
 }
 
@@ -252,6 +483,11 @@ impl Tenant {
         self.calls.insert(id, archived);
         self.lines.retain(|(call, _), _| *call != id);
         self.sessions.retain(|_, call| *call != id);
+        self.jobs.retain(|_, job| job.call_id != Some(id) || job.status != JobStatus::Queued);
+        let statuses = &mut self.statuses;
+        for job in self.jobs.values().filter(|job| job.call_id == Some(id)) {
+            statuses.remove(&job.log_id.unwrap());
+        }
         true
     }
 
@@ -290,10 +526,10 @@ fn is_due(call: &Call, due: &Due, now: Timestamp) -> bool {
     }
 }
 
-fn fresh_call(session: &SessionKey, message: NextMessage) -> Call {
+fn fresh_call(session: &SessionKey, message: NextMessage, direction: Direction) -> Call {
     Call {
         channel: Channel::Sms,
-        direction: Direction::Inbound,
+        direction,
         assistant_id: session.assistant_id,
         customer: session.customer.clone(),
         our_number: session.our_number.clone(),
@@ -441,12 +677,65 @@ impl Door for Model {
                 tenant.audit_steps += 1;
                 Answer::Audit(AuditId(tenant.audit_steps))
             }
+            Act::Enqueue(command) => Answer::Enqueued(self.tenant(command.organization).enqueue(command)),
+            Act::Claim(command) => Answer::Claimed(self.tenant(command.organization).claim(command)),
+            Act::Settle(command) => Answer::Settled(self.tenant(command.organization).settle(command)),
+            Act::Cancel(command) => {
+                let tenant = self.tenant(command.organization);
+                let Some(job) = tenant.jobs.get(&command.uuid[0]) else {
+                    return Answer::Cancelled(CancelOutcome::NotThere);
+                };
+                let Some(job) = decide_cancel(job, command.now) else {
+                    return Answer::Cancelled(CancelOutcome::TooLate(job.status));
+                };
+                tenant.end(command.uuid[0], &job, Some(DeliveryStatus::Failed));
+                Answer::Cancelled(CancelOutcome::Cancelled)
+            }
+            Act::Receipt(command) => Answer::Receipt(self.tenant(command.organization).receipt(command)),
+            Act::Part(command) => Answer::Part(self.tenant(command.message.organization).part(command)),
+            Act::Flush(command) => {
+                let tenant = self.tenant(command.message.organization);
+                let due = tenant.parts.iter().find(|(_, parts)| parts.due_at <= command.message.now);
+                let Some(key) = due.map(|(key, _)| key.clone()) else { return Answer::Flushed(None) };
+                let parts = tenant.parts.remove(&key).unwrap();
+                Answer::Flushed(Some(tenant.whole(&command.message, &parts)))
+            }
+            Act::CarrierAccount(command) => {
+                let carriers = &mut self.tenant(command.organization).carriers;
+                let known = carriers.contains(&command.provider);
+                carriers.retain(|provider| *provider != command.provider);
+                carriers.extend(command.account.as_ref().map(|_| command.provider));
+                Answer::Done(known || command.account.is_some())
+            }
+            Act::OptOut(command) => {
+                let opt_outs = &mut self.tenant(command.organization).opt_outs;
+                let pair = (command.our_number.clone(), command.customer.clone());
+                Answer::Done(match command.change {
+                    OptOutChange::Remove => opt_outs.remove(&pair).is_some(),
+                    OptOutChange::Add if opt_outs.contains_key(&pair) => false,
+                    OptOutChange::Add => opt_outs.insert(pair, command.how.clone()).is_none(),
+                })
+            }
             // It forgets what is archived at once.
             Act::Purge(_) => Answer::Nothing(()),
             Act::Close(command) => {
                 let tenant = self.tenant(command.organization);
                 Answer::Closed(tenant.close(&command.calls, command.closing, command.now))
             }
+        }
+    }
+
+    fn outbox(&self, organization: OrganizationId) -> Outbox {
+        let Some(tenant) = self.tenants.get(&organization) else { return Outbox::default() };
+        let status =
+            |(uuid, job): (&u8, &OutboundJob)| Some((*uuid, *tenant.statuses.get(&job.log_id.unwrap())?));
+        let opt_outs = tenant.opt_outs.iter();
+        Outbox {
+            jobs: tenant.jobs.iter().map(|(uuid, job)| (*uuid, job.clone())).collect(),
+            statuses: tenant.jobs.iter().filter_map(status).collect(),
+            opt_outs: opt_outs
+                .map(|((ours, theirs), how)| (ours.clone(), theirs.clone(), how.clone()))
+                .collect(),
         }
     }
 

@@ -3,22 +3,32 @@
 
 use super::acts::{
     ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, TTL, address, archive, assign, at, bootstrap,
-    close, create_assistant, create_key, create_organization, create_user, delete_assistant, forget,
-    forget_rows, hinted, keep_audit, message, purge, rename_assistant, revoke_key, seconds, set_password,
-    sign_in, unassign, update_user, with_ttl,
+    cancel, claim, claiming, close, create_assistant, create_key, create_organization, create_user,
+    delete_assistant, enqueue, forget, forget_rows, hinted, keep_audit, message, opt_out, purge, receipt,
+    rename_assistant, revoke_key, seconds, set_password, settle, settling, sign_in, sms, unassign,
+    update_user, with_ttl,
 };
 use super::contract::EVERYTHING;
-use super::door::{Accounts, Act, Door, Line, Reads, Row};
+use super::door::{Accounts, Act, Door, Line, Outbox, Reads, Row};
 use super::model_store::Model;
 use smslite::model::account::{KeyHash, Role, Usage, Used, UserChange};
 use smslite::model::address::AddressQuery;
+use smslite::model::auto_reply::AutoReply;
 use smslite::model::call::{ConversationFilter, ConversationStatus};
+use smslite::model::carrier_account::CarrierAccount;
 use smslite::model::gone::Gone;
 use smslite::model::ids::{ApiKeyId, CallId, OrganizationId, UserId};
 use smslite::model::message::MessageRange;
+use smslite::model::message_log::Provider;
+use smslite::model::opt_out::OptOutChange;
+use smslite::model::outbound::AttemptOutcome;
+use smslite::model::partial_message::MessagePart;
 use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
-use smslite::store::{Due, ForgetFeed, Held, KeepAudit, NoteErasure, RecordInbound, RenameApiKey, Snapshot};
+use smslite::store::{
+    ClaimJob, Due, EnqueueSms, FlushParts, ForgetFeed, Held, KeepAudit, NoteErasure, PutCarrierAccount,
+    RecordInbound, RecordPart, RenameApiKey, SettleJob, Snapshot,
+};
 use smslite::store::{
     EndDashboardSession, ImportBatch, ImportRecord, NoteUsage, Place, ReserveIds, Sequences, Settled,
 };
@@ -28,6 +38,11 @@ const DORA: &str = "+15550000031";
 
 /// Every kind of command, each in every way it can end.
 pub fn script() -> Vec<Act> {
+    [receiving(), sending()].concat()
+}
+
+/// Without messages of ours.
+pub fn receiving() -> Vec<Act> {
     let inbound = |sid: &str, from: &str, to: &str, second: i64| {
         Act::Inbound(with_ttl(message(sid, from, to, at(seconds(second))), 100))
     };
@@ -146,6 +161,114 @@ pub fn script() -> Vec<Act> {
     ]
 }
 
+/// Messages of ours: each way that one can end, and a customer who says STOP and START.
+fn sending() -> Vec<Act> {
+    let later = |second: i64| at(seconds(300 + second));
+    let keyword = |sid: &str, body: &str, second: i64| {
+        Act::Inbound(RecordInbound {
+            body: body.into(),
+            reply: Some(AutoReply::Echo),
+            reply_uuid: [second as u8; 16],
+            ..with_ttl(message(sid, BOB, DESK, later(second)), 100)
+        })
+    };
+    let accepted =
+        |id: &str| AttemptOutcome::Accepted { provider_message_id: id.into(), receipts_from: Timestamp::MAX };
+    let (code, text) = (Some("20429".to_owned()), "slow down".to_owned());
+    let busy = AttemptOutcome::Retry { after_seconds: Some(7), code: code.clone(), message: text.clone() };
+    let refused = AttemptOutcome::Refused { code, message: text.clone() };
+    let unknown = AttemptOutcome::Unknown { message: text };
+    let part = |sid: &str, reference: &str, number, second| {
+        Act::Part(RecordPart {
+            part: MessagePart { reference: reference.into(), number, total: 2 },
+            message: with_ttl(message(sid, BOB, DESK, later(second)), 100),
+        })
+    };
+    // That of the parts with reference 9.
+    let flushed = [47, 212, 211, 113, 1, 222, 254, 67, 225, 45, 107, 10, 151, 231, 153, 88];
+    let flush = |second| {
+        Act::Flush(FlushParts { key: flushed, message: with_ttl(message("", BOB, DESK, later(second)), 100) })
+    };
+    let account = |account| {
+        Act::CarrierAccount(PutCarrierAccount {
+            organization: ORG,
+            provider: Provider::Twilio,
+            account,
+            now: later(60),
+        })
+    };
+    let own = CarrierAccount {
+        account_id: Some("ACown".into()),
+        secret: Some("secret".into()),
+        verifying: vec!["secret".into()],
+        updated_at: later(60),
+    };
+    vec![
+        part("SM60", "7", 2, 0),
+        part("SM60", "7", 2, 0),
+        part("SM61", "7", 1, 0),
+        part("SM62", "8", 1, 0),
+        part("SM63", "8", 1, 0),
+        part("SM64", "8", 2, 0),
+        part("SM65", "9", 2, 0),
+        flush(100),
+        flush(120),
+        flush(120),
+        account(Some(own)),
+        account(None),
+        account(None),
+        enqueue(1, ANN, Some("key"), later(1)),
+        enqueue(2, ANN, Some("key"), later(2)),
+        Act::Enqueue(EnqueueSms { body: "another".into(), ..sms(2, ANN, Some("key"), later(2)) }),
+        Act::Enqueue(EnqueueSms { from: address(NOBODYS), ..sms(2, ANN, None, later(2)) }),
+        claim(1, later(0)),
+        claim(1, later(3)),
+        claim(1, later(3)),
+        // It comes before we hear that the message was taken.
+        receipt("SMout1", None, "sent", later(4)),
+        settle(1, 1, accepted("SMout1"), later(4)),
+        settle(1, 1, refused.clone(), later(4)),
+        receipt("SMout1", None, "delivered", later(5)),
+        receipt("SMout1", None, "delivered", later(6)),
+        receipt("SMout1", None, "failed", later(6)),
+        enqueue(3, ANN, None, later(7)),
+        claim(3, later(7)),
+        settle(3, 1, busy, later(8)),
+        claim(3, later(9)),
+        claim(3, later(20)),
+        settle(3, 2, unknown, later(21)),
+        receipt("SMout3", Some(3), "undelivered", later(22)),
+        enqueue(4, CARL, None, later(23)),
+        claim(4, later(23)),
+        Act::Settle(SettleJob { opted_out: true, ..settling(4, 1, refused, later(24)) }),
+        enqueue(5, CARL, None, later(25)),
+        enqueue(6, ANN, None, later(26)),
+        cancel(6, later(27)),
+        cancel(6, later(28)),
+        cancel(20, later(28)),
+        enqueue(7, BOB, None, later(29)),
+        // It stops what waits, and is answered all the same.
+        keyword("SM50", " stop\n", 8),
+        keyword("SM51", "Stop", 9),
+        keyword("SM52", "hello?", 9),
+        claim(7, later(32)),
+        claim(8, later(32)),
+        enqueue(9, BOB, None, later(33)),
+        keyword("SM53", "START", 10),
+        keyword("SM54", "yes", 11),
+        opt_out(BOB, OptOutChange::Remove, later(37)),
+        opt_out(BOB, OptOutChange::Add, later(38)),
+        opt_out(BOB, OptOutChange::Add, later(39)),
+        // Whoever claimed it is gone.
+        Act::Claim(ClaimJob { abandoned: true, ..claiming(8, later(40)) }),
+        enqueue(12, ANN, None, later(41)),
+        claim(12, later(41)),
+        claim(12, later(400)),
+        archive(10, later(401), 2),
+        purge(10, 100),
+    ]
+}
+
 /// A conversation that ended on another server, as an import's check takes it in.
 fn elsewhere() -> ImportBatch {
     let call = r#"{"type":"call","id":40,"channel":"sms","direction":"inbound","assistant_id":1,"customer_phone_number":"+15550000040","assistant_phone_number":"+15551234567","status":"completed","started_at":"2026-01-01T10:00:00Z","ended_at":"2026-01-02T10:00:00Z"}"#;
@@ -211,6 +334,7 @@ pub struct State {
     counts: Vec<u64>,
     lists: Vec<Vec<Row>>,
     threads: Vec<Vec<Line>>,
+    outboxes: Vec<Outbox>,
 }
 
 const ORGANIZATIONS: [OrganizationId; 2] = [ORG, OTHER_ORG];
@@ -232,6 +356,7 @@ pub fn state_of(door: &dyn Door, nows: &[Timestamp]) -> State {
     for organization in ORGANIZATIONS {
         state.accounts.push(door.accounts(organization));
         state.counts.push(door.count(organization));
+        state.outboxes.push(door.outbox(organization));
         for now in nows {
             for filter in filters() {
                 state.lists.push(door.list(organization, &filter, EVERYTHING, *now));
@@ -284,6 +409,10 @@ impl Door for Looking<'_> {
 
     fn messages(&self, organization: OrganizationId, id: CallId, range: MessageRange) -> Vec<Line> {
         Reads(self.0).messages(organization, id, range)
+    }
+
+    fn outbox(&self, organization: OrganizationId) -> Outbox {
+        Reads(self.0).outbox(organization)
     }
 }
 

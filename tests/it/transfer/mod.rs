@@ -184,6 +184,10 @@ fn inbound(store: &Store, carrier_id: &str, from: &str, now: Timestamp) -> Recor
         segment_count: 1,
         steps: Vec::new(),
         payload,
+        keyword: None,
+        keyword_answered: false,
+        reply: None,
+        reply_uuid: [0; 16],
     };
     store.execute_blocking(command).unwrap()
 }

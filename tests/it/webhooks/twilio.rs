@@ -233,7 +233,7 @@ async fn report_keeps_what_enforce_refuses_and_off_asks_for_nothing() {
         [(SignatureMode::Enforce, 403, 0), (SignatureMode::Report, 200, 1), (SignatureMode::Off, 200, 1)]
     {
         let mut settings = settings();
-        settings.twilio.signatures = mode;
+        settings.twilio.carrier.signatures = mode;
         let app = TestApp::start_with(settings).await;
         let body = form(&sms("SM1", CARLA, OUR_NUMBER, "unsigned"));
         let answer = app.anonymous().ask("POST", PATH, &[FORM], body).await;

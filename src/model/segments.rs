@@ -1,0 +1,4 @@
+//! placeholder
+pub fn count(_: &str) -> u32 {
+    1
+}

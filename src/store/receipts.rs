@@ -1,0 +1,180 @@
+//! Delivery receipts: what a carrier tells of a message of ours. A status moves only forward; what comes late or
+//! again stays as an audit event, and the first reason of a failure stays what it is.
+
+use super::inbound::{bucket, digest, keep, seen_before};
+use super::key;
+use super::opt_outs;
+use super::transaction::{Command, Tx, TxError};
+use crate::model::address::Address;
+use crate::model::audit::{AuditEntry, Step};
+use crate::model::feed::FeedEvent;
+use crate::model::ids::{AuditId, MessageLogId, OrganizationId};
+use crate::model::message_log::{DeliveryStatus, MessageLog, Provider, RawPayload};
+use crate::model::opt_out::OptOutChange;
+use crate::model::outbound::{JobStatus, OutboundJob};
+use crate::model::time::Timestamp;
+
+/// What a receipt says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// None: a word that we do not know.
+    pub status: Option<DeliveryStatus>,
+    pub provider_status: String,
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct RecordReceipt {
+    pub organization: OrganizationId,
+    pub now: Timestamp,
+    pub provider: Provider,
+    pub provider_message_id: String,
+    /// The job that the carrier was asked with, when it tells.
+    pub job: Option<[u8; 16]>,
+    pub receipt: Receipt,
+    /// The carrier says that the customer has opted out.
+    pub opted_out: bool,
+    /// The receipt of the webhook first.
+    pub steps: Vec<Step>,
+    /// None: the sandbox made it.
+    pub payload: Option<RawPayload>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceiptOutcome {
+    /// It came before, to the letter.
+    Duplicate,
+    /// The status of this log is now what the receipt says.
+    Moved(MessageLogId),
+    /// Late: the status stays.
+    Stays(MessageLogId),
+    /// Of a message that we do not know (yet): kept.
+    Kept(AuditId),
+}
+
+impl Command for RecordReceipt {
+    type Outcome = ReceiptOutcome;
+    const NAME: &'static str = "record_receipt";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<ReceiptOutcome, TxError> {
+        let (org, now) = (self.organization, self.now);
+        let told_by = told_by(self.provider, &self.provider_message_id, &self.receipt.provider_status);
+        if seen_before(&*tx.tables.kept_webhooks, org, now, &told_by)?.is_some() {
+            return Ok(ReceiptOutcome::Duplicate);
+        }
+        let Some(log_id) = self.find(tx)? else {
+            let entry = AuditEntry { call_id: None, log_id: None, at: now, steps: self.steps.clone() };
+            let audit_id = keep(tx, org, &entry, self.payload.as_ref(), Some(told_by))?;
+            tx.append_feed(org, now, FeedEvent::AuditKept { audit_id })?;
+            return Ok(ReceiptOutcome::Kept(audit_id));
+        };
+        let mut steps = self.steps.clone();
+        if self.opted_out
+            && let Some(log) = tx.log(org, log_id)?
+        {
+            let (ours, customer) = (Address::stored(log.from), Address::stored(log.to));
+            if !opt_outs::has(tx, org, &ours, &customer)? {
+                let how = format!("carrier {}", self.receipt.error_code.as_deref().unwrap_or_default());
+                steps.push(opt_outs::change(tx, org, (&ours, &customer), OptOutChange::Add, how, now)?);
+            }
+        }
+        let (moved, audit_id) = apply(tx, org, log_id, &self.receipt, steps, now)?;
+        if let Some(payload) = &self.payload {
+            let (tables, bytes) = tx.encoded(payload);
+            tables.audit_payloads.insert(&key::serial(org, audit_id.0), bytes)?;
+        }
+        tx.tables.kept_webhooks.insert(&key::dedupe(org, bucket(now), &told_by), audit_id.0)?;
+        Ok(if moved { ReceiptOutcome::Moved(log_id) } else { ReceiptOutcome::Stays(log_id) })
+    }
+}
+
+/// What tells a receipt from others.
+pub(super) fn told_by(provider: Provider, provider_message_id: &str, provider_status: &str) -> [u8; 16] {
+    let parts = [provider.as_str(), "receipt", provider_message_id, provider_status];
+    key::digest_of(&parts.map(str::as_bytes))
+}
+
+impl RecordReceipt {
+    /// The log of the message: by the carrier's id, else by the job that the carrier was asked with. A job whose
+    /// outcome nobody knew has one by that.
+    fn find(&self, tx: &mut Tx<'_>) -> Result<Option<MessageLogId>, TxError> {
+        let (org, now) = (self.organization, self.now);
+        let digest = digest(self.provider, &self.provider_message_id);
+        if let Some(id) = seen_before(&*tx.tables.dedupe, org, now, &digest)? {
+            return Ok(tx.log(org, MessageLogId(id))?.map(|_| MessageLogId(id)));
+        }
+        let Some(uuid) = self.job else { return Ok(None) };
+        let Some(job) = tx.job(org, uuid)?.filter(|job| job.provider == self.provider) else {
+            return Ok(None);
+        };
+        let Some(log_id) = job.log_id else { return Ok(None) };
+        let Some(log) = tx.log(org, log_id)? else { return Ok(None) };
+        if job.status == JobStatus::Unknown {
+            self.settle(tx, uuid, &job, log_id, &log, &digest)?;
+        }
+        Ok(Some(log_id))
+    }
+
+    /// The carrier took it after all.
+    fn settle(
+        &self,
+        tx: &mut Tx<'_>,
+        uuid: [u8; 16],
+        before: &OutboundJob,
+        log_id: MessageLogId,
+        log: &MessageLog,
+        digest: &[u8; 16],
+    ) -> Result<(), TxError> {
+        let (org, id) = (self.organization, &self.provider_message_id);
+        let job = OutboundJob {
+            status: JobStatus::Sent,
+            provider_message_id: Some(id.clone()),
+            error_code: None,
+            error_message: None,
+            due_at: Timestamp::MAX,
+            updated_at: self.now,
+            ..before.clone()
+        };
+        tx.put_job(org, uuid, Some(before), &job)?;
+        let known = MessageLog {
+            provider_message_id: id.clone(),
+            error_code: None,
+            error_message: None,
+            ..log.clone()
+        };
+        tx.put_log(org, log_id, Some(log), &known)?;
+        tx.tables.dedupe.insert(&key::dedupe(org, bucket(self.now), digest), log_id.0)?;
+        Ok(())
+    }
+}
+
+/// Applies a receipt to a log and appends what was done; true: the status has moved.
+pub(super) fn apply(
+    tx: &mut Tx<'_>,
+    org: OrganizationId,
+    log_id: MessageLogId,
+    receipt: &Receipt,
+    mut steps: Vec<Step>,
+    now: Timestamp,
+) -> Result<(bool, AuditId), TxError> {
+    let before =
+        tx.log(org, log_id)?.ok_or_else(|| TxError::Damaged("a log that was just there".to_owned()))?;
+    let moved = receipt.status.filter(|next| before.status.may_become(*next));
+    if let Some(status) = moved {
+        let log = MessageLog {
+            status,
+            provider_status: receipt.provider_status.clone(),
+            error_code: before.error_code.clone().or_else(|| receipt.error_code.clone()),
+            error_message: before.error_message.clone().or_else(|| receipt.error_message.clone()),
+            updated_at: now,
+            ..before.clone()
+        };
+        tx.put_log(org, log_id, Some(&before), &log)?;
+        tx.append_feed(org, now, FeedEvent::DeliveryChanged { call_id: log.call_id, log_id })?;
+    } else {
+        steps.push(Step::ReceiptIgnored { status: before.status });
+    }
+    let entry = AuditEntry { call_id: before.call_id, log_id: Some(log_id), at: now, steps };
+    Ok((moved.is_some(), tx.append_audit(org, &entry)?))
+}
