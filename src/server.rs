@@ -6,7 +6,7 @@ use crate::app::accounts::random_secret;
 use crate::app::backup::Schedule;
 use crate::app::retention::Retention;
 use crate::app::throttle::Throttle;
-use crate::carriers::twilio::{Twilio, TwilioSecrets};
+use crate::carriers::twilio::{Twilio, TwilioAccount};
 use crate::clock::Clock;
 use crate::config::{BackupSettings, Secret, Settings};
 use crate::jobs::Jobs;
@@ -77,9 +77,10 @@ pub fn build(
     };
     let store = Store::open(location, settings.cache_bytes)?;
     let exposed = |secrets: &[Secret]| secrets.iter().map(|secret| secret.expose().to_owned()).collect();
-    let twilio = Twilio::new(TwilioSecrets {
+    let twilio = Twilio::new(TwilioAccount {
         auth_tokens: exposed(&settings.twilio.auth_tokens),
         shared_keys: exposed(&settings.twilio.shared_keys),
+        ..TwilioAccount::default()
     });
     let app = App {
         store,

@@ -1,23 +1,28 @@
 //! The carriers floor: what a webhook of a carrier says, and whether that carrier really sent it.
 //!
-//! Owns the words that all carriers share (request, event, refusal) and the trait each of them fills in its own file.
-//! Refuses to know tenants, storage, HTTP servers and clocks: a request comes in as data, an event goes out as data.
+//! Owns the words that all carriers share (request, event, refusal; those of sending are in `send`) and the trait that
+//! each of them fills in its own file. Refuses to know tenants, storage, HTTP servers and clocks: a request comes in as
+//! data, an event goes out as data.
 
 pub mod form;
+mod json;
+pub mod send;
 pub mod twilio;
 
 use std::sync::OnceLock;
 
+use crate::model::message_log::{DeliveryStatus, Provider};
 use form::Form;
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
+pub use send::{CarrierError, CarrierReply, OutboundSms, Outgoing, RefusedWhy, SendOutcome};
 
 /// One SMS carrier.
 ///
 /// `parse` needs no secret and does not trust the request, so it may run before `verify` to learn whose secrets apply
 /// ([`WebhookEvent::account_id`], our number). Nothing of an event may be acted on until `verify` has passed.
 pub trait Carrier: Send + Sync {
-    /// The name in URLs, settings and stored records.
-    fn name(&self) -> &'static str;
+    /// Which one it is; its name is also the one in URLs, settings and stored records.
+    fn provider(&self) -> Provider;
 
     /// Says whether the carrier sent exactly this request.
     fn verify(&self, request: &WebhookRequest<'_>) -> Result<(), Refusal>;
@@ -26,7 +31,23 @@ pub trait Carrier: Send + Sync {
     fn parse(&self, request: &WebhookRequest<'_>) -> WebhookEvent;
 
     /// The unified state of one of the carrier's own states; `None` when we do not know it and should keep what we had.
-    fn unified_status(&self, provider_status: &str) -> Option<&'static str>;
+    fn unified_status(&self, provider_status: &str) -> Option<DeliveryStatus>;
+
+    /// What every webhook is answered once it is kept: content type and body.
+    fn answer(&self) -> (&'static str, &'static str);
+
+    /// Whether the carrier itself always answers STOP, START and HELP, so that we must not. Where this is false, a
+    /// message may still say so for itself: [`InboundSms::opt_out_type`].
+    fn answers_keywords(&self) -> bool;
+
+    /// The setting that is missing before anything can be sent, as in `twilio.account_sid`.
+    fn missing_to_send(&self) -> Option<&'static str>;
+
+    /// The request that asks the carrier to send this message, or what became of it when there is nothing to ask.
+    fn send(&self, message: &OutboundSms<'_>) -> Outgoing;
+
+    /// What the answer to such a request says became of the message.
+    fn read_reply(&self, reply: &CarrierReply<'_>) -> SendOutcome;
 }
 
 /// One request as it reached us, plus the URL the carrier is believed to have called.
@@ -58,6 +79,13 @@ impl<'a> WebhookRequest<'a> {
     /// The query as it stands in the URL, still encoded; empty when there is none.
     pub fn query(&self) -> &'a str {
         self.url.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The job that the callback URL we gave the carrier was made for. Only a signature over the URL vouches for it, so
+    /// look for the message by the carrier's own id first.
+    pub fn job(&self) -> Option<String> {
+        let query = Form::decode(self.query().as_bytes());
+        query.text("job").filter(|job| !job.is_empty()).map(Into::into)
     }
 
     /// The media type of the body without its parameters; empty when none is given.
@@ -117,6 +145,17 @@ pub struct InboundSms {
     /// `STOP`, `START` or `HELP` when the carrier itself acted on such a keyword.
     pub opt_out_type: Option<String>,
     pub provider_status: String,
+    /// Which part of a long message this is, from carriers that hand on the parts one by one.
+    pub part: Option<MessagePart>,
+}
+
+/// The parts of one message have customer, our number and reference in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessagePart {
+    pub reference: String,
+    /// From 1 to `total`.
+    pub number: u32,
+    pub total: u32,
 }
 
 /// What became of a message of ours.
@@ -125,6 +164,12 @@ pub struct StatusReceipt {
     pub provider_message_id: String,
     pub account_id: Option<String>,
     pub provider_status: String,
+    /// The unified one; `None` when we do not know the carrier's word and should keep what we had.
+    pub status: Option<DeliveryStatus>,
+    /// The UUID of our job that sent the message, where the carrier echoes it or the callback URL names it.
+    pub job: Option<String>,
+    /// The customer does not want messages from this number of ours.
+    pub opted_out: bool,
     pub error_code: Option<String>,
     pub error_message: Option<String>,
     /// Our side. A message that failed before the carrier chose a sender has none.

@@ -1,8 +1,10 @@
-//! Twilio: webhook signatures, inbound messages and status callbacks.
+//! Twilio: webhook signatures, inbound messages and status callbacks; sending is in `twilio/send.rs`.
 //!
 //! Owns Twilio's signing scheme and parameter names. Refuses to guess: a body that no signature covers is not believed.
 //! Sources: Twilio's "Webhooks security", "Webhook shared keys" and "Messaging webhook request" pages, and what its
 //! official libraries do where those are silent.
+
+mod send;
 
 use std::borrow::Cow;
 
@@ -14,37 +16,50 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::form::Form;
-use super::{Carrier, InboundSms, Refusal, StatusReceipt, WebhookEvent, WebhookRequest};
+use super::{
+    Carrier, CarrierReply, InboundSms, OutboundSms, Outgoing, Refusal, SendOutcome, StatusReceipt,
+    WebhookEvent, WebhookRequest,
+};
+use crate::model::message_log::{DeliveryStatus, Provider};
 
 const SIGNATURE: &str = "X-Twilio-Signature";
 const SIGNATURE_SETTINGS: &str = "X-Twilio-Webhooks-Signature-Settings";
 
-/// Secrets to verify with; lists, so that two are valid during a rotation.
+/// "No reply", to a message and to a status callback alike.
+const EMPTY_TWIML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response></Response>";
+/// What Twilio calls a customer who replied STOP.
+const OPTED_OUT: &str = "21610";
+
+/// The account at Twilio. Secrets are lists, so that two are valid during a rotation; the first is sent with.
 #[derive(Clone, Default)]
-pub struct TwilioSecrets {
+pub struct TwilioAccount {
+    pub account_sid: Option<String>,
     /// Used when the request names no algorithm.
     pub auth_tokens: Vec<String>,
     /// Used when the request names one.
     pub shared_keys: Vec<String>,
+    /// Replaces scheme and host of Twilio's API.
+    pub base_url: Option<String>,
 }
 
 pub struct Twilio {
-    secrets: TwilioSecrets,
+    account: TwilioAccount,
 }
 
 impl Twilio {
     /// Empty secrets count as not configured, because anyone can sign with them.
-    pub fn new(mut secrets: TwilioSecrets) -> Self {
-        secrets.auth_tokens.retain(|token| !token.is_empty());
-        secrets.shared_keys.retain(|key| !key.is_empty());
-        Self { secrets }
+    pub fn new(mut account: TwilioAccount) -> Self {
+        account.account_sid = account.account_sid.filter(|sid| !sid.is_empty());
+        account.auth_tokens.retain(|token| !token.is_empty());
+        account.shared_keys.retain(|key| !key.is_empty());
+        Self { account }
     }
 
     fn verify_signature(&self, request: &WebhookRequest<'_>) -> Result<(), Refusal> {
         let named = named_algorithm(request);
         let (secrets, setting) = match named {
-            None => (&self.secrets.auth_tokens, "twilio.auth_token"),
-            Some(_) => (&self.secrets.shared_keys, "twilio.shared_keys"),
+            None => (&self.account.auth_tokens, "twilio.auth_token"),
+            Some(_) => (&self.account.shared_keys, "twilio.shared_keys"),
         };
         let algorithm: fn(&str, &str, &[Param<'_>]) -> String = match named.as_deref() {
             None | Some("HMAC_SHA1") => signature::<Hmac<Sha1>>,
@@ -76,8 +91,8 @@ impl Twilio {
 }
 
 impl Carrier for Twilio {
-    fn name(&self) -> &'static str {
-        "twilio"
+    fn provider(&self) -> Provider {
+        Provider::Twilio
     }
 
     fn verify(&self, request: &WebhookRequest<'_>) -> Result<(), Refusal> {
@@ -99,7 +114,7 @@ impl Carrier for Twilio {
             return WebhookEvent::Unusable { account_id: None, reason };
         };
         let read = if form.text("MessageStatus").is_some() {
-            read_status(form).map(WebhookEvent::Status)
+            read_status(form, request.job()).map(WebhookEvent::Status)
         } else {
             read_inbound(form).map(WebhookEvent::Inbound)
         };
@@ -109,8 +124,28 @@ impl Carrier for Twilio {
         })
     }
 
-    fn unified_status(&self, provider_status: &str) -> Option<&'static str> {
+    fn unified_status(&self, provider_status: &str) -> Option<DeliveryStatus> {
         unified_status(provider_status)
+    }
+
+    fn answer(&self) -> (&'static str, &'static str) {
+        ("text/xml", EMPTY_TWIML)
+    }
+
+    fn answers_keywords(&self) -> bool {
+        true
+    }
+
+    fn missing_to_send(&self) -> Option<&'static str> {
+        send::missing(&self.account)
+    }
+
+    fn send(&self, message: &OutboundSms<'_>) -> Outgoing {
+        send::send(&self.account, message)
+    }
+
+    fn read_reply(&self, reply: &CarrierReply<'_>) -> SendOutcome {
+        send::read_reply(reply)
     }
 }
 
@@ -121,16 +156,15 @@ pub fn sign(auth_token: &str, url: &str, form_body: &[u8]) -> String {
     signature::<Hmac<Sha1>>(auth_token, url, &signed_params(&Form::decode(form_body)))
 }
 
-/// Twilio's message states in the words that all carriers share; `None` for one we do not know.
-pub fn unified_status(raw: &str) -> Option<&'static str> {
+fn unified_status(raw: &str) -> Option<DeliveryStatus> {
     Some(match raw {
-        "accepted" | "scheduled" | "queued" => "queued",
-        "sending" => "sending",
-        "sent" => "sent",
-        "delivered" | "read" | "partially_delivered" => "delivered",
-        "undelivered" => "undelivered",
-        "failed" | "canceled" => "failed",
-        "receiving" | "received" => "received",
+        "accepted" | "scheduled" | "queued" => DeliveryStatus::Queued,
+        "sending" => DeliveryStatus::Sending,
+        "sent" => DeliveryStatus::Sent,
+        "delivered" | "read" | "partially_delivered" => DeliveryStatus::Delivered,
+        "undelivered" => DeliveryStatus::Undelivered,
+        "failed" | "canceled" => DeliveryStatus::Failed,
+        "receiving" | "received" => DeliveryStatus::Received,
         _ => return None,
     })
 }
@@ -219,16 +253,22 @@ fn read_inbound(form: &Form<'_>) -> Result<InboundSms, String> {
         segment_count: form.text("NumSegments").and_then(|count| count.parse().ok()).unwrap_or(1),
         opt_out_type: filled(form, "OptOutType"),
         provider_status: filled(form, "SmsStatus").unwrap_or_else(|| "received".into()),
+        part: None,
     })
 }
 
 /// A receipt is matched by its message alone: one that failed early may lack the sender.
-fn read_status(form: &Form<'_>) -> Result<StatusReceipt, String> {
+fn read_status(form: &Form<'_>, job: Option<String>) -> Result<StatusReceipt, String> {
+    let provider_status = required(form, "MessageStatus")?;
+    let error_code = filled(form, "ErrorCode");
     Ok(StatusReceipt {
         provider_message_id: required(form, "MessageSid")?,
-        provider_status: required(form, "MessageStatus")?,
+        status: unified_status(&provider_status),
+        provider_status,
         account_id: filled(form, "AccountSid"),
-        error_code: filled(form, "ErrorCode"),
+        job,
+        opted_out: error_code.as_deref() == Some(OPTED_OUT),
+        error_code,
         error_message: filled(form, "ErrorMessage"),
         from: filled(form, "From"),
         to: filled(form, "To"),
@@ -300,14 +340,15 @@ mod tests {
 
     #[test]
     fn every_state_of_twilio_has_its_unified_one() {
+        use crate::model::message_log::DeliveryStatus::*;
         let rows = [
-            ("queued", &["accepted", "scheduled", "queued"][..]),
-            ("sending", &["sending"]),
-            ("sent", &["sent"]),
-            ("delivered", &["delivered", "read", "partially_delivered"]),
-            ("undelivered", &["undelivered"]),
-            ("failed", &["failed", "canceled"]),
-            ("received", &["receiving", "received"]),
+            (Queued, &["accepted", "scheduled", "queued"][..]),
+            (Sending, &["sending"]),
+            (Sent, &["sent"]),
+            (Delivered, &["delivered", "read", "partially_delivered"]),
+            (Undelivered, &["undelivered"]),
+            (Failed, &["failed", "canceled"]),
+            (Received, &["receiving", "received"]),
         ];
         for (unified, raws) in rows {
             for raw in raws {

@@ -16,8 +16,6 @@ use axum::response::{IntoResponse, Response};
 
 /// A message has 1600 characters at most; with every parameter ever seen it stays below this.
 const LIMIT_BYTES: usize = 64 * 1024;
-/// "No reply", to a message and to a status callback alike.
-const EMPTY_TWIML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response></Response>";
 
 /// Receive Twilio's webhooks
 ///
@@ -62,7 +60,8 @@ pub async fn receive_twilio_sms(
     let event = state.twilio.parse(&webhook);
     inbound::receive(&state.app, Webhook { provider: Provider::Twilio, signature, now, event, payload })
         .await?;
-    Ok(([(CONTENT_TYPE, "text/xml")], EMPTY_TWIML).into_response())
+    let (content_type, body) = state.twilio.answer();
+    Ok(([(CONTENT_TYPE, content_type)], body).into_response())
 }
 
 fn judge(state: &AppState, webhook: &WebhookRequest<'_>) -> Result<SignatureVerdict, ApiError> {

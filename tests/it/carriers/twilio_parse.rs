@@ -1,8 +1,9 @@
 //! What Twilio's parameters are read as, odd and hostile ones among them.
 
 use http::{HeaderMap, HeaderValue, Method, header::CONTENT_TYPE};
-use smslite::carriers::twilio::{Twilio, TwilioSecrets};
+use smslite::carriers::twilio::{Twilio, TwilioAccount};
 use smslite::carriers::{Carrier, InboundSms, StatusReceipt, WebhookEvent, WebhookRequest};
+use smslite::model::message_log::DeliveryStatus;
 
 const BASE: &str = "MessageSid=SM1&From=%2B1&To=%2B2";
 
@@ -11,7 +12,7 @@ fn parse(form_body: &str) -> WebhookEvent {
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, form)]);
     let url = "https://sms.example.com/webhooks/sms/twilio";
     let request = WebhookRequest::new(&Method::POST, url, &headers, form_body.as_bytes(), 0);
-    Twilio::new(TwilioSecrets::default()).parse(&request)
+    Twilio::new(TwilioAccount::default()).parse(&request)
 }
 
 /// What `BASE` alone says.
@@ -26,6 +27,7 @@ fn base_sms() -> InboundSms {
         segment_count: 1,
         opt_out_type: None,
         provider_status: "received".into(),
+        part: None,
     }
 }
 
@@ -100,6 +102,9 @@ fn a_receipt_for_a_message_that_never_got_a_sender_still_counts() {
         provider_message_id: "SM1".into(),
         account_id: None,
         provider_status: "failed".into(),
+        status: Some(DeliveryStatus::Failed),
+        job: None,
+        opted_out: false,
         error_code: Some("21703".into()),
         error_message: None,
         from: None,

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
-use smslite::carriers::twilio::{Twilio, TwilioSecrets, sign};
+use smslite::carriers::twilio::{Twilio, TwilioAccount, sign};
 use smslite::carriers::{Carrier, InboundSms, Refusal, StatusReceipt, WebhookEvent, WebhookRequest};
+use smslite::model::message_log::DeliveryStatus;
 
 const OUR_COPY: &str = include_str!("vectors/twilio.json");
 const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -73,7 +74,11 @@ impl Sample {
 
 fn twilio(auth_tokens: &[&str], shared_keys: &[&str]) -> Twilio {
     let owned = |secrets: &[&str]| secrets.iter().map(|&secret| secret.to_owned()).collect();
-    Twilio::new(TwilioSecrets { auth_tokens: owned(auth_tokens), shared_keys: owned(shared_keys) })
+    Twilio::new(TwilioAccount {
+        auth_tokens: owned(auth_tokens),
+        shared_keys: owned(shared_keys),
+        ..TwilioAccount::default()
+    })
 }
 
 fn text(value: &Value) -> &str {
@@ -102,14 +107,18 @@ fn hello() -> InboundSms {
         segment_count: 1,
         opt_out_type: None,
         provider_status: "received".into(),
+        part: None,
     }
 }
 
-fn receipt(status: &str, error_code: Option<&str>, error_message: Option<&str>) -> WebhookEvent {
+fn receipt(unified: DeliveryStatus, error_code: Option<&str>, error_message: Option<&str>) -> WebhookEvent {
     WebhookEvent::Status(StatusReceipt {
         provider_message_id: SM2.into(),
         account_id: Some(ACCOUNT.into()),
-        provider_status: status.into(),
+        provider_status: format!("{unified:?}").to_lowercase(),
+        status: Some(unified),
+        job: None,
+        opted_out: false,
         error_code: error_code.map(Into::into),
         error_message: error_message.map(Into::into),
         from: Some("+14155550199".into()),
@@ -125,10 +134,12 @@ fn no_secret(setting: &'static str) -> Refusal {
 fn expected_event(name: &str) -> WebhookEvent {
     let mut sms = hello();
     match name {
-        "status_sent" => return receipt("sent", None, None),
-        "status_delivered" => return receipt("delivered", None, None),
-        "status_undelivered_30003" => return receipt("undelivered", Some("30003"), None),
-        "status_failed_30007" => return receipt("failed", Some("30007"), Some("Message filtered")),
+        "status_sent" => return receipt(DeliveryStatus::Sent, None, None),
+        "status_delivered" => return receipt(DeliveryStatus::Delivered, None, None),
+        "status_undelivered_30003" => return receipt(DeliveryStatus::Undelivered, Some("30003"), None),
+        "status_failed_30007" => {
+            return receipt(DeliveryStatus::Failed, Some("30007"), Some("Message filtered"));
+        }
         "inbound_sms_nonascii" => sms.body = "Café €5 👍你好".into(),
         "inbound_empty_body" => sms.body = String::new(),
         "get_webhook_params_in_query" => sms.body = "via GET".into(),
