@@ -1,20 +1,27 @@
-//! What a carrier tells us, verified: messages are recorded, everything else is kept.
+//! What a carrier tells us, verified: messages are recorded, receipts applied, everything else is kept.
 
-use super::App;
-use crate::carriers::{InboundSms, StatusReceipt, WebhookEvent};
+use super::carriers::{carrier_of, owners};
+use super::{App, receipts};
+use crate::carriers::{InboundSms, WebhookEvent};
 use crate::model::address::{Address, mask};
 use crate::model::audit::{SignatureVerdict, Step};
+use crate::model::auto_reply::AutoReply;
 use crate::model::ids::{CallId, OrganizationId};
 use crate::model::message_log::{Provider, RawPayload};
 use crate::model::opt_out::Keyword;
 use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
-use crate::store::{KeepAudit, RecordInbound, RecordInboundOutcome, Route, StoreError};
+use crate::store::{
+    FlushParts, KeepAudit, ReadError, RecordInbound, RecordInboundOutcome, RecordPart, RecordPartOutcome, Route,
+    Snapshot, StoreError,
+};
 use uuid::Uuid;
 
 /// One webhook request whose signature was judged.
 pub struct Webhook {
     pub provider: Provider,
+    /// Whose it is: see [`organization_of`].
+    pub organization: OrganizationId,
     pub signature: SignatureVerdict,
     pub now: Timestamp,
     pub event: WebhookEvent,
@@ -37,101 +44,169 @@ pub enum Received {
 
 /// Stores the webhook; what it says is durable when this returns.
 pub async fn receive(app: &App, webhook: Webhook) -> Result<Received, StoreError> {
-    let Webhook { provider, signature, now, event, payload } = webhook;
+    let Webhook { provider, organization, signature, now, event, payload } = webhook;
+    let of = (organization, provider, now);
     let mut steps = vec![Step::WebhookReceived { provider, signature }];
     match event {
         WebhookEvent::Inbound(sms) => match (Address::parse(&sms.from), Address::parse(&sms.to)) {
-            (Ok(from), Ok(to)) => record(app, provider, now, sms, from, to, steps, payload).await,
+            (Ok(from), Ok(to)) => record(app, of, sms, from, to, steps, payload).await,
             (from, _) => {
                 let which = if from.is_err() { "From" } else { "To" };
                 steps.push(Step::WebhookUnusable {
                     provider,
                     reason: format!("{which} is no address we know"),
                 });
-                let told_by = ["message", &sms.provider_message_id];
-                keep(app, provider, now, &sms.to, &told_by, steps, payload).await
+                keep(app, of, &sms.to, &["message", &sms.provider_message_id], steps, payload).await
             }
         },
-        WebhookEvent::Status(receipt) => {
-            let our_number = receipt.from.clone().unwrap_or_default();
-            let (id, status) = (receipt.provider_message_id.clone(), receipt.provider_status.clone());
-            steps.push(receipt_step(provider, receipt));
-            keep(app, provider, now, &our_number, &["receipt", &id, &status], steps, payload).await
-        }
+        WebhookEvent::Status(receipt) => receipts::receive(app, of, receipt, steps, payload).await,
         WebhookEvent::Unusable { reason, .. } => {
             steps.push(Step::WebhookUnusable { provider, reason });
             let body = String::from_utf8_lossy(&payload.body).into_owned();
             let path = payload.path_and_query.clone();
-            keep(app, provider, now, "", &["unusable", &path, &body], steps, payload).await
+            keep(app, of, "", &["unusable", &path, &body], steps, payload).await
         }
     }
 }
 
-fn receipt_step(provider: Provider, receipt: StatusReceipt) -> Step {
-    Step::ReceiptReceived {
-        provider,
-        provider_message_id: receipt.provider_message_id,
-        provider_status: receipt.provider_status,
-        error_code: receipt.error_code,
-    }
-}
-
-#[allow(clippy::too_many_arguments, reason = "one call site; they are the parts of one webhook")]
 async fn record(
     app: &App,
-    provider: Provider,
-    now: Timestamp,
+    (organization, provider, now): (OrganizationId, Provider, Timestamp),
     sms: InboundSms,
     from: Address,
     to: Address,
     mut steps: Vec<Step>,
     payload: RawPayload,
 ) -> Result<Received, StoreError> {
-    let organization = organization_of(app, Some(&to))?;
-    let cached = cached_conversation(app, organization, &from, &to, now);
-    let keyword = sms.opt_out_type.as_deref().and_then(Keyword::named);
-    let keyword_answered = sms.opt_out_type.is_some() || provider == Provider::Twilio;
-    let reply = None;
-    steps.extend(sms.opt_out_type.map(|keyword| Step::OptOutKeyword { keyword }));
+    steps.extend(sms.opt_out_type.clone().map(|keyword| Step::OptOutKeyword { keyword }));
+    let answers = carrier_of(app, organization, provider).answers_keywords();
     let command = RecordInbound {
-        organization,
-        now,
-        session_ttl_seconds: app.session_ttl_seconds,
-        cached,
-        provider,
         provider_message_id: sms.provider_message_id,
         provider_status: sms.provider_status,
-        from,
-        to,
         body: sms.body,
         media_urls: sms.media_urls,
         segment_count: sms.segment_count,
         steps,
         payload,
-        keyword,
-        keyword_answered,
-        reply,
-        reply_uuid: Uuid::new_v4().into_bytes(),
+        keyword: sms.opt_out_type.as_deref().and_then(Keyword::named),
+        keyword_answered: answers || sms.opt_out_type.is_some(),
+        ..message_of(app, organization, provider, now, from, to)
     };
     let customer = command.from.masked();
-    match app.store.execute(command).await? {
-        RecordInboundOutcome::Duplicate { log_id } => {
-            tracing::info!(%organization, from = customer, %log_id, "inbound message came again; nothing new stored");
-            Ok(Received::Duplicate)
-        }
-        RecordInboundOutcome::Stored { log_id, route: Route::Unassigned } => {
-            tracing::warn!(%organization, from = customer, %log_id, "inbound message to a number that no assistant has; logged");
+    let Some(part) = sms.part.filter(crate::model::partial_message::MessagePart::is_sound) else {
+        return Ok(stored(app, organization, &customer, app.store.execute(command).await?));
+    };
+    match app.store.execute(RecordPart { part, message: command }).await? {
+        RecordPartOutcome::Duplicate => Ok(Received::Duplicate),
+        RecordPartOutcome::Waits { .. } => {
+            // The dispatcher looks when its time is up.
+            app.outbox.wanted.notify_one();
             Ok(Received::Kept)
         }
+        RecordPartOutcome::Whole(outcome) => Ok(stored(app, organization, &customer, outcome)),
+    }
+}
+
+/// A message between two numbers, without what it says.
+fn message_of(
+    app: &App,
+    organization: OrganizationId,
+    provider: Provider,
+    now: Timestamp,
+    from: Address,
+    to: Address,
+) -> RecordInbound {
+    let payload = RawPayload {
+        received_at: now,
+        method: String::new(),
+        path_and_query: String::new(),
+        content_type: String::new(),
+        body: Vec::new(),
+    };
+    RecordInbound {
+        organization,
+        now,
+        session_ttl_seconds: app.session_ttl_seconds,
+        cached: cached_conversation(app, organization, &from, &to, now),
+        provider,
+        provider_message_id: String::new(),
+        provider_status: "received".to_owned(),
+        reply: rules_for(app, organization, &from, &to),
+        from,
+        to,
+        body: String::new(),
+        media_urls: Vec::new(),
+        segment_count: 1,
+        steps: Vec::new(),
+        payload,
+        keyword: None,
+        keyword_answered: false,
+        reply_uuid: Uuid::new_v4().into_bytes(),
+    }
+}
+
+/// The rules by which our number's assistant answers. Numbers of our own are not answered: two that echo would
+/// never end.
+fn rules_for(app: &App, organization: OrganizationId, from: &Address, to: &Address) -> Option<AutoReply> {
+    let directory = app.store.directory();
+    let assistant_id = directory.assistant_of(organization, to)?;
+    if directory.number_owner(from).is_some() {
+        return None;
+    }
+    let assistant = app.store.snapshot().ok()?.assistant(organization, assistant_id).ok()??;
+    // What an import brought may be no rules.
+    AutoReply::of(assistant.custom_settings.as_ref()).ok()?
+}
+
+fn stored(app: &App, organization: OrganizationId, from: &str, outcome: RecordInboundOutcome) -> Received {
+    match outcome {
+        RecordInboundOutcome::Duplicate { log_id } => {
+            tracing::info!(%organization, from, %log_id, "inbound message came again; nothing new stored");
+            Received::Duplicate
+        }
+        RecordInboundOutcome::Stored { log_id, route: Route::Unassigned } => {
+            tracing::warn!(%organization, from, %log_id, "inbound message to a number that no assistant has; logged");
+            Received::Kept
+        }
         RecordInboundOutcome::Stored {
-            route: Route::Conversation { call_id, message_index, started, session, expires_at },
+            route: Route::Conversation { call_id, message_index, started, replied, session, expires_at },
             ..
         } => {
             app.sessions.bind(organization, &session, call_id, expires_at);
-            tracing::info!(%organization, from = customer, conversation = %call_id, message_index, "inbound message stored");
-            Ok(Received::Stored { organization, call_id, message_index, started })
+            if replied {
+                app.outbox.wanted.notify_one();
+            }
+            tracing::info!(%organization, from, conversation = %call_id, message_index, "inbound message stored");
+            Received::Stored { organization, call_id, message_index, started }
         }
     }
+}
+
+/// Stores long messages of which parts are missing and whose time is up. Returns when the next one's is.
+pub(super) fn flush_due_parts(
+    app: &App,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, ReadError> {
+    let mut next: Option<Timestamp> = None;
+    for (organization, key, parts) in snapshot.partial_messages()? {
+        if parts.due_at > now {
+            next = next.min(Some(parts.due_at)).or(Some(parts.due_at));
+            continue;
+        }
+        let (from, to) = (Address::stored(parts.from), Address::stored(parts.to));
+        let customer = from.masked();
+        let message = message_of(app, organization, parts.provider, now, from, to);
+        let app = app.clone();
+        tokio::spawn(async move {
+            match app.store.execute(FlushParts { key, message }).await {
+                Ok(Some(outcome)) => drop(stored(&app, organization, &customer, outcome)),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "a long message in parts could not be stored for now"),
+            }
+        });
+    }
+    Ok(next)
 }
 
 /// The store decides which assistant answers; this one is only where the cache is looked up.
@@ -149,25 +224,43 @@ fn cached_conversation(
 
 async fn keep(
     app: &App,
-    provider: Provider,
-    now: Timestamp,
+    (organization, provider, now): (OrganizationId, Provider, Timestamp),
     our_number: &str,
     told_by: &[&str],
     steps: Vec<Step>,
     payload: RawPayload,
 ) -> Result<Received, StoreError> {
-    let organization = organization_of(app, Address::parse(our_number).ok().as_ref())?;
     tracing::info!(%organization, number = mask(our_number), "webhook kept as an audit event");
     let told_by = std::iter::once(&provider.as_str()).chain(told_by).map(|part| (*part).to_owned()).collect();
     app.store.execute(KeepAudit { organization, now, told_by, steps, payload }).await?;
     Ok(Received::Kept)
 }
 
-/// With the server's own, shared credentials the number alone tells the organization; where two
+/// Whose a webhook is: of the organization that has this account at the carrier as its own, where several have it of
+/// the one that has our number; else, with the server's shared credentials, by the number alone. Where two
 /// have the same number it is the older one. What is nobody's goes to the oldest of all.
-fn organization_of(app: &App, our_number: Option<&Address>) -> Result<OrganizationId, StoreError> {
+pub fn organization_of(
+    app: &App,
+    provider: Provider,
+    event: &WebhookEvent,
+) -> Result<OrganizationId, StoreError> {
+    let number = match event {
+        WebhookEvent::Inbound(sms) => Some(sms.to.as_str()),
+        WebhookEvent::Status(receipt) => receipt.from.as_deref(),
+        WebhookEvent::Unusable { .. } => None,
+    };
+    let number = number.and_then(|number| Address::parse(number).ok());
     let directory = app.store.directory();
-    let owner = our_number.and_then(|number| directory.number_owner(number));
+    let owner = number.as_ref().and_then(|number| directory.number_owner(number));
+    if let Some(account) = event.account_id() {
+        let named = owners(app, provider, Some(account));
+        let has_number = |organization: &&OrganizationId| {
+            number.as_ref().is_some_and(|number| directory.assistant_of(**organization, number).is_some())
+        };
+        if let Some(own) = named.iter().find(has_number).or(named.first()) {
+            return Ok(*own);
+        }
+    }
     let oldest = || directory.organizations().first().map(|(id, _)| *id);
     owner.or_else(oldest).ok_or_else(|| StoreError::Unavailable("there is no organization yet".to_owned()))
 }

@@ -73,6 +73,8 @@ pub enum Route {
         call_id: CallId,
         message_index: u32,
         started: bool,
+        /// An answer was put into the outbox.
+        replied: bool,
         session: SessionKey,
         expires_at: Timestamp,
     },
@@ -129,10 +131,10 @@ impl RecordInbound {
         tx.append_audit(org, &entry)?;
         let event = FeedEvent::MessageReceived { call_id, message_index: message.index, log_id };
         tx.append_feed(org, message.at, event)?;
-        let expires_at =
-            self.reply(tx, &session, call_id, number.provider, answer)?.unwrap_or(message.expires_at);
-        let route =
-            Route::Conversation { call_id, message_index: message.index, started, session, expires_at };
+        let replied = self.reply(tx, &session, call_id, number.provider, answer)?;
+        let (index, expires_at) = (message.index, replied.unwrap_or(message.expires_at));
+        let replied = replied.is_some();
+        let route = Route::Conversation { call_id, message_index: index, started, replied, session, expires_at };
         Ok(RecordInboundOutcome::Stored { log_id, route })
     }
 

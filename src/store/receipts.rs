@@ -178,3 +178,38 @@ pub(super) fn apply(
     let entry = AuditEntry { call_id: before.call_id, log_id: Some(log_id), at: now, steps };
     Ok((moved.is_some(), tx.append_audit(org, &entry)?))
 }
+
+/// The sandbox tells the next receipt of a message that it took, and when the one after it comes.
+#[derive(Clone, Debug)]
+pub struct RecordSandboxReceipt {
+    pub organization: OrganizationId,
+    pub uuid: [u8; 16],
+    pub now: Timestamp,
+    pub receipt: Option<Receipt>,
+    pub next_due: Timestamp,
+}
+
+impl Command for RecordSandboxReceipt {
+    /// False: it was told before.
+    type Outcome = bool;
+    const NAME: &'static str = "record_sandbox_receipt";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
+        let org = self.organization;
+        let due = |job: &OutboundJob| job.status == JobStatus::Sent && job.due().is_some_and(|due| due <= self.now);
+        let Some(before) = tx.job(org, self.uuid)?.filter(due) else { return Ok(false) };
+        let job = OutboundJob { due_at: self.next_due, ..before.clone() };
+        tx.put_job(org, self.uuid, Some(&before), &job)?;
+        let (Some(receipt), Some(log_id)) = (&self.receipt, job.log_id) else { return Ok(true) };
+        if tx.log(org, log_id)?.is_some() {
+            let step = Step::ReceiptReceived {
+                provider: job.provider,
+                provider_message_id: job.provider_message_id.unwrap_or_default(),
+                provider_status: receipt.provider_status.clone(),
+                error_code: receipt.error_code.clone(),
+            };
+            apply(tx, org, log_id, receipt, vec![step], self.now)?;
+        }
+        Ok(true)
+    }
+}

@@ -1,4 +1,7 @@
 //! What carriers call. A request is verified over its raw bytes and the URL that the carrier
 //! called, stored, and only then answered.
 
-pub mod twilio;
+pub mod carriers;
+mod judge;
+
+pub use judge::unknown_path;

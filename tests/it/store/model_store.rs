@@ -224,7 +224,7 @@ impl Tenant {
             Direction::Inbound,
             said,
         );
-        let mut expires_at = message.expires_at;
+        let (mut expires_at, mut replied) = (message.expires_at, false);
         if let Some((body, purpose)) = self.answer(command) {
             let now = command.now;
             let reply = EnqueueSms {
@@ -241,10 +241,10 @@ impl Tenant {
                 idempotency_key: None,
                 purpose,
             };
-            expires_at = self.put_into_outbox(&reply, &session, provider).1;
+            (expires_at, replied) = (self.put_into_outbox(&reply, &session, provider).1, true);
         }
         let route =
-            Route::Conversation { call_id, message_index: message.index, started, session, expires_at };
+            Route::Conversation { call_id, message_index: message.index, started, replied, session, expires_at };
         RecordInboundOutcome::Stored { log_id, route }
     }
 

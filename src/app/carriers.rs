@@ -1,0 +1,97 @@
+//! Which account at a carrier counts for an organization: its own before the server's.
+
+use super::App;
+use crate::carriers::Carrier;
+use crate::carriers::sandbox::Sandbox;
+use crate::carriers::telnyx::{Telnyx, TelnyxAccount};
+use crate::carriers::twilio::{Twilio, TwilioAccount};
+use crate::carriers::vonage::{Vonage, VonageAccount};
+use crate::model::account::Actor;
+use crate::model::carrier_account::CarrierAccount;
+use crate::model::ids::OrganizationId;
+use crate::model::message_log::Provider;
+use crate::store::{PutCarrierAccount, StoreError};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+/// The server's own accounts, and what is true of a carrier whoever's the account is.
+pub struct Carriers {
+    pub twilio: TwilioAccount,
+    pub telnyx: TelnyxAccount,
+    pub vonage: VonageAccount,
+    /// Of each but the sandbox.
+    pub rates: [(Provider, Rates); 3],
+    /// Where carriers reach us, without a trailing slash.
+    pub public_url: Option<String>,
+}
+
+/// How many messages in a minute.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    pub carrier: NonZeroU32,
+    pub number: NonZeroU32,
+}
+
+impl Carriers {
+    pub fn shared(&self, provider: Provider) -> Arc<dyn Carrier> {
+        match provider {
+            Provider::Twilio => Arc::new(Twilio::new(self.twilio.clone())),
+            Provider::Telnyx => Arc::new(Telnyx::new(self.telnyx.clone())),
+            Provider::Vonage => Arc::new(Vonage::new(self.vonage.clone())),
+            Provider::Sandbox => Arc::new(Sandbox),
+        }
+    }
+
+    fn own(&self, provider: Provider, own: &CarrierAccount) -> Arc<dyn Carrier> {
+        match provider {
+            Provider::Twilio => Arc::new(Twilio::new(TwilioAccount {
+                account_sid: own.account_id.clone(),
+                auth_tokens: own.secret.iter().chain(&own.verifying).cloned().collect(),
+                shared_keys: Vec::new(),
+                base_url: self.twilio.base_url.clone(),
+            })),
+            Provider::Telnyx => Arc::new(Telnyx::new(TelnyxAccount {
+                api_key: own.secret.clone(),
+                public_keys: own.verifying.clone(),
+                base_url: self.telnyx.base_url.clone(),
+            })),
+            Provider::Vonage => Arc::new(Vonage::new(VonageAccount {
+                api_key: own.account_id.clone(),
+                api_secret: own.secret.clone(),
+                signature_secrets: own.verifying.clone(),
+                ..self.vonage.clone()
+            })),
+            Provider::Sandbox => Arc::new(Sandbox),
+        }
+    }
+}
+
+/// The carrier as the organization uses it.
+pub fn carrier_of(app: &App, organization: OrganizationId, provider: Provider) -> Arc<dyn Carrier> {
+    let directory = app.store.directory().view();
+    match directory.carrier_account(organization, provider) {
+        Some(own) => app.carriers.own(provider, own),
+        None => app.carriers.shared(provider),
+    }
+}
+
+/// The organizations that have an account of their own by this id at the carrier; without an id all that have one.
+pub fn owners(app: &App, provider: Provider, account_id: Option<&str>) -> Vec<OrganizationId> {
+    let directory = app.store.directory().view();
+    let own = directory.carrier_accounts(provider);
+    let named = own.filter(|(_, own)| account_id.is_none() || own.account_id.as_deref() == account_id);
+    named.map(|(organization, _)| organization).collect()
+}
+
+/// Sets or takes away the organization's own account. False: there was none to take away.
+pub async fn put(
+    app: &App,
+    actor: &Actor,
+    provider: Provider,
+    account: Option<CarrierAccount>,
+) -> Result<bool, StoreError> {
+    let command = PutCarrierAccount { organization: actor.organization, provider, account, now: actor.now };
+    let done = app.store.execute(command).await?;
+    tracing::info!(organization = %actor.organization, carrier = provider.as_str(), "carrier account changed");
+    Ok(done)
+}

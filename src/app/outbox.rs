@@ -1,0 +1,123 @@
+//! The outbox is worked off: what is due is claimed, the carrier is asked, and what it said is written.
+//!
+//! Nothing is sent twice unasked. An attempt is durable before the carrier is called; when nobody knows what came of
+//! one, the job rests as `unknown` until a receipt tells, and is never tried again by itself.
+
+mod attempt;
+mod client;
+mod pace;
+
+use self::client::CarrierClient;
+use self::pace::Pace;
+use super::carriers::Carriers;
+use super::{App, inbound};
+use crate::clock::Clock;
+use crate::model::time::Timestamp;
+use crate::store::{DueJob, ReadError};
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+/// The most attempts at a time.
+const AT_ONCE: usize = 64;
+/// How soon a storage that failed is asked again.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// What is shared by those who queue messages, the dispatcher, and those who wait for an outcome.
+pub struct Outbox {
+    /// Told when there may be something to do.
+    pub wanted: Notify,
+    /// Told when an attempt has ended.
+    pub settled: Notify,
+    /// Told when the server stops: nothing new is claimed.
+    pub stop: Notify,
+    client: CarrierClient,
+    pace: Pace,
+    under_way: Mutex<HashSet<[u8; 16]>>,
+}
+
+impl Outbox {
+    pub fn new(carriers: &Carriers, timeout: Duration, clock: &Clock) -> Outbox {
+        Outbox {
+            wanted: Notify::new(),
+            settled: Notify::new(),
+            stop: Notify::new(),
+            client: CarrierClient::new(timeout),
+            pace: Pace::new(carriers, clock),
+            under_way: Mutex::default(),
+        }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashSet<[u8; 16]>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Works until the server stops; then waits for the attempts that are under way.
+pub async fn run(app: App) {
+    let mut stop = std::pin::pin!(app.outbox.stop.notified());
+    attempt::give_up_abandoned(&app).await;
+    let mut attempts = JoinSet::new();
+    loop {
+        let next = match start_due(&app, &mut attempts) {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!(%error, "the outbox could not be read");
+                None
+            }
+        };
+        let later = async {
+            match next {
+                Some(next) => app.clock.reaches(next).await,
+                // Also when the storage failed: it may be well again.
+                None => tokio::time::sleep(Duration::from_secs(60)).await,
+            }
+        };
+        tokio::select! {
+            () = app.outbox.wanted.notified() => {}
+            Some(_) = attempts.join_next(), if !attempts.is_empty() => {}
+            () = later => {}
+            () = &mut stop => break,
+        }
+    }
+    while attempts.join_next().await.is_some() {}
+}
+
+/// Starts an attempt for each job that is due and may be sent by now. Returns when the next may.
+fn start_due(app: &App, attempts: &mut JoinSet<()>) -> Result<Option<Timestamp>, ReadError> {
+    let now = app.clock.now();
+    let snapshot = app.store.snapshot()?;
+    let mut next = inbound::flush_due_parts(app, &snapshot, now)?;
+    loop {
+        let mut heads = {
+            let under_way = app.outbox.under_way();
+            snapshot.outbox_heads(|uuid| !under_way.contains(uuid))?
+        };
+        // The oldest first, whichever number it is of.
+        heads.sort_by_key(|due| due.at);
+        let mut started = false;
+        for due in heads {
+            if attempts.len() >= AT_ONCE {
+                return Ok(next);
+            }
+            match may_start(app, &due, now) {
+                Ok(()) => {
+                    app.outbox.under_way().insert(due.uuid);
+                    attempts.spawn(attempt::make(app.clone(), due));
+                    started = true;
+                }
+                Err(then) => next = next.min(Some(then)).or(Some(then)),
+            }
+        }
+        if !started {
+            return Ok(next);
+        }
+    }
+}
+
+/// `Err`: not before this.
+fn may_start(app: &App, due: &DueJob, now: Timestamp) -> Result<(), Timestamp> {
+    if due.at > now { Err(due.at) } else { app.outbox.pace.take(app, due, now) }
+}

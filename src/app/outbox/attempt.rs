@@ -1,0 +1,177 @@
+//! One attempt: claim, call, settle.
+
+use super::client::CallError;
+use super::{AFTER_FAILURE, App};
+use crate::app::carriers::carrier_of;
+use crate::app::receipts;
+use crate::carriers::{Carrier, CarrierError, CarrierReply, OutboundSms, Outgoing, RefusedWhy, SendOutcome};
+use crate::model::ids::OrganizationId;
+use crate::model::message_log::{DeliveryStatus, Provider};
+use crate::model::outbound::{AttemptOutcome, Claim, JobStatus, OutboundJob};
+use crate::model::time::Timestamp;
+use crate::store::{ClaimJob, DueJob, SettleJob, StoreError};
+use std::sync::atomic::Ordering;
+use uuid::Uuid;
+
+/// Claims left by a server that is gone: whoever has this database open is the only one, and we have claimed nothing.
+pub(super) async fn give_up_abandoned(app: &App) {
+    for (organization, _) in app.store.directory().organizations() {
+        let claimed = app.store.snapshot().and_then(|snapshot| snapshot.claimed_jobs(organization));
+        for due in claimed.unwrap_or_default() {
+            let now = app.clock.now();
+            let claim = ClaimJob { organization, uuid: due.uuid, now, abandoned: true };
+            match app.store.execute(claim).await {
+                Ok(claim) => tell(&due, &claim),
+                // It is found again when its claim has ended.
+                Err(error) => tracing::warn!(%error, "an abandoned message could not be given up"),
+            }
+        }
+    }
+}
+
+/// Does what is due about a job.
+pub(super) async fn make(app: App, due: DueJob) {
+    if let Err(error) = attempt(&app, &due).await {
+        tracing::warn!(%error, "a message could not be sent for now");
+        tokio::time::sleep(AFTER_FAILURE).await;
+    }
+    app.outbox.under_way().remove(&due.uuid);
+    app.outbox.settled.notify_waiters();
+}
+
+async fn attempt(app: &App, due: &DueJob) -> Result<(), StoreError> {
+    let (organization, uuid, now) = (due.lane.organization, due.uuid, app.clock.now());
+    if due.provider == Provider::Sandbox && receipts::of_sandbox(app, due, now).await? {
+        return Ok(());
+    }
+    let claim = app.store.execute(ClaimJob { organization, uuid, now, abandoned: false }).await?;
+    tell(due, &claim);
+    let Claim::Attempt(job) = claim else { return Ok(()) };
+    let carrier = carrier_of(app, organization, job.provider);
+    let outcome = ask(app, organization, &Uuid::from_bytes(uuid).to_string(), &job, &*carrier).await;
+    let settle = settling(due, &job, outcome, app.clock.now());
+    if let AttemptOutcome::Retry { after_seconds: Some(seconds), code, .. } = &settle.outcome
+        && is_rate(code.as_deref())
+    {
+        app.outbox.pace.pause(app, organization, job.provider, *seconds, settle.now);
+    }
+    // What the carrier said must not be lost because the storage is not well for a while.
+    loop {
+        match app.store.execute(settle.clone()).await {
+            Ok(after) => return Ok(tell_outcome(due, after.as_ref())),
+            Err(StoreError::Failed(reason)) => return Err(StoreError::Failed(reason)),
+            Err(error) if app.stopping.load(Ordering::Relaxed) => return Err(error),
+            Err(_) => tokio::time::sleep(AFTER_FAILURE).await,
+        }
+    }
+}
+
+/// Whether it is the carrier that is busy, not this message that cannot be taken.
+fn is_rate(code: Option<&str>) -> bool {
+    matches!(code, None | Some("20429" | "14107" | "10011" | "40011" | "1" | "1000" | "429"))
+}
+
+async fn ask(
+    app: &App,
+    organization: OrganizationId,
+    uuid: &str,
+    job: &OutboundJob,
+    carrier: &dyn Carrier,
+) -> SendOutcome {
+    let callback = app.carriers.public_url.as_ref().map(|url| {
+        format!("{url}/webhooks/sms/{}?job={uuid}", job.provider.as_str())
+    });
+    let pool = pool_of(app, organization, job);
+    let sms = OutboundSms {
+        from: &job.from,
+        to: &job.to,
+        body: &job.body,
+        media_urls: &job.media_urls,
+        job: uuid,
+        attempt: job.attempts,
+        messaging_service_sid: pool.as_deref(),
+        callback_url: callback.as_deref(),
+        now_unix: app.clock.now().unix_seconds(),
+    };
+    let request = match carrier.send(&sms) {
+        Outgoing::Done(outcome) => return outcome,
+        Outgoing::Request(request) => request,
+    };
+    match app.outbox.client.call(request).await {
+        Ok((status, headers, body)) => carrier.read_reply(&CarrierReply {
+            status,
+            headers: &headers,
+            body: &body,
+            now_unix: app.clock.now().unix_seconds(),
+        }),
+        Err(CallError::NotSent(reason)) => SendOutcome::Retry {
+            after_seconds: None,
+            error: CarrierError::new("unreachable", reason),
+        },
+        Err(CallError::Lost(reason)) => SendOutcome::Unknown { reason },
+    }
+}
+
+/// The pool that the assistant's messages are sent from, at Twilio.
+fn pool_of(app: &App, organization: OrganizationId, job: &OutboundJob) -> Option<String> {
+    let snapshot = app.store.snapshot().ok().filter(|_| job.provider == Provider::Twilio)?;
+    let call = snapshot.call(organization, job.call_id?).ok()??;
+    let assistant = snapshot.assistant(organization, call.assistant_id).ok()??;
+    assistant.messaging_service_sid.filter(|sid| !sid.is_empty())
+}
+
+fn settling(due: &DueJob, job: &OutboundJob, outcome: SendOutcome, now: Timestamp) -> SettleJob {
+    let mut settle = SettleJob {
+        organization: due.lane.organization,
+        uuid: due.uuid,
+        attempt: job.attempts,
+        now,
+        outcome: AttemptOutcome::Unknown { message: String::new() },
+        provider_status: String::new(),
+        segment_count: None,
+        opted_out: false,
+        receipt_words: receipts::words_of(job.provider),
+    };
+    settle.outcome = match outcome {
+        SendOutcome::Accepted { provider_message_id, provider_status, segment_count, .. } => {
+            settle.provider_status = provider_status;
+            settle.segment_count = segment_count;
+            let receipts_from = match job.provider {
+                Provider::Sandbox => receipts::sandbox_due(job, DeliveryStatus::Queued, now),
+                _ => Timestamp::MAX,
+            };
+            AttemptOutcome::Accepted { provider_message_id, receipts_from }
+        }
+        SendOutcome::Retry { after_seconds, error } => {
+            AttemptOutcome::Retry { after_seconds, code: error.code, message: error.message }
+        }
+        SendOutcome::Refused { why, error } => {
+            settle.opted_out = why == RefusedWhy::OptedOut;
+            AttemptOutcome::Refused { code: error.code, message: error.message }
+        }
+        SendOutcome::Unknown { reason } => AttemptOutcome::Unknown { message: reason },
+    };
+    settle
+}
+
+fn tell(due: &DueJob, claim: &Claim) {
+    let (organization, job) = (due.lane.organization, Uuid::from_bytes(due.uuid));
+    match claim {
+        Claim::OptedOut(_) => tracing::info!(%organization, %job, "not sent: the customer opted out"),
+        Claim::Lost(_) => {
+            tracing::warn!(%organization, %job, "the outcome of an attempt to send is unknown; it is not tried again");
+        }
+        Claim::NotDue | Claim::Attempt(_) => {}
+    }
+}
+
+fn tell_outcome(due: &DueJob, after: Option<&OutboundJob>) {
+    let (organization, job, carrier) = (due.lane.organization, Uuid::from_bytes(due.uuid), due.provider.as_str());
+    let Some(after) = after else { return };
+    let code = after.error_code.as_deref();
+    match after.status {
+        JobStatus::Sent => tracing::info!(%organization, %job, carrier, "message sent"),
+        JobStatus::Queued => tracing::warn!(%organization, %job, carrier, code, "message not taken; it is tried again"),
+        _ => tracing::warn!(%organization, %job, carrier, code, status = after.status.as_str(), "message not sent"),
+    }
+}

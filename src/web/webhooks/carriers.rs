@@ -1,0 +1,117 @@
+//! `/webhooks/sms/{carrier}`: inbound messages and receipts. All carriers go the same way.
+
+use super::judge::judge;
+use crate::app::carriers::carrier_of;
+use crate::app::inbound::{self, Webhook};
+use crate::carriers::{Carrier, WebhookRequest};
+use crate::model::message_log::{Provider, RawPayload};
+use crate::web::error::ApiError;
+use crate::web::extract::read_body;
+use crate::web::forwarded::called_url;
+use crate::web::openapi::ErrorOut;
+use crate::web::{AppState, Peer};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+
+/// A message has 1600 characters at most; with every parameter ever seen it stays below this.
+const LIMIT_BYTES: usize = 64 * 1024;
+
+/// Receive Twilio's webhooks
+///
+/// Messages and status callbacks, signed with the account's auth token. Also answers `GET`.
+#[utoipa::path(
+    post,
+    path = "",
+    security(()),
+    request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Taken, or known already; an empty TwiML document", body = String, content_type = "text/xml"),
+        (status = 403, description = "The signature was refused", body = ErrorOut),
+    ),
+)]
+pub async fn receive_twilio_sms(
+    State(state): State<AppState>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    receive(&state, Provider::Twilio, request).await
+}
+
+/// Receive Telnyx' webhooks
+///
+/// Messages and delivery receipts, signed with the account's key.
+#[utoipa::path(
+    post,
+    path = "",
+    security(()),
+    request_body(content = Object, content_type = "application/json"),
+    responses(
+        (status = 200, description = "Taken, or known already"),
+        (status = 403, description = "The signature was refused", body = ErrorOut),
+    ),
+)]
+pub async fn receive_telnyx_sms(
+    State(state): State<AppState>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    receive(&state, Provider::Telnyx, request).await
+}
+
+/// Receive Vonage's webhooks
+///
+/// Messages and delivery receipts of its SMS API (a query, a form or JSON, with `sig`) and of its Messages API (JSON,
+/// with a token). Also answers `GET`.
+#[utoipa::path(
+    post,
+    path = "",
+    security(()),
+    request_body(content = Object, content_type = "application/json"),
+    responses(
+        (status = 200, description = "Taken, or known already"),
+        (status = 403, description = "The signature was refused", body = ErrorOut),
+    ),
+)]
+pub async fn receive_vonage_sms(
+    State(state): State<AppState>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    receive(&state, Provider::Vonage, request).await
+}
+
+async fn receive(state: &AppState, provider: Provider, request: Request) -> Result<Response, ApiError> {
+    if state.app.store.is_overloaded() {
+        return Err(ApiError::Unavailable("too many writes are waiting".to_owned()));
+    }
+    let now = state.app.clock.now();
+    let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+    let url = called_url(&state.settings, &parts.headers, &parts.uri, peer);
+    let path_and_query = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let body = read_body(body, LIMIT_BYTES).await?;
+    let webhook = WebhookRequest::new(&parts.method, &url, &parts.headers, &body, now.unix_seconds());
+    // Nothing of it is acted on before it is verified; but whose it says it is tells by which account it must be.
+    let event = state.app.carriers.shared(provider).parse(&webhook);
+    let organization = inbound::organization_of(&state.app, provider, &event)?;
+    let carrier = carrier_of(&state.app, organization, provider);
+    let signature = judge(state, organization, &*carrier, &webhook)?;
+    let content_type =
+        parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let payload = RawPayload {
+        received_at: now,
+        method: parts.method.to_string(),
+        path_and_query,
+        content_type: content_type.to_owned(),
+        body: body.to_vec(),
+    };
+    let answer = carrier.answer();
+    inbound::receive(&state.app, Webhook { provider, organization, signature, now, event, payload }).await?;
+    Ok(answered(answer))
+}
+
+fn answered((content_type, body): (&'static str, &'static str)) -> Response {
+    match content_type.is_empty() {
+        true => StatusCode::OK.into_response(),
+        false => ([(CONTENT_TYPE, content_type)], body).into_response(),
+    }
+}

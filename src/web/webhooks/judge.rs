@@ -1,0 +1,121 @@
+//! Whether a webhook is believed; what is not is told to the organization's admins.
+
+use crate::app::refusals::Refused;
+use crate::carriers::{Carrier, Refusal, WebhookRequest};
+use crate::config::SignatureMode;
+use crate::model::audit::SignatureVerdict;
+use crate::model::ids::OrganizationId;
+use crate::model::time::Timestamp;
+use crate::web::error::ApiError;
+use crate::web::forwarded::called_url;
+use crate::web::{AppState, Peer};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method};
+
+/// The headers that tell why a signature does not match; their values are cut short.
+const TOLD: [&str; 10] = [
+    "host",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "content-type",
+    "user-agent",
+    "x-twilio-signature",
+    "x-twilio-webhooks-signature-settings",
+    "telnyx-signature-ed25519",
+    "telnyx-timestamp",
+    "authorization",
+];
+/// Enough to compare by eye, too little to be of use to anybody else.
+const SHOWN: usize = 16;
+
+/// The verdict that is kept with the webhook, or the refusal.
+pub(super) fn judge(
+    state: &AppState,
+    organization: OrganizationId,
+    carrier: &dyn Carrier,
+    webhook: &WebhookRequest<'_>,
+) -> Result<SignatureVerdict, ApiError> {
+    let name = carrier.provider().as_str();
+    let settings = state.settings.carrier(carrier.provider());
+    let mode = settings.map_or(SignatureMode::Enforce, |settings| settings.signatures);
+    if mode == SignatureMode::Off {
+        let unread = carrier.provider() == crate::model::message_log::Provider::Twilio && webhook.form().is_none();
+        return match unread {
+            true => Err(ApiError::UnsupportedMediaType { expected: "application/x-www-form-urlencoded" }),
+            false => Ok(SignatureVerdict::NotChecked),
+        };
+    }
+    let Err(refusal) = carrier.verify(webhook) else { return Ok(SignatureVerdict::Valid) };
+    state.app.refusals.note(organization, refused(name, webhook, &refusal));
+    if mode == SignatureMode::Report {
+        tracing::warn!(%refusal, carrier = name, "a webhook with a bad signature was kept: signatures = \"report\"");
+        return Ok(SignatureVerdict::InvalidButKept);
+    }
+    Err(ApiError::SignatureRefused(refusal.to_string()))
+}
+
+fn refused(carrier: &'static str, webhook: &WebhookRequest<'_>, refusal: &Refusal) -> Refused {
+    let told = webhook.headers.get("telnyx-timestamp").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
+    Refused {
+        at: Timestamp::from_unix_seconds(webhook.now_unix),
+        carrier: Some(carrier),
+        method: webhook.method.to_string(),
+        url: without_secrets(webhook.url),
+        reason: refusal.to_string(),
+        clock_skew_seconds: told.map(|told| webhook.now_unix.saturating_sub(told)),
+        headers: headers(webhook.headers),
+    }
+}
+
+fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let told = TOLD.into_iter().filter_map(|name| Some((name, headers.get(name)?)));
+    let told = told.map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let is_secret = name.contains("signature") || name == "authorization";
+        let shown: String = value.chars().take(if is_secret { SHOWN } else { 200 }).collect();
+        let cut = if shown.len() < value.len() { "..." } else { "" };
+        (name.to_owned(), format!("{shown}{cut}"))
+    });
+    told.collect()
+}
+
+/// The query of a GET is the message itself, user info may be a password.
+fn without_secrets(url: &str) -> String {
+    let (before, mark) = url.split_once('?').map_or((url, ""), |(before, _)| (before, "?..."));
+    match before.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
+        Some((scheme, rest)) => format!("{scheme}://...@{rest}{mark}"),
+        None => format!("{before}{mark}"),
+    }
+}
+
+/// What there is no route for. Of one that a carrier seems to have been told, the log and the oldest organization's
+/// admins hear, with where it should go.
+pub async fn unknown_path(State(state): State<AppState>, request: Request) -> ApiError {
+    let path = request.uri().path().to_ascii_lowercase();
+    let seems = ["webhook", "twilio", "telnyx", "vonage", "nexmo"].iter().any(|word| path.contains(word));
+    let method = request.method();
+    if !seems || !(*method == Method::GET || *method == Method::POST) {
+        return ApiError::NotFound;
+    }
+    let carrier = ["twilio", "telnyx", "vonage"].into_iter().find(|carrier| path.contains(carrier));
+    let known = carrier.map_or("/webhooks/sms/twilio, /webhooks/sms/telnyx or /webhooks/sms/vonage".to_owned(), |it| {
+        format!("/webhooks/sms/{it}")
+    });
+    let hint = format!("there is no such path; carriers' webhooks are taken at {known}");
+    tracing::warn!(path = %path.chars().take(200).collect::<String>(), hint, "a webhook to an unknown path");
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let url = called_url(&state.settings, request.headers(), request.uri(), peer);
+    if let Some((oldest, _)) = state.app.store.directory().organizations().first() {
+        let refused = Refused {
+            at: state.app.clock.now(),
+            carrier,
+            method: method.to_string(),
+            url: without_secrets(&url),
+            reason: hint,
+            clock_skew_seconds: None,
+            headers: headers(request.headers()),
+        };
+        state.app.refusals.note(*oldest, refused);
+    }
+    ApiError::NotFound
+}
