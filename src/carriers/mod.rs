@@ -6,8 +6,12 @@
 
 pub mod form;
 mod json;
+mod proof;
+pub mod sandbox;
 pub mod send;
+pub mod telnyx;
 pub mod twilio;
+pub mod vonage;
 
 use std::sync::OnceLock;
 
@@ -84,8 +88,7 @@ impl<'a> WebhookRequest<'a> {
     /// The job that the callback URL we gave the carrier was made for. Only a signature over the URL vouches for it, so
     /// look for the message by the carrier's own id first.
     pub fn job(&self) -> Option<String> {
-        let query = Form::decode(self.query().as_bytes());
-        query.text("job").filter(|job| !job.is_empty()).map(Into::into)
+        Form::decode(self.query().as_bytes()).filled("job")
     }
 
     /// The media type of the body without its parameters; empty when none is given.
@@ -194,4 +197,18 @@ pub enum Refusal {
     BodyNotCovered,
     #[error("the body does not have the hash that the signed request promises")]
     BodyHashDiffers,
+    #[error("the body is empty, so there is nothing that was signed")]
+    EmptyBody,
+    #[error("the parameter {0} is missing; ask the carrier to sign its webhooks")]
+    MissingParameter(&'static str),
+    #[error(
+        "the request says that it was signed at {0:?}, which is no second within five minutes of our clock; was it replayed, or is the clock wrong?"
+    )]
+    NotNow(String),
+    #[error("the token is not good: {0}")]
+    BadToken(String),
+    #[error("the request speaks for another account than ours")]
+    OtherAccount,
+    #[error("this carrier has no webhooks")]
+    NoWebhooks,
 }

@@ -13,6 +13,7 @@ pub mod message_log;
 pub mod opt_out;
 pub mod outbound;
 pub mod page;
+pub mod segments;
 pub mod session;
 pub mod time;
 pub mod transfer;
