@@ -4,12 +4,17 @@
 use crate::app::App;
 use crate::app::accounts::random_secret;
 use crate::app::backup::Schedule;
+use crate::app::carriers::{Carriers, Rates};
+use crate::app::outbox::Outbox;
 use crate::app::retention::Retention;
 use crate::app::throttle::Throttle;
-use crate::carriers::twilio::{Twilio, TwilioAccount};
+use crate::carriers::telnyx::TelnyxAccount;
+use crate::carriers::twilio::TwilioAccount;
+use crate::carriers::vonage::{SignatureMethod, VonageAccount};
 use crate::clock::Clock;
-use crate::config::{BackupSettings, Secret, Settings};
+use crate::config::{self, BackupSettings, CarrierSettings, Secret, Settings};
 use crate::jobs::Jobs;
+use crate::model::message_log::Provider;
 use crate::sessions::Sessions;
 use crate::store::{Location, OpenError, Store};
 use crate::web::tokens::Tokens;
@@ -26,6 +31,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -76,16 +82,15 @@ pub fn build(
         Location::Memory | Location::Backend(_) => None,
     };
     let store = Store::open(location, settings.cache_bytes)?;
-    let exposed = |secrets: &[Secret]| secrets.iter().map(|secret| secret.expose().to_owned()).collect();
-    let twilio = Twilio::new(TwilioAccount {
-        auth_tokens: exposed(&settings.twilio.auth_tokens),
-        shared_keys: exposed(&settings.twilio.shared_keys),
-        ..TwilioAccount::default()
-    });
+    let carriers = carriers(&settings);
+    let timeout = Duration::from_secs(settings.send_timeout_seconds);
     let app = App {
         store,
         sessions: Sessions::new(settings.session_ttl_seconds),
         throttle: Arc::new(Throttle::new(&clock)),
+        outbox: Arc::new(Outbox::new(&carriers, timeout, &clock)),
+        carriers: Arc::new(carriers),
+        refusals: Arc::default(),
         clock,
         session_ttl_seconds: settings.session_ttl_seconds,
         retention: Retention {
@@ -101,7 +106,50 @@ pub fn build(
         stopping: Arc::default(),
         purging: Arc::default(),
     };
-    Ok(Arc::new(Shared { tokens, app, settings, control_token: control_token.to_owned(), spool_dir, twilio }))
+    Ok(Arc::new(Shared { tokens, app, settings, control_token: control_token.to_owned(), spool_dir }))
+}
+
+fn carriers(settings: &Settings) -> Carriers {
+    let exposed = |secrets: &[Secret]| secrets.iter().map(|secret| secret.expose().to_owned()).collect();
+    let one = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+    let Settings { twilio, telnyx, vonage, .. } = settings;
+    let rates = |provider, carrier: &CarrierSettings| {
+        let rate = |per_minute| NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
+        let (carrier, number) = (carrier.messages_per_minute, carrier.number_messages_per_minute);
+        (provider, Rates { carrier: rate(carrier), number: rate(number) })
+    };
+    Carriers {
+        twilio: TwilioAccount {
+            account_sid: twilio.account_sid.clone(),
+            auth_tokens: exposed(&twilio.auth_tokens),
+            shared_keys: exposed(&twilio.shared_keys),
+            base_url: twilio.carrier.base_url.clone(),
+        },
+        telnyx: TelnyxAccount {
+            api_key: one(&telnyx.api_key),
+            public_keys: telnyx.public_keys.clone(),
+            base_url: telnyx.carrier.base_url.clone(),
+        },
+        vonage: VonageAccount {
+            api_key: vonage.api_key.clone(),
+            api_secret: one(&vonage.api_secret),
+            signature_secrets: exposed(&vonage.signature_secrets),
+            signature_method: match vonage.signature_method {
+                config::SignatureMethod::Md5Hash => SignatureMethod::Md5Hash,
+                config::SignatureMethod::Md5 => SignatureMethod::Md5,
+                config::SignatureMethod::Sha1 => SignatureMethod::Sha1,
+                config::SignatureMethod::Sha256 => SignatureMethod::Sha256,
+                config::SignatureMethod::Sha512 => SignatureMethod::Sha512,
+            },
+            base_url: vonage.carrier.base_url.clone(),
+        },
+        rates: [
+            rates(Provider::Twilio, &twilio.carrier),
+            rates(Provider::Telnyx, &telnyx.carrier),
+            rates(Provider::Vonage, &vonage.carrier),
+        ],
+        public_url: settings.public_url.clone(),
+    }
 }
 
 fn schedule(settings: &BackupSettings) -> Schedule {

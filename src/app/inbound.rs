@@ -9,11 +9,12 @@ use crate::model::auto_reply::AutoReply;
 use crate::model::ids::{CallId, OrganizationId};
 use crate::model::message_log::{Provider, RawPayload};
 use crate::model::opt_out::Keyword;
+use crate::model::partial_message::MessagePart;
 use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
 use crate::store::{
-    FlushParts, KeepAudit, ReadError, RecordInbound, RecordInboundOutcome, RecordPart, RecordPartOutcome, Route,
-    Snapshot, StoreError,
+    FlushParts, KeepAudit, ReadError, RecordInbound, RecordInboundOutcome, RecordPart, RecordPartOutcome,
+    Route, Snapshot, StoreError,
 };
 use uuid::Uuid;
 
@@ -93,7 +94,7 @@ async fn record(
         ..message_of(app, organization, provider, now, from, to)
     };
     let customer = command.from.masked();
-    let Some(part) = sms.part.filter(crate::model::partial_message::MessagePart::is_sound) else {
+    let Some(part) = sms.part.filter(MessagePart::is_sound) else {
         return Ok(stored(app, organization, &customer, app.store.execute(command).await?));
     };
     match app.store.execute(RecordPart { part, message: command }).await? {

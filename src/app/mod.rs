@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod assistants;
 pub mod backup;
 pub mod calls;
+pub mod carriers;
 pub mod check;
 pub mod conversations;
 pub mod erasure;
@@ -12,10 +13,15 @@ pub mod export;
 pub mod import;
 pub mod inbound;
 pub mod limits;
+pub mod opt_outs;
+pub mod outbox;
 pub mod passwords;
 pub mod phone_numbers;
 pub mod purge;
+mod receipts;
+pub mod refusals;
 pub mod retention;
+pub mod sending;
 pub mod sign_in;
 pub mod sms_sessions;
 pub mod throttle;
@@ -39,6 +45,9 @@ pub struct App {
     pub clock: Clock,
     pub session_ttl_seconds: u64,
     pub throttle: Arc<Throttle>,
+    pub carriers: Arc<carriers::Carriers>,
+    pub outbox: Arc<outbox::Outbox>,
+    pub refusals: Arc<refusals::Refusals>,
     pub retention: retention::Retention,
     /// Told when an archived conversation leaves something to be purged.
     pub purge_wanted: Arc<Notify>,

@@ -50,6 +50,11 @@ impl Outbox {
         }
     }
 
+    /// How long a carrier may take to answer.
+    pub fn timeout(&self) -> Duration {
+        self.client.timeout
+    }
+
     fn under_way(&self) -> MutexGuard<'_, HashSet<[u8; 16]>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }

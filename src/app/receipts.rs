@@ -108,9 +108,9 @@ pub(super) async fn of_sandbox(app: &App, due: &DueJob, now: Timestamp) -> Resul
         now,
         receipt: told.map(|told| Receipt {
             status: Some(told.status),
-            provider_status: told.provider_status.to_owned(),
-            error_code: told.error_code.map(str::to_owned),
-            error_message: told.error_message.map(str::to_owned),
+            provider_status: told.provider_status,
+            error_code: told.error.as_ref().and_then(|error| error.code.clone()),
+            error_message: told.error.map(|error| error.message),
         }),
         next_due,
     };

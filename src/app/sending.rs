@@ -6,7 +6,7 @@ use crate::model::account::Actor;
 use crate::model::address::Address;
 use crate::model::message_log::{MessageLog, Provider};
 use crate::model::outbound::{JobStatus, OutboundJob, Purpose};
-use crate::model::segments;
+use crate::model::segments::segments;
 use crate::store::{CancelJob, CancelOutcome, EnqueueOutcome, EnqueueSms, ReadError, StoreError};
 use std::time::Duration;
 use uuid::Uuid;
@@ -39,7 +39,8 @@ pub enum Sent {
 /// Puts a message into the outbox; it is durable when this returns.
 pub async fn send(app: &App, actor: &Actor, sms: NewSms) -> Result<Sent, StoreError> {
     let organization = actor.organization;
-    let provider = provider_of(app, actor, &sms.from).map_err(|error| StoreError::Failed(error.to_string()))?;
+    let provider =
+        provider_of(app, actor, &sms.from).map_err(|error| StoreError::Failed(error.to_string()))?;
     let setting = provider.and_then(|provider| carrier_of(app, organization, provider).missing_to_send());
     if let Some(setting) = setting {
         return Ok(Sent::NotConfigured(setting));
@@ -51,7 +52,7 @@ pub async fn send(app: &App, actor: &Actor, sms: NewSms) -> Result<Sent, StoreEr
         session_ttl_seconds: app.session_ttl_seconds,
         cached: None,
         uuid: Uuid::new_v4().into_bytes(),
-        segment_count: segments::count(&sms.body),
+        segment_count: segments(&sms.body).count,
         from: sms.from,
         to: sms.to,
         body: sms.body,
@@ -79,7 +80,9 @@ pub async fn send(app: &App, actor: &Actor, sms: NewSms) -> Result<Sent, StoreEr
 
 fn provider_of(app: &App, actor: &Actor, number: &Address) -> Result<Option<Provider>, ReadError> {
     let number = app.store.snapshot()?.phone_number(actor.organization, number)?;
-    Ok(number.filter(|number| number.is_active && number.assistant_id.is_some()).map(|number| number.provider))
+    Ok(number
+        .filter(|number| number.is_active && number.assistant_id.is_some())
+        .map(|number| number.provider))
 }
 
 /// The job once its first attempt has ended, or as it is when that takes too long.
@@ -110,7 +113,11 @@ async fn outcome(app: &App, actor: &Actor, uuid: Uuid, job: OutboundJob) -> Outb
 }
 
 /// A job with the log of its message.
-pub fn status(app: &App, actor: &Actor, uuid: Uuid) -> Result<Option<(OutboundJob, Option<MessageLog>)>, ReadError> {
+pub fn status(
+    app: &App,
+    actor: &Actor,
+    uuid: Uuid,
+) -> Result<Option<(OutboundJob, Option<MessageLog>)>, ReadError> {
     let snapshot = app.store.snapshot()?;
     let Some(job) = snapshot.job(actor.organization, uuid.into_bytes())? else { return Ok(None) };
     let log = job.log_id.map(|id| snapshot.message_log(actor.organization, id)).transpose()?;

@@ -29,6 +29,12 @@ impl<'a> Form<'a> {
         Self { pairs }
     }
 
+    /// Of parameters that came in another encoding.
+    pub(super) fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let owned = |(name, value): (String, String)| (name.into_bytes().into(), value.into_bytes().into());
+        Self { pairs: pairs.into_iter().map(owned).collect() }
+    }
+
     /// Name and value of each parameter.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.pairs.iter().map(|(name, value)| (&**name, &**value))
@@ -38,6 +44,16 @@ impl<'a> Form<'a> {
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         let (_, value) = self.iter().find(|(key, _)| *key == name.as_bytes())?;
         Some(String::from_utf8_lossy(value))
+    }
+
+    /// The same, unless it is empty.
+    pub(super) fn filled(&self, name: &str) -> Option<String> {
+        self.text(name).filter(|value| !value.is_empty()).map(Cow::into_owned)
+    }
+
+    /// The same, or a sentence about its absence.
+    pub(super) fn required(&self, name: &str) -> Result<String, String> {
+        self.filled(name).ok_or_else(|| format!("the parameter {name} is missing"))
     }
 }
 

@@ -6,12 +6,17 @@
 
 pub mod form;
 mod json;
+mod proof;
+pub mod sandbox;
 pub mod send;
+pub mod telnyx;
 pub mod twilio;
+pub mod vonage;
 
 use std::sync::OnceLock;
 
 use crate::model::message_log::{DeliveryStatus, Provider};
+pub use crate::model::partial_message::MessagePart;
 use form::Form;
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
 pub use send::{CarrierError, CarrierReply, OutboundSms, Outgoing, RefusedWhy, SendOutcome};
@@ -84,8 +89,7 @@ impl<'a> WebhookRequest<'a> {
     /// The job that the callback URL we gave the carrier was made for. Only a signature over the URL vouches for it, so
     /// look for the message by the carrier's own id first.
     pub fn job(&self) -> Option<String> {
-        let query = Form::decode(self.query().as_bytes());
-        query.text("job").filter(|job| !job.is_empty()).map(Into::into)
+        Form::decode(self.query().as_bytes()).filled("job")
     }
 
     /// The media type of the body without its parameters; empty when none is given.
@@ -149,15 +153,6 @@ pub struct InboundSms {
     pub part: Option<MessagePart>,
 }
 
-/// The parts of one message have customer, our number and reference in common.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessagePart {
-    pub reference: String,
-    /// From 1 to `total`.
-    pub number: u32,
-    pub total: u32,
-}
-
 /// What became of a message of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusReceipt {
@@ -194,4 +189,18 @@ pub enum Refusal {
     BodyNotCovered,
     #[error("the body does not have the hash that the signed request promises")]
     BodyHashDiffers,
+    #[error("the body is empty, so there is nothing that was signed")]
+    EmptyBody,
+    #[error("the parameter {0} is missing; ask the carrier to sign its webhooks")]
+    MissingParameter(&'static str),
+    #[error(
+        "the request says that it was signed at {0:?}, which is no second within five minutes of our clock; was it replayed, or is the clock wrong?"
+    )]
+    NotNow(String),
+    #[error("the token is not good: {0}")]
+    BadToken(String),
+    #[error("the request speaks for another account than ours")]
+    OtherAccount,
+    #[error("this carrier has no webhooks")]
+    NoWebhooks,
 }

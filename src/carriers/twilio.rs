@@ -12,10 +12,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use sha2::Sha256;
 
 use super::form::Form;
+use super::proof::{hex_sha256, same};
 use super::{
     Carrier, CarrierReply, InboundSms, OutboundSms, Outgoing, Refusal, SendOutcome, StatusReceipt,
     WebhookEvent, WebhookRequest,
@@ -118,10 +118,7 @@ impl Carrier for Twilio {
         } else {
             read_inbound(form).map(WebhookEvent::Inbound)
         };
-        read.unwrap_or_else(|reason| WebhookEvent::Unusable {
-            account_id: filled(form, "AccountSid"),
-            reason,
-        })
+        read.unwrap_or_else(|reason| WebhookEvent::Unusable { account_id: form.filled("AccountSid"), reason })
     }
 
     fn unified_status(&self, provider_status: &str) -> Option<DeliveryStatus> {
@@ -189,11 +186,6 @@ fn signature<M: Mac + KeyInit>(secret: &str, url: &str, params: &[Param<'_>]) ->
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// Compares in a time that does not tell how much of a guess is right.
-fn same(made: &str, given: &[u8]) -> bool {
-    made.as_bytes().ct_eq(given).into()
-}
-
 /// The algorithm in upper case, when the request says that a shared key signed it: `key=<id>,algorithm=<name>`.
 /// Settings that name none mean, as in Twilio's library, the Auth Token's signature.
 fn named_algorithm(request: &WebhookRequest<'_>) -> Option<String> {
@@ -238,49 +230,37 @@ fn without_secrets(url: &str) -> String {
     }
 }
 
-fn hex_sha256(body: &[u8]) -> String {
-    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn read_inbound(form: &Form<'_>) -> Result<InboundSms, String> {
     Ok(InboundSms {
-        provider_message_id: required(form, "MessageSid")?,
-        from: required(form, "From")?,
-        to: required(form, "To")?,
-        account_id: filled(form, "AccountSid"),
+        provider_message_id: form.required("MessageSid")?,
+        from: form.required("From")?,
+        to: form.required("To")?,
+        account_id: form.filled("AccountSid"),
         body: form.text("Body").map(Cow::into_owned).unwrap_or_default(),
         media_urls: media_urls(form),
         segment_count: form.text("NumSegments").and_then(|count| count.parse().ok()).unwrap_or(1),
-        opt_out_type: filled(form, "OptOutType"),
-        provider_status: filled(form, "SmsStatus").unwrap_or_else(|| "received".into()),
+        opt_out_type: form.filled("OptOutType"),
+        provider_status: form.filled("SmsStatus").unwrap_or_else(|| "received".into()),
         part: None,
     })
 }
 
 /// A receipt is matched by its message alone: one that failed early may lack the sender.
 fn read_status(form: &Form<'_>, job: Option<String>) -> Result<StatusReceipt, String> {
-    let provider_status = required(form, "MessageStatus")?;
-    let error_code = filled(form, "ErrorCode");
+    let provider_status = form.required("MessageStatus")?;
+    let error_code = form.filled("ErrorCode");
     Ok(StatusReceipt {
-        provider_message_id: required(form, "MessageSid")?,
+        provider_message_id: form.required("MessageSid")?,
         status: unified_status(&provider_status),
         provider_status,
-        account_id: filled(form, "AccountSid"),
+        account_id: form.filled("AccountSid"),
         job,
         opted_out: error_code.as_deref() == Some(OPTED_OUT),
         error_code,
-        error_message: filled(form, "ErrorMessage"),
-        from: filled(form, "From"),
-        to: filled(form, "To"),
+        error_message: form.filled("ErrorMessage"),
+        from: form.filled("From"),
+        to: form.filled("To"),
     })
-}
-
-fn filled(form: &Form<'_>, name: &str) -> Option<String> {
-    form.text(name).filter(|value| !value.is_empty()).map(Cow::into_owned)
-}
-
-fn required(form: &Form<'_>, name: &str) -> Result<String, String> {
-    filled(form, name).ok_or_else(|| format!("the parameter {name} is missing"))
 }
 
 /// `MediaUrl0` and on, in the order of their numbers. `NumMedia` only bounds what is really there, and one pass

@@ -15,8 +15,8 @@ pub use keys::{Flag, KEYS, Key, example, flags};
 pub use kinds::Kind;
 pub use network::Network;
 pub use settings::{
-    BackupSettings, IdFormat, JwtSettings, LogFormat, OUR_ISSUER, ProviderKey, Secret, Settings,
-    SignatureMode, TwilioSettings,
+    BackupSettings, CarrierSettings, IdFormat, JwtSettings, LogFormat, OUR_ISSUER, ProviderKey, Secret,
+    Settings, SignatureMethod, SignatureMode, TwilioSettings,
 };
 
 use crate::model::message_log::Provider;

@@ -1,7 +1,7 @@
 //! When background work runs and how it stops; what it does is in `app`. Each piece is a command that
 //! stands by itself, so the whole may be dropped at any point and goes on at the next start.
 
-use crate::app::{App, backup, purge, retention, sms_sessions, users};
+use crate::app::{App, backup, outbox, purge, retention, sms_sessions, users};
 use std::fmt::Display;
 use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -12,20 +12,42 @@ const EVERY: Duration = Duration::from_secs(60);
 /// How often what is too old is looked for.
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 
+/// How long attempts to send that are under way may take when the server stops. What is cut off has an outcome
+/// that nobody knows.
+const SENDS: Duration = Duration::from_secs(9);
+
 /// Background work under way.
-pub struct Jobs([JoinHandle<()>; 3]);
+pub struct Jobs {
+    pieces: [JoinHandle<()>; 3],
+    outbox: JoinHandle<()>,
+    app: App,
+}
 
 impl Jobs {
     pub fn start(app: App) -> Jobs {
-        Jobs([tokio::spawn(retain(app.clone())), tokio::spawn(back_up(app.clone())), tokio::spawn(work(app))])
+        Jobs {
+            outbox: tokio::spawn(outbox::run(app.clone())),
+            pieces: [
+                tokio::spawn(retain(app.clone())),
+                tokio::spawn(back_up(app.clone())),
+                tokio::spawn(work(app.clone())),
+            ],
+            app,
+        }
     }
 
     /// Returns once nothing runs any more.
     pub async fn stop(self) {
-        for job in self.0 {
+        for job in self.pieces {
             job.abort();
             // It says that it was aborted.
             let _ = job.await;
+        }
+        self.app.outbox.stop.notify_one();
+        let mut outbox = self.outbox;
+        if tokio::time::timeout(SENDS, &mut outbox).await.is_err() {
+            tracing::warn!("attempts to send were cut off: carriers took longer than {} s", SENDS.as_secs());
+            outbox.abort();
         }
     }
 }

@@ -51,24 +51,6 @@ impl DeliveryStatus {
         DeliveryStatus::Failed,
     ];
 
-    /// The one table of ranks: what is further on has the higher one, ends have the highest.
-    fn rank(self) -> u8 {
-        match self {
-            DeliveryStatus::Queued => 1,
-            DeliveryStatus::Sending => 2,
-            DeliveryStatus::Sent => 3,
-            DeliveryStatus::Delivered
-            | DeliveryStatus::Undelivered
-            | DeliveryStatus::Failed
-            | DeliveryStatus::Received => 4,
-        }
-    }
-
-    /// Whether a receipt that says `next` moves a message that is in this status: only forward, and from no end.
-    pub fn may_become(self, next: DeliveryStatus) -> bool {
-        next != DeliveryStatus::Received && next.rank() > self.rank()
-    }
-
     pub fn as_str(self) -> &'static str {
         match self {
             DeliveryStatus::Received => "received",
@@ -79,6 +61,23 @@ impl DeliveryStatus {
             DeliveryStatus::Undelivered => "undelivered",
             DeliveryStatus::Failed => "failed",
         }
+    }
+
+    /// How far a message of ours has come. Those of the last rank are final.
+    pub fn rank(self) -> u8 {
+        match self {
+            DeliveryStatus::Received => 0,
+            DeliveryStatus::Queued => 1,
+            DeliveryStatus::Sending => 2,
+            DeliveryStatus::Sent => 3,
+            DeliveryStatus::Delivered | DeliveryStatus::Undelivered | DeliveryStatus::Failed => 4,
+        }
+    }
+
+    /// Whether a receipt moves a message on: carriers send receipts twice and out of order, so only forward, and what
+    /// is final stays. A customer's message is received and nothing else.
+    pub fn decide(current: DeliveryStatus, next: DeliveryStatus) -> bool {
+        current != DeliveryStatus::Received && next.rank() > current.rank()
     }
 }
 
@@ -139,6 +138,37 @@ mod run_of_bytes {
                 wire::read(deserializer, |text| STANDARD.decode(text).map_err(|_| "no base64".to_owned()))
             }
             false => <&[u8]>::deserialize(deserializer).map(<[u8]>::to_vec),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DeliveryStatus::{self, *};
+
+    #[test]
+    fn a_status_only_moves_forward_and_a_final_one_stays() {
+        let rows: [(DeliveryStatus, &[DeliveryStatus]); 7] = [
+            (Received, &[]),
+            (Queued, &[Sending, Sent, Delivered, Undelivered, Failed]),
+            (Sending, &[Sent, Delivered, Undelivered, Failed]),
+            (Sent, &[Delivered, Undelivered, Failed]),
+            (Delivered, &[]),
+            (Undelivered, &[]),
+            (Failed, &[]),
+        ];
+        for (current, onward) in rows {
+            for next in DeliveryStatus::ALL {
+                let decided = DeliveryStatus::decide(current, next);
+                assert_eq!(decided, onward.contains(&next), "{current:?} -> {next:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_status_is_written_as_it_is_stored() {
+        for status in DeliveryStatus::ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
         }
     }
 }

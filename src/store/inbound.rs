@@ -18,7 +18,7 @@ use crate::model::message::Role;
 use crate::model::message_log::{DeliveryStatus, MessageLog, Provider, RawPayload};
 use crate::model::opt_out::{Keyword, KeywordDecision, decide_keyword};
 use crate::model::outbound::Purpose;
-use crate::model::segments;
+use crate::model::segments::segments;
 use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
 use redb::ReadableTable;
@@ -134,7 +134,8 @@ impl RecordInbound {
         let replied = self.reply(tx, &session, call_id, number.provider, answer)?;
         let (index, expires_at) = (message.index, replied.unwrap_or(message.expires_at));
         let replied = replied.is_some();
-        let route = Route::Conversation { call_id, message_index: index, started, replied, session, expires_at };
+        let route =
+            Route::Conversation { call_id, message_index: index, started, replied, session, expires_at };
         Ok(RecordInboundOutcome::Stored { log_id, route })
     }
 
@@ -184,7 +185,7 @@ impl RecordInbound {
             uuid: self.reply_uuid,
             from: self.to.clone(),
             to: self.from.clone(),
-            segment_count: segments::count(&body),
+            segment_count: segments(&body).count,
             body,
             media_urls: Vec::new(),
             idempotency_key: None,

@@ -154,6 +154,15 @@ pub(super) fn numbers(
 }
 
 impl Snapshot {
+    pub fn phone_number(
+        &self,
+        organization: OrganizationId,
+        number: &Address,
+    ) -> Result<Option<PhoneNumber>, ReadError> {
+        let stored = self.tables.phone_numbers.get(key::address(organization, number).as_slice())?;
+        stored.map(|bytes| record::decode("phone_numbers", bytes.value())).transpose()
+    }
+
     /// Every number of the organization, in the order of the numbers.
     pub fn phone_numbers(
         &self,

@@ -160,7 +160,7 @@ pub(super) fn apply(
 ) -> Result<(bool, AuditId), TxError> {
     let before =
         tx.log(org, log_id)?.ok_or_else(|| TxError::Damaged("a log that was just there".to_owned()))?;
-    let moved = receipt.status.filter(|next| before.status.may_become(*next));
+    let moved = receipt.status.filter(|next| DeliveryStatus::decide(before.status, *next));
     if let Some(status) = moved {
         let log = MessageLog {
             status,
@@ -196,7 +196,8 @@ impl Command for RecordSandboxReceipt {
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
         let org = self.organization;
-        let due = |job: &OutboundJob| job.status == JobStatus::Sent && job.due().is_some_and(|due| due <= self.now);
+        let due =
+            |job: &OutboundJob| job.status == JobStatus::Sent && job.due().is_some_and(|due| due <= self.now);
         let Some(before) = tx.job(org, self.uuid)?.filter(due) else { return Ok(false) };
         let job = OutboundJob { due_at: self.next_due, ..before.clone() };
         tx.put_job(org, self.uuid, Some(&before), &job)?;

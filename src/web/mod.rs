@@ -32,5 +32,4 @@ pub struct Shared {
     /// Where large inputs wait while they are checked: on the disk that they are meant for.
     pub spool_dir: PathBuf,
     pub tokens: tokens::Tokens,
-    pub twilio: crate::carriers::twilio::Twilio,
 }

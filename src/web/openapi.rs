@@ -8,7 +8,8 @@ use crate::model::account::Role;
 use crate::model::address::Address;
 use crate::model::call::{Channel, ConversationStatus, Direction};
 use crate::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, PhoneNumberId, UserId};
-use crate::model::message_log::Provider;
+use crate::model::message_log::{DeliveryStatus, Provider};
+use crate::model::outbound::JobStatus;
 use crate::model::time::Timestamp;
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -51,6 +52,8 @@ described! {
     AssistantId: id();
     PhoneNumberId: id();
     Provider: text().enum_values(Some(Provider::ALL.map(Provider::as_str)));
+    JobStatus: text().enum_values(Some(JobStatus::ALL.map(JobStatus::as_str)));
+    DeliveryStatus: text().enum_values(Some(DeliveryStatus::ALL.map(DeliveryStatus::as_str)));
     Role: text().enum_values(Some(["admin", "user", "viewer"]));
     ConversationStatus: text().enum_values(Some(["active", "completed"]));
 }

@@ -2,15 +2,15 @@
 
 use super::AppState;
 use super::api::{
-    api_keys, assistants, auth, backup, calls, check, conversation_export, conversations, erasures, export,
-    health, import, phone_numbers, sms_sessions, users,
+    api_keys, assistants, auth, backup, calls, carriers, check, conversation_export, conversations, erasures,
+    export, health, import, opt_outs, phone_numbers, sms, sms_sessions, users,
 };
 use super::error::ApiError;
 use super::openapi;
-use super::webhooks::twilio;
+use super::webhooks::{carriers as webhooks, unknown_path};
 use crate::config::IdFormat;
 use axum::Router;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
@@ -26,7 +26,7 @@ pub fn router(state: AppState) -> Router {
         .config(Config::default().validator_url("none"));
     router
         .merge(docs)
-        .fallback(|| async { ApiError::NotFound })
+        .fallback(unknown_path)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state)
 }
@@ -52,6 +52,20 @@ fn table() -> Table {
             "/api/v1/sms-conversations/{conversation_id}/export",
             routes!(conversation_export::export_conversation),
         )
+        .tag("Sending")
+        .at("/sms/send", routes!(sms::send_sms))
+        .at("/sms/{message_id}", routes!(sms::cancel_sms))
+        .at("/sms/{message_id}/status", routes!(sms::get_sms_status))
+        .at("/sms/queue/stats", routes!(sms::get_queue_stats))
+        .alias("/sms/status/{message_id}", get(sms::get_sms_status))
+        .alias("/sms/cancel/{message_id}", post(sms::cancel_sms))
+        .tag("Opt-outs")
+        .at("/api/v1/sms-opt-outs/", routes!(opt_outs::list_opt_outs, opt_outs::add_opt_out))
+        .at("/api/v1/sms-opt-outs/{phone_number}/{customer_phone_number}", routes!(opt_outs::remove_opt_out))
+        .tag("Carriers")
+        .at("/api/v1/carriers", routes!(carriers::list_carriers))
+        .at("/api/v1/carriers/{provider}", routes!(carriers::set_carrier, carriers::unset_carrier))
+        .at("/api/v1/carriers/refused-webhooks", routes!(carriers::list_refused_webhooks))
         .tag("SMS sessions")
         .at(
             "/api/v1/sms-sessions/",
@@ -114,9 +128,15 @@ fn table() -> Table {
         .at("/livez", routes!(health::get_livez))
         .at("/readyz", routes!(health::get_readyz))
         .tag("Webhooks")
-        .at("/webhooks/sms/twilio", routes!(twilio::receive_twilio_sms))
-        .alias("/webhooks/sms/twilio", get(twilio::receive_twilio_sms))
-        .alias("/twilio-sms-webhook", get(twilio::receive_twilio_sms).post(twilio::receive_twilio_sms))
+        .at("/webhooks/sms/twilio", routes!(webhooks::receive_twilio_sms))
+        .alias("/webhooks/sms/twilio", get(webhooks::receive_twilio_sms))
+        .at("/webhooks/sms/telnyx", routes!(webhooks::receive_telnyx_sms))
+        .at("/webhooks/sms/vonage", routes!(webhooks::receive_vonage_sms))
+        .alias("/webhooks/sms/vonage", get(webhooks::receive_vonage_sms))
+        .alias("/twilio-sms-webhook", get(webhooks::receive_twilio_sms).post(webhooks::receive_twilio_sms))
+        .alias("/telnyx-sms-webhook", post(webhooks::receive_telnyx_sms))
+        .alias("/telnyx-webhook", post(webhooks::receive_telnyx_sms))
+        .alias("/vonage-sms-webhook", get(webhooks::receive_vonage_sms).post(webhooks::receive_vonage_sms))
 }
 
 /// The routes and what is said of them.

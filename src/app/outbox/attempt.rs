@@ -78,9 +78,11 @@ async fn ask(
     job: &OutboundJob,
     carrier: &dyn Carrier,
 ) -> SendOutcome {
-    let callback = app.carriers.public_url.as_ref().map(|url| {
-        format!("{url}/webhooks/sms/{}?job={uuid}", job.provider.as_str())
-    });
+    let callback = app
+        .carriers
+        .public_url
+        .as_ref()
+        .map(|url| format!("{url}/webhooks/sms/{}?job={uuid}", job.provider.as_str()));
     let pool = pool_of(app, organization, job);
     let sms = OutboundSms {
         from: &job.from,
@@ -104,10 +106,9 @@ async fn ask(
             body: &body,
             now_unix: app.clock.now().unix_seconds(),
         }),
-        Err(CallError::NotSent(reason)) => SendOutcome::Retry {
-            after_seconds: None,
-            error: CarrierError::new("unreachable", reason),
-        },
+        Err(CallError::NotSent(reason)) => {
+            SendOutcome::Retry { after_seconds: None, error: CarrierError::new("unreachable", reason) }
+        }
         Err(CallError::Lost(reason)) => SendOutcome::Unknown { reason },
     }
 }
@@ -166,12 +167,17 @@ fn tell(due: &DueJob, claim: &Claim) {
 }
 
 fn tell_outcome(due: &DueJob, after: Option<&OutboundJob>) {
-    let (organization, job, carrier) = (due.lane.organization, Uuid::from_bytes(due.uuid), due.provider.as_str());
+    let (organization, job, carrier) =
+        (due.lane.organization, Uuid::from_bytes(due.uuid), due.provider.as_str());
     let Some(after) = after else { return };
     let code = after.error_code.as_deref();
     match after.status {
         JobStatus::Sent => tracing::info!(%organization, %job, carrier, "message sent"),
-        JobStatus::Queued => tracing::warn!(%organization, %job, carrier, code, "message not taken; it is tried again"),
-        _ => tracing::warn!(%organization, %job, carrier, code, status = after.status.as_str(), "message not sent"),
+        JobStatus::Queued => {
+            tracing::warn!(%organization, %job, carrier, code, "message not taken; it is tried again")
+        }
+        _ => {
+            tracing::warn!(%organization, %job, carrier, code, status = after.status.as_str(), "message not sent")
+        }
     }
 }

@@ -16,7 +16,7 @@ const IDLE: Duration = Duration::from_secs(20);
 
 pub(super) struct CarrierClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    timeout: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// No answer came.
@@ -34,7 +34,11 @@ impl CarrierClient {
         http.enforce_http(false);
         http.set_connect_timeout(Some(timeout / 2));
         http.set_nodelay(true);
-        let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
+        let https = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
             // On another connection, when nothing of it was written to one that the other end had closed.

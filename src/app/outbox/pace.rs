@@ -48,8 +48,19 @@ impl Pace {
     }
 
     /// The carrier says that it has enough for a while.
-    pub(super) fn pause(&self, app: &App, organization: OrganizationId, provider: Provider, seconds: u64, now: Timestamp) {
-        self.accounts.note(&account_of(app, organization, provider), now, Duration::from_secs(seconds.min(3600)));
+    pub(super) fn pause(
+        &self,
+        app: &App,
+        organization: OrganizationId,
+        provider: Provider,
+        seconds: u64,
+        now: Timestamp,
+    ) {
+        self.accounts.note(
+            &account_of(app, organization, provider),
+            now,
+            Duration::from_secs(seconds.min(3600)),
+        );
     }
 }
 

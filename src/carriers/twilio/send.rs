@@ -67,7 +67,9 @@ pub(super) fn read_reply(reply: &CarrierReply<'_>) -> SendOutcome {
             segment_count: json::number(&said, "/num_segments").filter(|count| *count > 0),
         };
     }
-    match (json::text(&said, "/code"), json::text(&said, "/message")) {
+    // Its codes are numbers; an error whose code is none was made by something between Twilio and us.
+    let code = said.get("code").filter(|code| code.is_u64()).map(ToString::to_string);
+    match (code, json::text(&said, "/message")) {
         (Some(code), Some(message)) => {
             reply.refusal(verdict_of(CODES, &code), CarrierError { code: Some(code), message })
         }

@@ -92,10 +92,16 @@ pub async fn set_carrier(
         }
     }
     if body.verifying.len() > 2 || !body.verifying.iter().all(fits) {
-        return Err(ApiError::field("verifying", "Input should be at most two texts of printable ASCII characters"));
+        return Err(ApiError::field(
+            "verifying",
+            "Input should be at most two texts of printable ASCII characters",
+        ));
     }
     if body.secret.is_none() && body.verifying.is_empty() {
-        return Err(ApiError::field("secret", "An account needs a secret to send with or to verify webhooks with"));
+        return Err(ApiError::field(
+            "secret",
+            "An account needs a secret to send with or to verify webhooks with",
+        ));
     }
     let SetCarrierBody { account_id, secret, verifying } = body;
     let account = CarrierAccount { account_id, secret, verifying, updated_at: actor.now };
@@ -147,14 +153,15 @@ pub struct RefusedWebhookOut {
 /// what came to a path that is not known.
 #[utoipa::path(get, path = "", responses((status = 200, description = "The newest first", body = [RefusedWebhookOut])))]
 pub async fn list_refused_webhooks(Admin(actor, state): Admin) -> Answer<Vec<RefusedWebhookOut>> {
-    let refused = state.app.refusals.list(actor.organization).into_iter().map(|it: Refused| RefusedWebhookOut {
-        refused_at: it.at,
-        carrier: it.carrier,
-        method: it.method,
-        url: it.url,
-        reason: it.reason,
-        clock_skew_seconds: it.clock_skew_seconds,
-        headers: it.headers.into_iter().collect(),
-    });
+    let refused =
+        state.app.refusals.list(actor.organization).into_iter().map(|it: Refused| RefusedWebhookOut {
+            refused_at: it.at,
+            carrier: it.carrier,
+            method: it.method,
+            url: it.url,
+            reason: it.reason,
+            clock_skew_seconds: it.clock_skew_seconds,
+            headers: it.headers.into_iter().collect(),
+        });
     Ok(Json(refused.collect()))
 }

@@ -5,6 +5,7 @@ pub mod assistants;
 pub mod auth;
 pub mod backup;
 pub mod calls;
+pub mod carriers;
 pub mod check;
 pub mod conversation_export;
 pub mod conversations;
@@ -12,7 +13,9 @@ pub mod erasures;
 pub mod export;
 pub mod health;
 pub mod import;
+pub mod opt_outs;
 pub mod phone_numbers;
+pub mod sms;
 pub mod sms_sessions;
 pub mod users;
 

@@ -93,8 +93,7 @@ pub async fn add_opt_out(
     JsonBody(body): JsonBody<AddOptOutBody>,
 ) -> Answer<OptOutChangedOut> {
     let says = "Input should be a phone number, e.g. +15559876543";
-    let number =
-        |name: &str, text: &str| Address::parse(text).map_err(|_| ApiError::field(name, says));
+    let number = |name: &str, text: &str| Address::parse(text).map_err(|_| ApiError::field(name, says));
     let ours = number("phone_number", &body.phone_number)?;
     let customer = number("customer_phone_number", &body.customer_phone_number)?;
     let added = opt_outs::change(&state.app, &actor, ours, customer, OptOutChange::Add).await?;

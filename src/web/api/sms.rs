@@ -93,9 +93,9 @@ pub async fn send_sms(
         Sent::KeyTaken => {
             Err(ApiError::Conflict("This idempotency key was used for another message".to_owned()))
         }
-        Sent::NotConfigured(setting) => {
-            Err(ApiError::Unprocessable(format!("Nothing can be sent from this number before {setting} is set")))
-        }
+        Sent::NotConfigured(setting) => Err(ApiError::Unprocessable(format!(
+            "Nothing can be sent from this number before {setting} is set"
+        ))),
     }
 }
 
@@ -126,7 +126,8 @@ fn checked(body: SendSmsBody, headers: &HeaderMap) -> Result<NewSms, ApiError> {
     let mut tell = |name: &str, msg: &str| wrong.push(Invalid::new(&["body", name], msg, "value_error"));
     let number = |text: &str| Address::parse(text).ok();
     let from = number(&body.from_phone_number);
-    let to = number(&body.to_phone_number).filter(|to| !to.as_str().contains(|c: char| c.is_ascii_alphabetic()));
+    let to =
+        number(&body.to_phone_number).filter(|to| !to.as_str().contains(|c: char| c.is_ascii_alphabetic()));
     if from.is_none() {
         tell("from_phone_number", "Input should be one of your numbers, e.g. +15551234567");
     }
@@ -154,7 +155,9 @@ fn checked(body: SendSmsBody, headers: &HeaderMap) -> Result<NewSms, ApiError> {
         Some(Ok(key)) => Ok(Some(key)),
         None => Ok(body.idempotency_key),
     };
-    let key = key.ok().filter(|key| key.as_ref().is_none_or(|key| (1..=LONGEST_KEY).contains(&key.chars().count())));
+    let key = key
+        .ok()
+        .filter(|key| key.as_ref().is_none_or(|key| (1..=LONGEST_KEY).contains(&key.chars().count())));
     if key.is_none() {
         tell("idempotency_key", "String should have 1 to 256 characters");
     }
@@ -260,7 +263,9 @@ pub async fn cancel_sms(Writer(actor, state): Writer, PathText(id): PathText) ->
             CancelOutcome::Cancelled => {
                 (true, "The message was taken back", JobStatus::Queued, JobStatus::Cancelled)
             }
-            CancelOutcome::TooLate(status) => (false, "It is too late to take the message back", status, status),
+            CancelOutcome::TooLate(status) => {
+                (false, "It is too late to take the message back", status, status)
+            }
         };
     Ok(Json(CancelSmsOut { success, message_id, message, previous_status, new_status }))
 }
@@ -295,7 +300,10 @@ pub struct QueueOut {
     params(("provider" = Option<Provider>, Query, description = "One carrier only")),
     responses((status = 200, description = "By provider", body = QueueStatsOut)),
 )]
-pub async fn get_queue_stats(Authority(actor, state): Authority, mut query: QueryParams) -> Answer<QueueStatsOut> {
+pub async fn get_queue_stats(
+    Authority(actor, state): Authority,
+    mut query: QueryParams,
+) -> Answer<QueueStatsOut> {
     let wanted: Option<Provider> =
         query.word("provider", "Input should be 'twilio', 'telnyx', 'vonage' or 'sandbox'");
     query.finish()?;

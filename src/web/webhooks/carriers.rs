@@ -3,7 +3,7 @@
 use super::judge::judge;
 use crate::app::carriers::carrier_of;
 use crate::app::inbound::{self, Webhook};
-use crate::carriers::{Carrier, WebhookRequest};
+use crate::carriers::WebhookRequest;
 use crate::model::message_log::{Provider, RawPayload};
 use crate::web::error::ApiError;
 use crate::web::extract::read_body;

@@ -39,7 +39,8 @@ pub(super) fn judge(
     let settings = state.settings.carrier(carrier.provider());
     let mode = settings.map_or(SignatureMode::Enforce, |settings| settings.signatures);
     if mode == SignatureMode::Off {
-        let unread = carrier.provider() == crate::model::message_log::Provider::Twilio && webhook.form().is_none();
+        let unread =
+            carrier.provider() == crate::model::message_log::Provider::Twilio && webhook.form().is_none();
         return match unread {
             true => Err(ApiError::UnsupportedMediaType { expected: "application/x-www-form-urlencoded" }),
             false => Ok(SignatureVerdict::NotChecked),
@@ -55,7 +56,8 @@ pub(super) fn judge(
 }
 
 fn refused(carrier: &'static str, webhook: &WebhookRequest<'_>, refusal: &Refusal) -> Refused {
-    let told = webhook.headers.get("telnyx-timestamp").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
+    let told =
+        webhook.headers.get("telnyx-timestamp").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
     Refused {
         at: Timestamp::from_unix_seconds(webhook.now_unix),
         carrier: Some(carrier),
@@ -98,9 +100,10 @@ pub async fn unknown_path(State(state): State<AppState>, request: Request) -> Ap
         return ApiError::NotFound;
     }
     let carrier = ["twilio", "telnyx", "vonage"].into_iter().find(|carrier| path.contains(carrier));
-    let known = carrier.map_or("/webhooks/sms/twilio, /webhooks/sms/telnyx or /webhooks/sms/vonage".to_owned(), |it| {
-        format!("/webhooks/sms/{it}")
-    });
+    let known = carrier
+        .map_or("/webhooks/sms/twilio, /webhooks/sms/telnyx or /webhooks/sms/vonage".to_owned(), |it| {
+            format!("/webhooks/sms/{it}")
+        });
     let hint = format!("there is no such path; carriers' webhooks are taken at {known}");
     tracing::warn!(path = %path.chars().take(200).collect::<String>(), hint, "a webhook to an unknown path");
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);

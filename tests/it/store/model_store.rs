@@ -243,8 +243,14 @@ impl Tenant {
             };
             (expires_at, replied) = (self.put_into_outbox(&reply, &session, provider).1, true);
         }
-        let route =
-            Route::Conversation { call_id, message_index: message.index, started, replied, session, expires_at };
+        let route = Route::Conversation {
+            call_id,
+            message_index: message.index,
+            started,
+            replied,
+            session,
+            expires_at,
+        };
         RecordInboundOutcome::Stored { log_id, route }
     }
 
@@ -399,7 +405,7 @@ impl Tenant {
 
     fn apply(&mut self, log: MessageLogId, next: Option<DeliveryStatus>) -> bool {
         let status = self.statuses.get_mut(&log).unwrap();
-        let moved = next.filter(|next| status.may_become(*next));
+        let moved = next.filter(|next| DeliveryStatus::decide(*status, *next));
         *status = moved.unwrap_or(*status);
         self.audit_steps += u64::from(moved.is_none());
         moved.is_some()
