@@ -16,6 +16,7 @@ pub mod phone_numbers;
 pub mod purge;
 pub mod retention;
 pub mod sign_in;
+pub mod sms_logs;
 pub mod sms_sessions;
 pub mod throttle;
 pub mod users;

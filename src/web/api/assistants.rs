@@ -105,7 +105,7 @@ pub async fn list_assistants(
     Authority(actor, state): Authority,
     mut query: QueryParams,
 ) -> Answer<Vec<AssistantOut>> {
-    let Page { skip, limit } = query.page(100);
+    let Page { skip, limit } = query.page(100, 1000);
     let active_only = query.flag("active_only").unwrap_or(false);
     let own_only = query.flag("my_assistants_only").unwrap_or(false);
     query.finish()?;

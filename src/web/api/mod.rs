@@ -13,7 +13,9 @@ pub mod export;
 pub mod health;
 pub mod import;
 pub mod phone_numbers;
+pub mod sms_logs;
 pub mod sms_sessions;
+pub mod sms_timeline;
 pub mod users;
 
 use axum::http::header::CONTENT_TYPE;
