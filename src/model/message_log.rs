@@ -113,12 +113,6 @@ pub struct LogRow<'a> {
     pub created_at: Timestamp,
 }
 
-impl MessageLog {
-    pub fn kind(&self) -> LogKind {
-        LogKind { direction: self.direction, status: self.status, provider: self.provider }
-    }
-}
-
 impl LogRow<'_> {
     pub fn kind(&self) -> LogKind {
         LogKind { direction: self.direction, status: self.status, provider: self.provider }
@@ -142,22 +136,14 @@ impl LogCounts {
         *self.0.entry(kind).or_default() += 1;
     }
 
-    pub fn take(&mut self, kind: LogKind) {
-        self.0.entry(kind).and_modify(|count| *count = count.saturating_sub(1));
-    }
-
-    pub fn retain(&mut self, wanted: impl Fn(LogKind) -> bool) {
-        self.0.retain(|kind, _| wanted(*kind));
-    }
-
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// How many there are of each part of a kind; those of which there are none are left out.
+    /// How many there are of each part of a kind.
     pub fn by<K: Ord>(&self, part: impl Fn(LogKind) -> K) -> BTreeMap<K, u64> {
         let mut counts = BTreeMap::new();
-        for (kind, count) in self.0.iter().filter(|(_, count)| **count > 0) {
+        for (kind, count) in &self.0 {
             *counts.entry(part(*kind)).or_default() += count;
         }
         counts

@@ -7,12 +7,11 @@ use super::archive::pending;
 use super::error::ReadError;
 use super::key::{self, SerialKey, ThreadKey, ThreadPart};
 use super::record;
-use super::snapshot::{SerialTable, Snapshot, get};
+use super::snapshot::{Snapshot, get};
 use crate::model::ids::{AuditId, CallId, MessageLogId, OrganizationId};
 use crate::model::message_log::{LogCounts, LogFilter, LogRow, MessageLog, RawPayload};
 use crate::model::page::{Page, Pager, Turn};
 use crate::model::timeline::{TimelineEvent, timeline};
-use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 
 const TABLE: &str = "message_logs";
@@ -25,10 +24,8 @@ impl Snapshot {
         filter: &LogFilter,
         page: Page,
     ) -> Result<(u64, Vec<(MessageLogId, MessageLog)>), ReadError> {
-        let known = match filter.is_of_kinds() {
-            true => Some(self.count_logs(organization, filter)?.total()),
-            false => None,
-        };
+        let counts = filter.is_of_kinds().then(|| self.count_logs(organization, filter)).transpose()?;
+        let known = counts.map(|counts| counts.total());
         let (mut pager, mut seen, mut found) = (Pager::new(page), 0, Vec::new());
         if known.is_some_and(|total| page.skip >= total) {
             return Ok((known.unwrap_or(0), found));
@@ -51,27 +48,10 @@ impl Snapshot {
         filter: &LogFilter,
     ) -> Result<LogCounts, ReadError> {
         let mut counts = LogCounts::default();
-        if !filter.is_of_kinds() {
-            self.each_log(organization, filter, |_, log, _| {
-                counts.add(log.kind());
-                Ok(true)
-            })?;
-            return Ok(counts);
-        }
-        counts = self.log_counts(organization)?;
-        for call in self.purging(organization)? {
-            self.each_log_of(organization, call, |_, log| counts.take(log.kind()))?;
-        }
-        counts.retain(|kind| filter.matches_kind(kind));
-        Ok(counts)
-    }
-
-    /// How many logs there are of each kind, those that are being purged too.
-    fn log_counts(&self, organization: OrganizationId) -> Result<LogCounts, ReadError> {
-        let (range, mut counts) = (key::serial_range(organization), LogCounts::default());
-        for row in self.tables.message_logs.range::<&SerialKey>(range.start()..=range.end())? {
-            counts.add(record::decode::<LogRow<'_>>(TABLE, row?.1.value())?.kind());
-        }
+        self.each_log(organization, filter, |_, log, _| {
+            counts.add(log.kind());
+            Ok(true)
+        })?;
         Ok(counts)
     }
 
@@ -129,42 +109,22 @@ impl Snapshot {
         if self.call(organization, id)?.is_none_or(|call| call.archived) {
             return Ok(None);
         }
-        let (mut entries, mut logs) = (Vec::new(), Vec::new());
-        let audit = ("audit_entries", &self.tables.audit_entries);
-        self.each_linked(organization, id, ThreadPart::Audit, audit, |id, entry| {
-            entries.push((AuditId(id), entry));
-        })?;
-        self.each_log_of(organization, id, |id, log| logs.push((id, log)))?;
-        Ok(Some(timeline(entries, logs)))
-    }
-
-    fn each_log_of(
-        &self,
-        organization: OrganizationId,
-        call: CallId,
-        mut visit: impl FnMut(MessageLogId, MessageLog),
-    ) -> Result<(), ReadError> {
-        let logs = (TABLE, &self.tables.message_logs);
-        self.each_linked(organization, call, ThreadPart::Log, logs, |id, log| visit(MessageLogId(id), log))
-    }
-
-    /// Visits what a thread's links of one kind lead to, by id.
-    fn each_linked<T: DeserializeOwned>(
-        &self,
-        organization: OrganizationId,
-        call: CallId,
-        part: ThreadPart,
-        (name, table): (&'static str, &SerialTable),
-        mut visit: impl FnMut(u64, T),
-    ) -> Result<(), ReadError> {
-        let key = |number| key::thread(organization, call, part, number);
-        for row in self.tables.threads.range::<&ThreadKey>(&key(0)..=&key(u64::MAX))? {
-            let id = key::thread_number(row?.0.value());
-            if let Some(linked) = get(name, table, organization, id)? {
-                visit(id, linked);
+        let (tables, mut entries, mut logs) = (&self.tables, Vec::new(), Vec::new());
+        // The links to logs lie right before those to audit entries.
+        let first = key::thread(organization, id, ThreadPart::Log, 0);
+        let last = key::thread(organization, id, ThreadPart::Audit, u64::MAX);
+        for row in tables.threads.range::<&ThreadKey>(&first..=&last)? {
+            let (key, _) = row?;
+            let number = key::thread_number(key.value());
+            if key::thread_part(key.value()) == Some(ThreadPart::Log) {
+                let log = get(TABLE, &tables.message_logs, organization, number)?;
+                logs.extend(log.map(|log| (MessageLogId(number), log)));
+            } else {
+                let entry = get("audit_entries", &tables.audit_entries, organization, number)?;
+                entries.extend(entry.map(|entry| (AuditId(number), entry)));
             }
         }
-        Ok(())
+        Ok(Some(timeline(entries, logs)))
     }
 }
 
@@ -173,7 +133,7 @@ mod tests {
     use super::*;
     use crate::model::call::Direction;
     use crate::model::ids::AssistantId;
-    use crate::model::message_log::{DeliveryStatus, Provider};
+    use crate::model::message_log::{DeliveryStatus, LogKind, Provider};
     use crate::model::time::Timestamp;
     use proptest::prelude::*;
 
@@ -206,7 +166,8 @@ mod tests {
             let mut bytes = Vec::new();
             record::encode(&log, &mut bytes);
             let row: LogRow<'_> = record::decode(TABLE, &bytes).unwrap();
-            prop_assert_eq!(row.kind(), log.kind());
+            let LogKind { direction, status, provider } = row.kind();
+            prop_assert_eq!((direction, status, provider), (log.direction, log.status, log.provider));
             prop_assert_eq!((row.call_id, row.assistant_id, row.created_at), (log.call_id, log.assistant_id, log.created_at));
             prop_assert_eq!((row.from, row.to, row.body), (log.from.as_str(), log.to.as_str(), log.body.as_str()));
         }

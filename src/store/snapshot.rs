@@ -67,7 +67,7 @@ impl Deref for SnapshotView {
     }
 }
 
-pub(super) type SerialTable = ReadOnlyTable<&'static key::SerialKey, &'static [u8]>;
+type SerialTable = ReadOnlyTable<&'static key::SerialKey, &'static [u8]>;
 
 /// One record by its id.
 pub(super) fn get<T: DeserializeOwned>(
