@@ -110,6 +110,12 @@ async fn every_filter_and_every_two_of_them_find_what_a_look_at_all_logs_finds()
     let all = page(&app, "limit=500").await;
     assert_eq!(ids(&all), (1..=96).rev().collect::<Vec<_>>());
     assert_eq!(page(&app, "limit=500&search=").await, all);
+    for item in all["items"].as_array().unwrap() {
+        let name = [Value::Null, json!("Support Bot"), json!("Night Bot")]
+            [item["assistant_id"].as_u64().unwrap_or(0) as usize]
+            .clone();
+        assert_eq!(item["assistant_name"], name, "{item}");
+    }
     let mut found = 0;
     for (at, one) in CHOICES.into_iter().enumerate() {
         // Of a parameter that is given twice the last one counts.
