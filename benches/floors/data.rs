@@ -254,5 +254,9 @@ fn inbound(sid: &str, place: u64, number: u64, now: Timestamp) -> anyhow::Result
             content_type: "application/x-www-form-urlencoded".to_owned(),
             body,
         },
+        keyword: None,
+        keyword_answered: true,
+        reply: None,
+        reply_uuid: [0; 16],
     })
 }

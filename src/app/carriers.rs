@@ -83,6 +83,19 @@ pub fn owners(app: &App, provider: Provider, account_id: Option<&str>) -> Vec<Or
     named.map(|(organization, _)| organization).collect()
 }
 
+/// The carrier that a new number is of when nobody says which: the one that can send, the sandbox when none can. `None`:
+/// several can.
+pub fn usual(app: &App, organization: OrganizationId) -> Option<Provider> {
+    let real = [Provider::Twilio, Provider::Telnyx, Provider::Vonage].into_iter();
+    let mut able =
+        real.filter(|provider| carrier_of(app, organization, *provider).missing_to_send().is_none());
+    match (able.next(), able.next()) {
+        (None, _) => Some(Provider::Sandbox),
+        (one, None) => one,
+        _ => None,
+    }
+}
+
 /// Sets or takes away the organization's own account. False: there was none to take away.
 pub async fn put(
     app: &App,

@@ -23,6 +23,7 @@ pub mod refusals;
 pub mod retention;
 pub mod sending;
 pub mod sign_in;
+pub mod sms_logs;
 pub mod sms_sessions;
 pub mod throttle;
 pub mod users;

@@ -1,6 +1,6 @@
 //! Phone numbers: giving them to assistants, taking them, listing them.
 
-use super::App;
+use super::{App, carriers};
 use crate::model::account::Actor;
 use crate::model::address::Address;
 use crate::model::assistant::PhoneNumber;
@@ -8,7 +8,16 @@ use crate::model::ids::AssistantId;
 use crate::model::message_log::Provider;
 use crate::store::{AssignNumber, AssignNumberOutcome, ReadError, StoreError, UnassignNumber};
 
-/// Gives a number to an assistant. `None`: there is no such assistant.
+/// What became of a number that was to be an assistant's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assigned {
+    Number(PhoneNumber),
+    NoSuchAssistant,
+    /// It is new, and more than one carrier could be its.
+    WhichCarrier,
+}
+
+/// Gives a number to an assistant.
 pub async fn assign(
     app: &App,
     actor: &Actor,
@@ -16,7 +25,15 @@ pub async fn assign(
     number: Address,
     provider: Option<Provider>,
     friendly_name: Option<String>,
-) -> Result<Option<PhoneNumber>, StoreError> {
+) -> Result<Assigned, StoreError> {
+    let known = app.store.directory().view().has_number(actor.organization, &number);
+    let provider = match provider {
+        None if !known => match carriers::usual(app, actor.organization) {
+            None => return Ok(Assigned::WhichCarrier),
+            usual => usual,
+        },
+        given => given,
+    };
     let command = AssignNumber {
         organization: actor.organization,
         number,
@@ -26,8 +43,8 @@ pub async fn assign(
         now: actor.now,
     };
     match app.store.execute(command).await? {
-        AssignNumberOutcome::Assigned(number) => Ok(Some(number)),
-        AssignNumberOutcome::NoSuchAssistant => Ok(None),
+        AssignNumberOutcome::Assigned(number) => Ok(Assigned::Number(number)),
+        AssignNumberOutcome::NoSuchAssistant => Ok(Assigned::NoSuchAssistant),
     }
 }
 

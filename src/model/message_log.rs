@@ -1,9 +1,12 @@
 //! Message logs: one carrier-level SMS, in or out, as the carrier named and reported it.
 
+use super::address::AddressQuery;
 use super::call::Direction;
 use super::ids::{AssistantId, CallId};
+use super::search::Search;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,7 +31,7 @@ impl Provider {
 }
 
 /// The unified delivery status. `received` is the one status of inbound messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryStatus {
     Received,
@@ -79,6 +82,11 @@ impl DeliveryStatus {
     pub fn decide(current: DeliveryStatus, next: DeliveryStatus) -> bool {
         current != DeliveryStatus::Received && next.rank() > current.rank()
     }
+
+    /// Whether the message did not arrive and will not.
+    pub fn is_failure(self) -> bool {
+        matches!(self, DeliveryStatus::Undelivered | DeliveryStatus::Failed)
+    }
 }
 
 /// A message log without its id, which is its key.
@@ -103,6 +111,118 @@ pub struct MessageLog {
     pub error_message: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// A stored [`MessageLog`] as filters see it: nothing is copied. Its fields are those of the log in their
+/// order, up to the last that is asked for; a test of the store holds them together.
+#[derive(Debug, Deserialize)]
+pub struct LogRow<'a> {
+    pub call_id: Option<CallId>,
+    pub assistant_id: Option<AssistantId>,
+    pub provider: Provider,
+    _provider_message_id: &'a str,
+    pub direction: Direction,
+    pub from: &'a str,
+    pub to: &'a str,
+    pub body: &'a str,
+    #[serde(borrow)]
+    _media_urls: Vec<&'a str>,
+    _segment_count: u32,
+    pub status: DeliveryStatus,
+    _provider_status: &'a str,
+    _error_code: Option<&'a str>,
+    _error_message: Option<&'a str>,
+    pub created_at: Timestamp,
+}
+
+impl LogRow<'_> {
+    pub fn kind(&self) -> LogKind {
+        LogKind { direction: self.direction, status: self.status, provider: self.provider }
+    }
+}
+
+/// What logs are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogKind {
+    pub direction: Direction,
+    pub status: DeliveryStatus,
+    pub provider: Provider,
+}
+
+impl LogKind {
+    /// Every kind that there may be.
+    pub fn all() -> impl Iterator<Item = LogKind> {
+        let directions = [Direction::Inbound, Direction::Outbound].into_iter();
+        let both = directions.flat_map(|direction| DeliveryStatus::ALL.map(|status| (direction, status)));
+        both.flat_map(|(direction, status)| {
+            Provider::ALL.map(|provider| LogKind { direction, status, provider })
+        })
+    }
+}
+
+/// How many logs there are of each kind.
+#[derive(Clone, Debug, Default)]
+pub struct LogCounts(BTreeMap<LogKind, u64>);
+
+impl LogCounts {
+    pub fn add(&mut self, kind: LogKind, count: u64) {
+        if count > 0 {
+            *self.0.entry(kind).or_default() += count;
+        }
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// How many there are of each part of a kind.
+    pub fn by<K: Ord>(&self, part: impl Fn(LogKind) -> K) -> BTreeMap<K, u64> {
+        let mut counts = BTreeMap::new();
+        for (kind, count) in &self.0 {
+            *counts.entry(part(*kind)).or_default() += count;
+        }
+        counts
+    }
+}
+
+/// The filters of the message logs, combined with AND.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    pub provider: Option<Provider>,
+    pub direction: Option<Direction>,
+    pub status: Option<DeliveryStatus>,
+    pub from: Option<AddressQuery>,
+    pub to: Option<AddressQuery>,
+    pub assistant_id: Option<AssistantId>,
+    /// Bounds on `created_at`, both inclusive.
+    pub created_from: Option<Timestamp>,
+    pub created_to: Option<Timestamp>,
+    /// In the body.
+    pub search: Option<Search>,
+}
+
+impl LogFilter {
+    /// Whether the kind alone tells which logs match.
+    pub fn is_of_kinds(&self) -> bool {
+        let others = LogFilter { provider: None, direction: None, status: None, ..self.clone() };
+        others == LogFilter::default()
+    }
+
+    pub fn matches_kind(&self, kind: LogKind) -> bool {
+        self.provider.is_none_or(|provider| kind.provider == provider)
+            && self.direction.is_none_or(|direction| kind.direction == direction)
+            && self.status.is_none_or(|status| kind.status == status)
+    }
+
+    pub fn matches(&self, log: &LogRow<'_>) -> bool {
+        self.matches_kind(log.kind())
+            && self.assistant_id.is_none_or(|id| log.assistant_id == Some(id))
+            && self.created_from.is_none_or(|from| log.created_at >= from)
+            && self.created_to.is_none_or(|to| log.created_at <= to)
+            && self.from.as_ref().is_none_or(|query| query.matches(log.from))
+            && self.to.as_ref().is_none_or(|query| query.matches(log.to))
+            && self.search.as_ref().is_none_or(|search| search.is_in(log.body))
+    }
 }
 
 /// What a carrier really sent, byte for byte, apart from the log: it is large and may go earlier.

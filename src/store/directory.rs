@@ -254,6 +254,10 @@ impl Entries {
         self.keys.get(hash)
     }
 
+    pub fn has_number(&self, organization: OrganizationId, number: &Address) -> bool {
+        self.numbers.get(number).is_some_and(|owners| owners.contains_key(&organization))
+    }
+
     /// The organization's own account at a carrier.
     pub fn carrier_account(
         &self,

@@ -30,6 +30,7 @@ mod record;
 mod repair;
 mod rows;
 mod sequences;
+mod sms_logs;
 mod sms_sessions;
 mod snapshot;
 mod tables;

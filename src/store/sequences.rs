@@ -1,8 +1,7 @@
 //! The counters of an organization: the last id of each kind, and the longest session TTL so far.
 //! Held in memory while a batch runs and written once with its commit.
 
-use crate::model::call::Direction;
-use crate::model::message_log::{DeliveryStatus, MessageLog, Provider};
+use crate::model::message_log::{LogKind, MessageLog, Provider};
 use crate::model::outbound::{JobStatus, OutboundJob};
 use crate::model::transfer::Kind;
 use serde::{Deserialize, Serialize};
@@ -66,11 +65,19 @@ pub(super) trait Counted {
     fn block(&self) -> u64;
 }
 
+impl Counted for LogKind {
+    const KIND: Count = Count::Logs;
+
+    fn block(&self) -> u64 {
+        u64::from_be_bytes([0, 0, 0, 0, 1, self.direction as u8, self.status as u8, self.provider as u8])
+    }
+}
+
 impl Counted for MessageLog {
     const KIND: Count = Count::Logs;
 
     fn block(&self) -> u64 {
-        log_block(self.direction, self.status, self.provider)
+        LogKind { direction: self.direction, status: self.status, provider: self.provider }.block()
     }
 }
 
@@ -80,10 +87,6 @@ impl Counted for OutboundJob {
     fn block(&self) -> u64 {
         job_block(self.status, self.provider)
     }
-}
-
-pub(super) fn log_block(direction: Direction, status: DeliveryStatus, provider: Provider) -> u64 {
-    u64::from_be_bytes([0, 0, 0, 0, 1, direction as u8, status as u8, provider as u8])
 }
 
 pub(super) fn job_block(status: JobStatus, provider: Provider) -> u64 {

@@ -70,17 +70,17 @@ impl QueryParams {
         None
     }
 
-    /// `skip`, and `limit` from 1 to 1000.
-    pub fn page(&mut self, default_limit: usize) -> Page {
+    /// `skip`, and `limit` from 1 to `most`.
+    pub fn page(&mut self, default_limit: usize, most: u64) -> Page {
         let skip = self.integer("skip", 0..=u64::MAX).unwrap_or(0);
-        let limit = self.integer("limit", 1..=1000).map_or(default_limit, |limit| limit as usize);
+        let limit = self.integer("limit", 1..=most).map_or(default_limit, |limit| limit as usize);
         Page { skip, limit }
     }
 
-    /// `customer_phone`: a whole number or a part of one.
-    pub fn customer(&mut self) -> Option<AddressQuery> {
+    /// A whole number or a part of one.
+    pub fn address(&mut self, name: &str) -> Option<AddressQuery> {
         let says = "Input should be a phone number or at least three digits of one";
-        self.parsed("customer_phone", AddressQuery::parse, says, "value_error")
+        self.parsed(name, AddressQuery::parse, says, "value_error")
     }
 
     pub fn flag(&mut self, name: &str) -> Option<bool> {

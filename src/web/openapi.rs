@@ -6,8 +6,9 @@ use super::json::ConversationId;
 use crate::config::IdFormat;
 use crate::model::account::Role;
 use crate::model::address::Address;
+use crate::model::audit::Level;
 use crate::model::call::{Channel, ConversationStatus, Direction};
-use crate::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, PhoneNumberId, UserId};
+use crate::model::ids::{ApiKeyId, AssistantId, CallId, MessageLogId, OrganizationId, PhoneNumberId, UserId};
 use crate::model::message_log::{DeliveryStatus, Provider};
 use crate::model::outbound::JobStatus;
 use crate::model::time::Timestamp;
@@ -51,9 +52,11 @@ described! {
     ApiKeyId: id();
     AssistantId: id();
     PhoneNumberId: id();
+    MessageLogId: id();
     Provider: text().enum_values(Some(Provider::ALL.map(Provider::as_str)));
     JobStatus: text().enum_values(Some(JobStatus::ALL.map(JobStatus::as_str)));
     DeliveryStatus: text().enum_values(Some(DeliveryStatus::ALL.map(DeliveryStatus::as_str)));
+    Level: text().enum_values(Some(["debug", "info", "warning", "error"]));
     Role: text().enum_values(Some(["admin", "user", "viewer"]));
     ConversationStatus: text().enum_values(Some(["active", "completed"]));
 }

@@ -3,7 +3,7 @@
 use super::AppState;
 use super::api::{
     api_keys, assistants, auth, backup, calls, carriers, check, conversation_export, conversations, erasures,
-    export, health, import, opt_outs, phone_numbers, sms, sms_sessions, users,
+    export, health, import, opt_outs, phone_numbers, sms, sms_logs, sms_sessions, sms_timeline, users,
 };
 use super::error::ApiError;
 use super::openapi;
@@ -104,6 +104,11 @@ fn table() -> Table {
         .at("/api/v1/calls/{call_id}", routes!(calls::get_call))
         .at("/api/v1/calls/sid/{call_sid}", routes!(calls::get_call_by_sid))
         .at("/api/v1/calls/{call_id}/messages", routes!(calls::list_call_messages))
+        .tag("SMS logs")
+        .at("/api/v1/sms-logs/", routes!(sms_logs::list_sms_logs))
+        .at("/api/v1/sms-logs/stats", routes!(sms_logs::get_sms_log_stats))
+        .at("/api/v1/sms-logs/{log_id}", routes!(sms_logs::get_sms_log))
+        .at("/api/v1/sms/{call_id}/logs", routes!(sms_timeline::get_sms_timeline))
         .tag("Signing in")
         .at("/api/auth/login/simple", routes!(auth::sign_in))
         .at("/api/auth/logout", routes!(auth::sign_out))

@@ -4,6 +4,7 @@ use super::auth::DoneOut;
 use crate::app::assistants;
 use crate::model::account::Actor;
 use crate::model::assistant::{Assistant, AssistantChange, AssistantState};
+use crate::model::auto_reply::AutoReply;
 use crate::model::call::JsonText;
 use crate::model::ids::{AssistantId, OrganizationId, UserId};
 use crate::model::page::Page;
@@ -105,7 +106,7 @@ pub async fn list_assistants(
     Authority(actor, state): Authority,
     mut query: QueryParams,
 ) -> Answer<Vec<AssistantOut>> {
-    let Page { skip, limit } = query.page(100);
+    let Page { skip, limit } = query.page(100, 1000);
     let active_only = query.flag("active_only").unwrap_or(false);
     let own_only = query.flag("my_assistants_only").unwrap_or(false);
     query.finish()?;
@@ -196,6 +197,9 @@ impl AssistantFields {
             return Err(ApiError::field("name", "Input should have 1 to 100 characters"));
         }
         let text = |settings| JsonText(Value::Object(settings).to_string());
+        let custom_settings = self.custom_settings.map(|settings| settings.map(text));
+        AutoReply::of(custom_settings.as_ref().and_then(Option::as_ref))
+            .map_err(|what| ApiError::field("custom_settings", &what))?;
         let state = |active| if active { AssistantState::Active } else { AssistantState::Inactive };
         Ok(AssistantChange {
             name,
@@ -204,7 +208,7 @@ impl AssistantFields {
             webhook_url: self.webhook_url,
             sms_webhook_url: self.sms_webhook_url,
             messaging_service_sid: self.messaging_service_sid,
-            custom_settings: self.custom_settings.map(|settings| settings.map(text)),
+            custom_settings,
             state: self.is_active.map(|active| state(active.unwrap_or(true))),
             extra: kept(self.extra),
         })

@@ -106,7 +106,7 @@ pub struct ChatMessageOut<'a> {
 )]
 pub async fn list_calls(Authority(actor, state): Authority, mut query: QueryParams) -> Answer<CallsOut> {
     let filter = filter(&mut query);
-    let page = query.page(100);
+    let page = query.page(100, 1000);
     query.finish()?;
     let list = move || calls::list(&state.app, &actor, &filter, page);
     let (total, found) = tokio::task::spawn_blocking(list).await??;
@@ -141,7 +141,7 @@ fn filter(query: &mut QueryParams) -> CallFilter {
         status: query.text("status"),
         assistant_id: query.integer("assistant_id", 1..=u64::MAX).map(AssistantId),
         assistant_name: query.text("assistant_name"),
-        customer: query.customer(),
+        customer: query.address("customer_phone"),
         call_sid: query.text("call_sid"),
         started_from: query.time("date_from", false),
         started_to: query.time("date_to", true),

@@ -45,7 +45,7 @@ pub async fn list_conversations(
     mut query: QueryParams,
 ) -> Result<Response, ApiError> {
     let filter = filter(&mut query);
-    let page = query.page(50);
+    let page = query.page(50, 1000);
     query.finish()?;
     let body = if conversations::is_quick(&filter, page) {
         write_list(&state, &actor, &filter, page)?
@@ -59,7 +59,7 @@ fn filter(query: &mut QueryParams) -> ConversationFilter {
     ConversationFilter {
         status: query.word("status", "Input should be 'active' or 'completed'"),
         assistant_id: query.integer("assistant_id", 1..=u64::MAX).map(AssistantId),
-        customer: query.customer(),
+        customer: query.address("customer_phone"),
         started_from: query.time("date_from", false),
         started_to: query.time("date_to", true),
     }

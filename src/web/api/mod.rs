@@ -16,7 +16,9 @@ pub mod import;
 pub mod opt_outs;
 pub mod phone_numbers;
 pub mod sms;
+pub mod sms_logs;
 pub mod sms_sessions;
+pub mod sms_timeline;
 pub mod users;
 
 use axum::http::header::CONTENT_TYPE;

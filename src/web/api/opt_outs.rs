@@ -46,7 +46,7 @@ pub struct OptOutsOut {
 pub async fn list_opt_outs(Authority(actor, state): Authority, mut query: QueryParams) -> Answer<OptOutsOut> {
     let parse = |text: &str| Address::parse(text).ok();
     let number = query.parsed("phone_number", parse, "Input should be a phone number", "value_error");
-    let page = query.page(50);
+    let page = query.page(50, 1000);
     query.finish()?;
     let app = state.app.clone();
     let listing = move || opt_outs::list(&app, &actor, number.as_ref(), page);

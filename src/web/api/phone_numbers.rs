@@ -1,6 +1,7 @@
 //! `/api/v1/assistants/.../phone-numbers`: our numbers, and which assistant answers each.
 
-use crate::app::{assistants, phone_numbers};
+use crate::app::assistants;
+use crate::app::phone_numbers::{self, Assigned};
 use crate::model::account::Actor;
 use crate::model::address::Address;
 use crate::model::assistant::PhoneNumber;
@@ -23,7 +24,8 @@ pub struct AssignPhoneNumberBody {
     phone_number: String,
     /// A known number keeps its own when it is left out.
     friendly_name: Option<String>,
-    /// A known number keeps its own when it is left out; a new one is `twilio`'s.
+    /// A known number keeps its own when it is left out; a new one is of the carrier that is configured, the sandbox's when
+    /// none is.
     provider: Option<Provider>,
 }
 
@@ -139,8 +141,14 @@ pub async fn assign_phone_number(
 ) -> Answer<NumberMovedOut> {
     let AssignPhoneNumberBody { phone_number, friendly_name, provider } = body;
     let (id, address) = (AssistantId(id), parsed(&phone_number)?);
-    let number = phone_numbers::assign(&state.app, &actor, id, address, provider, friendly_name).await?;
-    moved(&state, &actor, "Phone number assigned", number)
+    match phone_numbers::assign(&state.app, &actor, id, address, provider, friendly_name).await? {
+        Assigned::Number(number) => moved(&state, &actor, "Phone number assigned", Some(number)),
+        Assigned::NoSuchAssistant => Err(ApiError::NotFound),
+        Assigned::WhichCarrier => {
+            let says = "Several carriers are configured, so a new number has to say which is its own";
+            Err(ApiError::field("provider", says))
+        }
+    }
 }
 
 /// Take a number from an assistant

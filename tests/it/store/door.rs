@@ -18,8 +18,9 @@ use smslite::store::{
     CreateOrganization, CreateUser, DeleteAssistant, EndDashboardSession, EnqueueOutcome, EnqueueSms,
     FlushParts, ForgetCalls, ForgetFeed, ForgetRows, ImportBatch, ImportBatchOutcome, KeepAudit, NoteErasure,
     NoteUsage, PurgeStep, PutCarrierAccount, ReceiptOutcome, RecordInbound, RecordInboundOutcome, RecordPart,
-    RecordPartOutcome, RecordReceipt, RenameApiKey, ReserveIds, RevokeApiKey, SettleJob, Snapshot,
-    StartDashboardSession, Store, StoreError, UnassignNumber, UpdateAssistant, UpdateUser, UserOutcome,
+    RecordPartOutcome, RecordReceipt, RecordSandboxReceipt, RenameApiKey, ReserveIds, RevokeApiKey,
+    SettleJob, Snapshot, StartDashboardSession, Store, StoreError, UnassignNumber, UpdateAssistant,
+    UpdateUser, UserOutcome,
 };
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
@@ -60,6 +61,7 @@ pub enum Act {
     Part(RecordPart),
     Flush(FlushParts),
     CarrierAccount(PutCarrierAccount),
+    SandboxReceipt(RecordSandboxReceipt),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -219,6 +221,7 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         Act::Part(command) => Answer::Part(store.execute_blocking(command)?),
         Act::Flush(command) => Answer::Flushed(store.execute_blocking(command)?),
         Act::CarrierAccount(command) => Answer::Done(store.execute_blocking(command)?),
+        Act::SandboxReceipt(command) => Answer::Done(store.execute_blocking(command)?),
     })
 }
 

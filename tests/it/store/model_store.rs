@@ -706,6 +706,20 @@ impl Door for Model {
                 let parts = tenant.parts.remove(&key).unwrap();
                 Answer::Flushed(Some(tenant.whole(&command.message, &parts)))
             }
+            Act::SandboxReceipt(command) => {
+                let tenant = self.tenant(command.organization);
+                let due = |job: &&mut OutboundJob| {
+                    job.status == JobStatus::Sent && job.due().is_some_and(|due| due <= command.now)
+                };
+                let Some(job) = tenant.jobs.get_mut(&command.uuid[0]).filter(due) else {
+                    return Answer::Done(false);
+                };
+                job.due_at = command.next_due;
+                let log = job.log_id.unwrap();
+                tenant.audit_steps += 1;
+                tenant.apply(log, command.receipt.as_ref().and_then(|receipt| receipt.status));
+                Answer::Done(true)
+            }
             Act::CarrierAccount(command) => {
                 let carriers = &mut self.tenant(command.organization).carriers;
                 let known = carriers.contains(&command.provider);

@@ -17,17 +17,18 @@ use smslite::model::auto_reply::AutoReply;
 use smslite::model::call::{ConversationFilter, ConversationStatus};
 use smslite::model::carrier_account::CarrierAccount;
 use smslite::model::gone::Gone;
-use smslite::model::ids::{ApiKeyId, CallId, OrganizationId, UserId};
+use smslite::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId};
 use smslite::model::message::MessageRange;
-use smslite::model::message_log::Provider;
+use smslite::model::message_log::{DeliveryStatus, Provider};
 use smslite::model::opt_out::OptOutChange;
 use smslite::model::outbound::AttemptOutcome;
 use smslite::model::partial_message::MessagePart;
 use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    ClaimJob, Due, EnqueueSms, FlushParts, ForgetFeed, Held, KeepAudit, NoteErasure, PutCarrierAccount,
-    RecordInbound, RecordPart, RenameApiKey, SettleJob, Snapshot,
+    AssignNumber, ClaimJob, Due, EnqueueSms, FlushParts, ForgetFeed, Held, KeepAudit, NoteErasure,
+    PutCarrierAccount, Receipt, RecordInbound, RecordPart, RecordSandboxReceipt, RenameApiKey, SettleJob,
+    Snapshot,
 };
 use smslite::store::{
     EndDashboardSession, ImportBatch, ImportRecord, NoteUsage, Place, ReserveIds, Sequences, Settled,
@@ -35,6 +36,7 @@ use smslite::store::{
 
 const CARL: &str = "+15550000030";
 const DORA: &str = "+15550000031";
+const SANDBOX: &str = "+15550000032";
 
 /// Every kind of command, each in every way it can end.
 pub fn script() -> Vec<Act> {
@@ -203,6 +205,20 @@ fn sending() -> Vec<Act> {
         verifying: vec!["secret".into()],
         updated_at: later(60),
     };
+    let told = |second, status: DeliveryStatus| {
+        Act::SandboxReceipt(RecordSandboxReceipt {
+            organization: ORG,
+            uuid: [13; 16],
+            now: later(second),
+            receipt: Some(Receipt {
+                status: Some(status),
+                provider_status: status.as_str().into(),
+                error_code: None,
+                error_message: None,
+            }),
+            next_due: later(second + 1),
+        })
+    };
     vec![
         part("SM60", "7", 2, 0),
         part("SM60", "7", 2, 0),
@@ -264,6 +280,26 @@ fn sending() -> Vec<Act> {
         enqueue(12, ANN, None, later(41)),
         claim(12, later(41)),
         claim(12, later(400)),
+        // The sandbox has a number of its own, and tells the first receipt at once.
+        Act::AssignNumber(AssignNumber {
+            organization: ORG,
+            number: address(SANDBOX),
+            assistant_id: AssistantId(2),
+            provider: Some(Provider::Sandbox),
+            friendly_name: None,
+            now: later(402),
+        }),
+        Act::Enqueue(EnqueueSms { from: address(SANDBOX), ..sms(13, ANN, None, later(402)) }),
+        claim(13, later(402)),
+        settle(
+            13,
+            1,
+            AttemptOutcome::Accepted { provider_message_id: "box".into(), receipts_from: later(403) },
+            later(402),
+        ),
+        told(402, DeliveryStatus::Sent),
+        told(403, DeliveryStatus::Sent),
+        told(403, DeliveryStatus::Delivered),
         archive(10, later(401), 2),
         purge(10, 100),
     ]

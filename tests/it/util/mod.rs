@@ -94,6 +94,12 @@ impl TestApp {
         who.post(&path, &body).await.expect(200);
     }
 
+    /// NDJSON lines; all must be taken.
+    pub async fn imports(&self, lines: impl Into<bytes::Bytes>) {
+        let ndjson = [("content-type", "application/x-ndjson")];
+        self.admin().ask("POST", "/api/v1/import", &ndjson, lines).await.expect(200);
+    }
+
     pub fn anonymous(&self) -> Person {
         Person::new(self.address, None)
     }
