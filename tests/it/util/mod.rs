@@ -2,6 +2,7 @@
 
 pub mod carrier;
 pub mod client;
+pub mod fake_carrier;
 pub mod process;
 
 use carrier::Carrier;

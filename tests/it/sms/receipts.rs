@@ -1,0 +1,118 @@
+//! What carriers tell of messages of ours, in whatever order.
+
+use super::{app_of, app_with, log, once, queued, settings_of};
+use crate::util::fake_carrier::{FakeCarrier, Told};
+use crate::util::{CARLA, OUR_NUMBER, TestApp};
+use serde_json::{Value, json};
+
+/// Twilio's status callback.
+async fn tells(app: &TestApp, path: &str, sid: &str, status: &str, error_code: Option<&str>) {
+    let mut params = vec![
+        ("MessageSid", sid),
+        ("MessageStatus", status),
+        ("AccountSid", "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+        ("From", OUR_NUMBER),
+        ("To", CARLA),
+    ];
+    params.extend(error_code.map(|code| ("ErrorCode", code)));
+    app.twilio().posts_to(path, &crate::util::carrier::form(&params)).await.expect(200);
+}
+
+const PATH: &str = "/webhooks/sms/twilio";
+
+fn sid(number: usize) -> String {
+    format!("SM{number:032}")
+}
+
+#[tokio::test]
+async fn a_status_moves_only_forward_whatever_the_order() {
+    for (told, status, provider_status, code) in [
+        (&[("sent", None), ("delivered", None)][..], "delivered", "delivered", None),
+        (&[("delivered", None), ("sent", None)], "delivered", "delivered", None),
+        (&[("delivered", None), ("undelivered", Some("30003"))], "delivered", "delivered", None),
+        (&[("undelivered", Some("30003")), ("delivered", None)], "undelivered", "undelivered", Some("30003")),
+        (&[("failed", Some("30008")), ("failed", Some("30006"))], "failed", "failed", Some("30008")),
+        (&[("sent", None), ("queued", None), ("sending", None)], "sent", "sent", None),
+        (&[("sent", None), ("teleported", None)], "sent", "sent", None),
+    ] {
+        let fake = FakeCarrier::start().await;
+        let app = app_of("twilio", &fake).await;
+        let id = queued(&app, "hello").await;
+        once(&app, &id, "status", "sent").await;
+        for (word, code) in told {
+            tells(&app, PATH, &sid(1), word, *code).await;
+        }
+        let log = log(&app, "outbound").await;
+        let found = (&log["status"], &log["provider_status"], log["error_code"].as_str());
+        assert_eq!(found, (&json!(status), &json!(provider_status), code), "{told:?}");
+        let steps = app.viewer().get("/api/v1/sms/1/logs").await.expect(200).json();
+        let steps = steps["logs"].as_array().unwrap();
+        let count = |kind: &str| steps.iter().filter(|step| step["event_type"] == kind).count();
+        let distinct: std::collections::BTreeSet<_> = told.iter().map(|(word, _)| word).collect();
+        assert_eq!(count("receipt_received"), distinct.len(), "each stays as an audit event: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_delivered_is_told_with_its_time() {
+    let fake = FakeCarrier::start().await;
+    let app = app_of("twilio", &fake).await;
+    let id = queued(&app, "hello").await;
+    let before = once(&app, &id, "status", "sent").await;
+    assert_eq!(before["delivered_at"], Value::Null);
+    app.advance(3 * crate::util::SECOND);
+    tells(&app, PATH, &sid(1), "delivered", None).await;
+    let told = app.viewer().get(&format!("/sms/{id}/status")).await.json();
+    assert_eq!(
+        (&told["status"], &told["provider_status"], &told["delivered_at"]),
+        (&json!("sent"), &json!("delivered"), &json!("2026-04-30T10:00:03Z"))
+    );
+}
+
+#[tokio::test]
+async fn a_receipt_that_overtakes_the_answer_to_the_send_counts() {
+    let fake = FakeCarrier::start().await;
+    let app = app_of("twilio", &fake).await;
+    // The carrier is quicker to tell than to answer.
+    tells(&app, PATH, &sid(1), "sent", None).await;
+    tells(&app, PATH, &sid(1), "undelivered", Some("30003")).await;
+    let id = queued(&app, "hello").await;
+    let told = once(&app, &id, "status", "sent").await;
+    assert_eq!((&told["delivery_status"], &told["error_code"]), (&json!("undelivered"), &json!("30003")));
+}
+
+#[tokio::test]
+async fn a_receipt_tells_what_became_of_a_message_that_nobody_knew_of() {
+    let fake = FakeCarrier::start().await;
+    let mut settings = settings_of(&fake);
+    settings.public_url = Some("https://sms.example.com".to_owned());
+    let app = app_with("twilio", settings).await;
+    fake.tell([Told::TakeAndCut]);
+    let id = queued(&app, "hello").await;
+    once(&app, &id, "status", "unknown").await;
+    // As Twilio calls the URL that it was given, with the job in it.
+    let callback = fake.asked()[0].fields()["StatusCallback"].as_str().unwrap().to_owned();
+    let path = callback.strip_prefix("https://sms.example.com").unwrap();
+    let form = crate::util::carrier::form(&[("MessageSid", "SMlate"), ("MessageStatus", "delivered"), ("From", OUR_NUMBER)]);
+    let signature = smslite::carriers::twilio::sign(crate::util::AUTH_TOKEN, &callback, form.as_bytes());
+    let headers = [crate::util::carrier::FORM, ("x-twilio-signature", signature.as_str())];
+    app.anonymous().ask("POST", path, &headers, form).await.expect(200);
+    let told = app.viewer().get(&format!("/sms/{id}/status")).await.json();
+    assert_eq!(
+        (&told["status"], &told["provider_message_id"], &told["delivery_status"], &told["error"]),
+        (&json!("sent"), &json!("SMlate"), &json!("delivered"), &Value::Null)
+    );
+    assert_eq!(fake.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn an_opt_out_that_a_receipt_tells_of_is_kept() {
+    let fake = FakeCarrier::start().await;
+    let app = app_of("twilio", &fake).await;
+    let id = queued(&app, "hello").await;
+    once(&app, &id, "status", "sent").await;
+    tells(&app, PATH, &sid(1), "undelivered", Some("21610")).await;
+    let listed = app.viewer().get("/api/v1/sms-opt-outs/").await.expect(200).json();
+    assert_eq!((&listed["total"], &listed["items"][0]["how"]), (&json!(1), &json!("carrier 21610")));
+    super::send(&app.user(), "again").await.expect(409);
+}
