@@ -32,7 +32,7 @@ fn outcome(carrier: &dyn Carrier, status: u16, headers: &[(&str, &str)], body: &
 fn said(outcome: &SendOutcome) -> String {
     match outcome {
         SendOutcome::Accepted { provider_message_id, more_ids, provider_status, segment_count } => {
-            let ids = [&[provider_message_id.clone()], &more_ids[..]].concat().join("+");
+            let ids = [std::slice::from_ref(provider_message_id), &more_ids[..]].concat().join("+");
             format!(
                 "accepted {ids} {provider_status} {}",
                 segment_count.map_or("?".into(), |count| count.to_string())

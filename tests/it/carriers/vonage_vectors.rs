@@ -206,6 +206,16 @@ fn the_parameters_that_are_signed_are_those_that_are_read() {
     }
 }
 
+#[test]
+fn a_token_does_not_vouch_for_a_query() {
+    let case = named(OUR_COPY, "jwt_bearer_lower_case");
+    let mut forged = Sample::of_vector(&case);
+    forged.method = http::Method::GET;
+    forged.url += "?messageId=m1&msisdn=14155550123&to=14155550199&text=forged";
+    let verdict = of_vector(&case).verify(&forged.request());
+    assert_eq!(verdict, Err(Refusal::MissingParameter("sig")));
+}
+
 fn token(change: &Value, algorithm: Algorithm) -> String {
     let body: String = Sha256::digest(b"{}").iter().map(|byte| format!("{byte:02x}")).collect();
     let mut claims = json!({ "iat": NOW, "iss": "Vonage", "payload_hash": body, "api_key": "abcd1234" });
