@@ -2,8 +2,17 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "tests")]
 
 mod carriers {
+    mod hostile;
+    mod outbound;
+    mod replies;
+    mod samples;
+    mod segments;
+    mod telnyx_parse;
+    mod telnyx_vectors;
     mod twilio_parse;
     mod twilio_vectors;
+    mod vonage_parse;
+    mod vonage_vectors;
 }
 mod api;
 mod architecture;
