@@ -1,6 +1,6 @@
 //! Replies without code.
 
-use super::{app_with, once};
+use super::app_with;
 use crate::util::{CARLA, OUR_NUMBER, SECOND, TestApp, settings};
 use serde_json::{Value, json};
 
@@ -89,5 +89,4 @@ async fn a_reply_keeps_the_session_alive() {
     app.twilio().delivers("SM2", CARLA, "two").await;
     let listed = app.viewer().get("/api/v1/sms-conversations/").await.json();
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["message_count"]), (1, &json!(4)));
-    let _ = once;
 }

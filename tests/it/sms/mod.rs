@@ -7,6 +7,7 @@ mod receipts;
 mod sandbox;
 mod send;
 
+use crate::util::carrier::{VONAGE_SECRET, telnyx_public_key};
 use crate::util::client::{Answer, Person};
 use crate::util::fake_carrier::FakeCarrier;
 use crate::util::{CARLA, OUR_NUMBER, TestApp, settings};
@@ -38,10 +39,12 @@ pub fn settings_of(fake: &FakeCarrier) -> Settings {
     settings.telnyx.api_key = secret("KEY0123_test");
     settings.vonage.api_key = Some("abcd1234".to_owned());
     settings.vonage.api_secret = secret("s3cr3t");
-    for carrier in [&mut settings.twilio.carrier, &mut settings.telnyx.carrier, &mut settings.vonage.carrier] {
+    for carrier in [&mut settings.twilio.carrier, &mut settings.telnyx.carrier, &mut settings.vonage.carrier]
+    {
         carrier.base_url = Some(fake.url());
     }
-    settings.public_url = None;
+    settings.vonage.signature_secrets = vec![Secret::new(VONAGE_SECRET.to_owned())];
+    settings.telnyx.public_keys = vec![telnyx_public_key()];
     settings
 }
 

@@ -28,7 +28,10 @@ async fn after_one_attempt(app: &TestApp, id: &str) -> Value {
 async fn an_answer_decides_whether_a_message_is_sent_tried_again_given_up_or_unknown() {
     let text = |status, body: &str| Told::Status(status, &[], body.to_owned());
     let vonage = |status: &str| {
-        Told::json(200, &json!({"message-count": "1", "messages": [{"status": status, "error-text": "told"}]}))
+        Told::json(
+            200,
+            &json!({"message-count": "1", "messages": [{"status": status, "error-text": "told"}]}),
+        )
     };
     let telnyx = |status, code: &str, title: &str| {
         Told::json(status, &json!({"errors": [{"code": code, "title": title, "detail": "told"}]}))
@@ -56,7 +59,11 @@ async fn an_answer_decides_whether_a_message_is_sent_tried_again_given_up_or_unk
         fake.tell([told.clone()]);
         let id = queued(&app, "hello").await;
         let found = after_one_attempt(&app, &id).await;
-        assert_eq!((&found["status"], found["error_code"].as_str()), (&json!(status), code), "{carrier} {told:?}");
+        assert_eq!(
+            (&found["status"], found["error_code"].as_str()),
+            (&json!(status), code),
+            "{carrier} {told:?}"
+        );
         assert_eq!(fake.asked().len(), 1, "{carrier} {told:?}");
     }
 }
@@ -93,7 +100,11 @@ async fn a_carrier_that_cannot_be_reached_or_trusted_was_not_asked() {
         let app = app_with("twilio", settings).await;
         let id = queued(&app, "hello").await;
         let told = after_one_attempt(&app, &id).await;
-        assert_eq!((&told["status"], &told["error_code"]), (&json!("queued"), &json!("unreachable")), "{base_url}");
+        assert_eq!(
+            (&told["status"], &told["error_code"]),
+            (&json!("queued"), &json!("unreachable")),
+            "{base_url}"
+        );
     }
 }
 

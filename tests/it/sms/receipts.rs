@@ -93,7 +93,11 @@ async fn a_receipt_tells_what_became_of_a_message_that_nobody_knew_of() {
     // As Twilio calls the URL that it was given, with the job in it.
     let callback = fake.asked()[0].fields()["StatusCallback"].as_str().unwrap().to_owned();
     let path = callback.strip_prefix("https://sms.example.com").unwrap();
-    let form = crate::util::carrier::form(&[("MessageSid", "SMlate"), ("MessageStatus", "delivered"), ("From", OUR_NUMBER)]);
+    let form = crate::util::carrier::form(&[
+        ("MessageSid", "SMlate"),
+        ("MessageStatus", "delivered"),
+        ("From", OUR_NUMBER),
+    ]);
     let signature = smslite::carriers::twilio::sign(crate::util::AUTH_TOKEN, &callback, form.as_bytes());
     let headers = [crate::util::carrier::FORM, ("x-twilio-signature", signature.as_str())];
     app.anonymous().ask("POST", path, &headers, form).await.expect(200);

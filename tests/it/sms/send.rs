@@ -22,10 +22,19 @@ async fn a_message_joins_the_conversation_and_goes_out_once() {
 
     let messages = app.viewer().get("/api/v1/sms-conversations/1/messages").await.json();
     let said: Vec<_> = messages.as_array().unwrap().iter().map(|it| (&it["role"], &it["content"])).collect();
-    assert_eq!(said, [(&json!("user"), &json!("Can I reschedule?")), (&json!("assistant"), &json!("Of course. When?"))]);
+    assert_eq!(
+        said,
+        [(&json!("user"), &json!("Can I reschedule?")), (&json!("assistant"), &json!("Of course. When?"))]
+    );
     let log = log(&app, "outbound").await;
     assert_eq!(
-        (&log["status"], &log["provider_status"], &log["from_number"], &log["to_number"], &log["segment_count"]),
+        (
+            &log["status"],
+            &log["provider_status"],
+            &log["from_number"],
+            &log["to_number"],
+            &log["segment_count"]
+        ),
         (&json!("queued"), &json!("queued"), &json!(OUR_NUMBER), &json!(CARLA), &json!(1))
     );
 }
@@ -186,7 +195,11 @@ async fn a_new_number_is_of_the_one_carrier_that_can_send() {
 async fn a_message_can_be_taken_back_until_it_is_sent() {
     let fake = FakeCarrier::start().await;
     let app = app_of("twilio", &fake).await;
-    fake.tell([Told::Status(429, &[("retry-after", "60")], "{\"code\": 20429, \"message\": \"slow\", \"status\": 429}".into())]);
+    fake.tell([Told::Status(
+        429,
+        &[("retry-after", "60")],
+        "{\"code\": 20429, \"message\": \"slow\", \"status\": 429}".into(),
+    )]);
     let id = queued(&app, "wait").await;
     fake.asked_for(1).await;
     let told = loop {
@@ -232,7 +245,10 @@ async fn who_does_not_want_to_queue_gets_the_carriers_answer() {
     app.advance(SECOND);
     fake.tell([Told::twilio(400, 21211)]);
     let failed = app.user().post("/sms/send", &at_once(CARLOS)).await.expect(200).json();
-    assert_eq!((&failed["status"], &failed["success"], &failed["error"]), (&json!("failed"), &json!(false), &json!("error 21211")));
+    assert_eq!(
+        (&failed["status"], &failed["success"], &failed["error"]),
+        (&json!("failed"), &json!(false), &json!("error 21211"))
+    );
 }
 
 #[tokio::test]

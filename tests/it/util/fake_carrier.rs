@@ -37,10 +37,13 @@ impl Asked {
             let more = fields.entry(name.into_owned()).or_insert_with(|| json!([]));
             more.as_array_mut().unwrap().push(value.into_owned().into());
         }
-        fields.into_iter().map(|(name, mut all)| {
-            let only = all.as_array().unwrap().len() == 1;
-            (name, if only { all[0].take() } else { all })
-        }).collect()
+        fields
+            .into_iter()
+            .map(|(name, mut all)| {
+                let only = all.as_array().unwrap().len() == 1;
+                (name, if only { all[0].take() } else { all })
+            })
+            .collect()
     }
 }
 
@@ -61,7 +64,10 @@ impl Told {
 
     /// An error in Twilio's words.
     pub fn twilio(status: u16, code: u32) -> Told {
-        Told::json(status, &json!({"code": code, "message": format!("error {code}"), "more_info": "", "status": status}))
+        Told::json(
+            status,
+            &json!({"code": code, "message": format!("error {code}"), "more_info": "", "status": status}),
+        )
     }
 }
 
@@ -163,7 +169,10 @@ fn taken(path: &str, number: usize) -> Response {
     let (status, body) = match path {
         "/v2/messages" => {
             let to = json!([{"phone_number": "", "status": "queued"}]);
-            (200, json!({"data": {"record_type": "message", "id": format!("telnyx-{number}"), "to": to, "parts": 1}}))
+            (
+                200,
+                json!({"data": {"record_type": "message", "id": format!("telnyx-{number}"), "to": to, "parts": 1}}),
+            )
         }
         "/sms/json" => {
             let part = json!({"to": "", "message-id": format!("vonage-{number}"), "status": "0"});

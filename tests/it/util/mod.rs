@@ -90,7 +90,7 @@ impl TestApp {
     }
 
     pub async fn assign(&self, who: &Person, number: &str, assistant: u64) {
-        let body = format!(r#"{{"phone_number": "{number}"}}"#);
+        let body = format!(r#"{{"phone_number": "{number}", "provider": "twilio"}}"#);
         let path = format!("/api/v1/assistants/{assistant}/phone-numbers/assign-by-number");
         who.post(&path, &body).await.expect(200);
     }
