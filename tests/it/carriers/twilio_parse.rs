@@ -113,3 +113,22 @@ fn a_receipt_for_a_message_that_never_got_a_sender_still_counts() {
     let event = parse("MessageSid=SM1&MessageStatus=failed&To=%2B2&From=&ErrorCode=21703");
     assert_eq!(event, WebhookEvent::Status(expected));
 }
+
+#[test]
+fn a_receipt_names_our_job_and_an_opt_out() {
+    let rows = [
+        ("", "ErrorCode=30003", None, false),
+        ("?job=j1", "ErrorCode=21610", Some("j1"), true),
+        ("?x=1&job=", "", None, false),
+    ];
+    for (query, more, job, opted_out) in rows {
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, form)]);
+        let url = format!("https://sms.example.com/webhooks/sms/twilio{query}");
+        let body = format!("MessageSid=SM1&MessageStatus=failed&{more}");
+        let request = WebhookRequest::new(&Method::POST, &url, &headers, body.as_bytes(), 0);
+        let event = Twilio::new(TwilioAccount::default()).parse(&request);
+        let WebhookEvent::Status(receipt) = event else { panic!("{event:?}") };
+        assert_eq!((receipt.job.as_deref(), receipt.opted_out), (job, opted_out), "{query} {more}");
+    }
+}
