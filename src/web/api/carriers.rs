@@ -9,6 +9,7 @@ use crate::web::AppState;
 use crate::web::auth::Admin;
 use crate::web::error::{Answer, ApiError};
 use crate::web::extract::{JsonBody, PathText};
+use crate::web::openapi::ErrorOut;
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,7 +32,14 @@ pub struct CarrierOut {
 }
 
 /// List the carriers
-#[utoipa::path(get, path = "", responses((status = 200, description = "Each, and by whose account it is used", body = [CarrierOut])))]
+#[utoipa::path(
+    get,
+    path = "",
+    responses(
+        (status = 200, description = "Each, and by whose account it is used", body = [CarrierOut]),
+        (status = 403, description = "For admins only", body = ErrorOut),
+    ),
+)]
 pub async fn list_carriers(Admin(actor, state): Admin) -> Answer<Vec<CarrierOut>> {
     let carriers = Provider::ALL.into_iter().map(|provider| shown(&state, &actor, provider));
     Ok(Json(carriers.collect()))
@@ -151,7 +159,14 @@ pub struct RefusedWebhookOut {
 ///
 /// The newest hundred since the server started: what was refused or, with `signatures = "report"`, would have been, and
 /// what came to a path that is not known.
-#[utoipa::path(get, path = "", responses((status = 200, description = "The newest first", body = [RefusedWebhookOut])))]
+#[utoipa::path(
+    get,
+    path = "",
+    responses(
+        (status = 200, description = "The newest first", body = [RefusedWebhookOut]),
+        (status = 403, description = "For admins only", body = ErrorOut),
+    ),
+)]
 pub async fn list_refused_webhooks(Admin(actor, state): Admin) -> Answer<Vec<RefusedWebhookOut>> {
     let refused =
         state.app.refusals.list(actor.organization).into_iter().map(|it: Refused| RefusedWebhookOut {
