@@ -23,7 +23,7 @@ fn lines() -> String {
         })
     };
     let log = |n: usize| {
-        let (customer, inbound) = ([CARLA, CARLOS, "72345", "ACME"][n / 4 % 4], n % 3 == 0);
+        let (customer, inbound) = ([CARLA, CARLOS, "72345", "ACME"][n / 4 % 4], n.is_multiple_of(3));
         let (from, to) = if inbound { (customer, OUR_NUMBER) } else { (OUR_NUMBER, customer) };
         let status = if inbound { "received" } else { FATES[n / 3 % 6] };
         let failed = status == "failed" || status == "undelivered";
@@ -35,7 +35,7 @@ fn lines() -> String {
         json!({
             "type": "message_log", "id": n + 1, "call_id": call, "assistant_id": assistant, "provider": PROVIDERS[n / 2 % 4],
             "provider_message_id": format!("M{n}"), "direction": if inbound { "inbound" } else { "outbound" },
-            "from_number": from, "to_number": to, "body": BODIES[n / 5 % 6], "media_urls": if n % 7 == 0 { vec!["https://m.example/1"] } else { vec![] },
+            "from_number": from, "to_number": to, "body": BODIES[n / 5 % 6], "media_urls": if n.is_multiple_of(7) { vec!["https://m.example/1"] } else { vec![] },
             "segment_count": n % 3 + 1, "status": status, "provider_status": status.to_uppercase(),
             "error_code": failed.then_some("30003"), "error_message": failed.then_some("Unreachable"),
             "created_at": format!("2026-04-{:02}T10:00:00Z", n * 11 % 28 + 1), "updated_at": "2026-04-30T00:00:00Z",
@@ -71,7 +71,7 @@ fn fits(item: &Value, (name, value): (&str, &str)) -> bool {
         "provider" | "direction" | "status" => text(name) == value,
         "from_number" | "to_number" if value.starts_with('+') => text(name) == value,
         "from_number" | "to_number" => text(name).to_lowercase().contains(&value.to_lowercase()),
-        "assistant_id" => item[name].to_string() == value,
+        "assistant_id" => item[name].as_u64() == Some(value.parse().unwrap()),
         "date_from" => text("created_at") >= value,
         "date_to" => text("created_at") <= value,
         "search" => text("body").to_lowercase().contains(&value.to_lowercase()),

@@ -10,21 +10,13 @@ async fn timeline(app: &TestApp, call: u64) -> Vec<Value> {
     logs
 }
 
-/// Time after ten, id, type and level of each event.
+/// Time of day, id, type and level of each event.
 fn told(logs: &[Value]) -> Vec<(&str, i64, &str, &str)> {
-    let text = |event: &'static str, log| -> &str {
-        Value::as_str(&Value::get::<&str>(log, event).unwrap()).unwrap()
-    };
-    logs.iter()
-        .map(|log| {
-            (
-                &text("timestamp", log)[11..],
-                log["id"].as_i64().unwrap(),
-                text("event_type", log),
-                text("level", log),
-            )
-        })
-        .collect()
+    let told = logs.iter().map(|log| {
+        let text = |field: &str| log[field].as_str().unwrap();
+        (&text("timestamp")[11..], log["id"].as_i64().unwrap(), text("event_type"), text("level"))
+    });
+    told.collect()
 }
 
 #[tokio::test]
