@@ -258,35 +258,53 @@ fn smslite_config_shows_value_and_source_of_every_key() {
     command::print(&resolved.unwrap(), &mut printed).unwrap();
     let expected = "\
 # read from smslite.toml
-host                          127.0.0.1       default
-port                          0               flag --port
-data_dir                      ./smslite-data  default
-public_url                    (not set)       default
-id_format                     string          smslite.toml:1
-session_ttl_seconds           86400           default
-log_format                    text            env SMSLITE_LOG_FORMAT
-trusted_proxies               (not set)       default
-cache_bytes                   67108864        default
-backup.dir                    (not set)       default
-backup.every_hours            24              default
-backup.keep                   7               default
-jwt.issuer                    (not set)       default
-jwt.audience                  (not set)       default
-jwt.algorithm                 RS256           default
-jwt.secret                    (not set)       default
-jwt.public_key_file           (not set)       default
-jwt.user_claim                email           default
-jwt.organization_claim        (not set)       default
-jwt.role_claim                (not set)       default
-twilio.account_sid            (not set)       default
-twilio.auth_token             (set, hidden)   smslite.toml:3
-twilio.shared_keys            (not set)       default
-twilio.signatures             enforce         default
-retention.conversations_days  0               default
-retention.logs_days           0               default
-retention.raw_payloads_days   0               default
-retention.audit_days          0               default
-retention.feed_days           0               default
+host                               127.0.0.1       default
+port                               0               flag --port
+data_dir                           ./smslite-data  default
+public_url                         (not set)       default
+id_format                          string          smslite.toml:1
+session_ttl_seconds                86400           default
+log_format                         text            env SMSLITE_LOG_FORMAT
+trusted_proxies                    (not set)       default
+cache_bytes                        67108864        default
+backup.dir                         (not set)       default
+backup.every_hours                 24              default
+backup.keep                        7               default
+jwt.issuer                         (not set)       default
+jwt.audience                       (not set)       default
+jwt.algorithm                      RS256           default
+jwt.secret                         (not set)       default
+jwt.public_key_file                (not set)       default
+jwt.user_claim                     email           default
+jwt.organization_claim             (not set)       default
+jwt.role_claim                     (not set)       default
+twilio.account_sid                 (not set)       default
+twilio.auth_token                  (set, hidden)   smslite.toml:3
+twilio.shared_keys                 (not set)       default
+twilio.signatures                  enforce         default
+twilio.base_url                    (not set)       default
+twilio.messages_per_minute         3000            default
+twilio.number_messages_per_minute  60              default
+telnyx.api_key                     (not set)       default
+telnyx.public_key                  (not set)       default
+telnyx.signatures                  enforce         default
+telnyx.base_url                    (not set)       default
+telnyx.messages_per_minute         3000            default
+telnyx.number_messages_per_minute  60              default
+vonage.api_key                     (not set)       default
+vonage.api_secret                  (not set)       default
+vonage.signature_secret            (not set)       default
+vonage.signature_method            md5hash         default
+vonage.signatures                  enforce         default
+vonage.base_url                    (not set)       default
+vonage.messages_per_minute         1800            default
+vonage.number_messages_per_minute  60              default
+sending.timeout_seconds            30              default
+retention.conversations_days       0               default
+retention.logs_days                0               default
+retention.raw_payloads_days        0               default
+retention.audit_days               0               default
+retention.feed_days                0               default
 ";
     assert_eq!(String::from_utf8(printed).unwrap(), expected);
 }

@@ -91,8 +91,8 @@ impl<K: Hash + Eq + Clone> Waits<K> {
     }
 
     fn note(&self, key: &K, now: Timestamp, wait: Duration) -> Timestamp {
-        let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
-        let until = Timestamp(now.0.saturating_add(micros).saturating_add(1));
+        let micros = i64::try_from(wait.as_nanos().div_ceil(1000)).unwrap_or(i64::MAX);
+        let until = Timestamp(now.0.saturating_add(micros));
         let mut waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if waits.len() > WAITS {
             waits.retain(|_, until| *until > now);

@@ -1,12 +1,16 @@
 //! Files made anew: an older format is brought up to date on a copy, and a compacted file has nothing in it
 //! but what is still there.
 
-use super::acts::{ANN, DESK, START, archive, at, bootstrap, create_assistant, message, seconds};
-use super::acts::{ORG, assign};
+use super::acts::{
+    ANN, DESK, ORG, START, archive, assign, at, bootstrap, claiming, create_assistant, enqueue, message,
+    seconds,
+};
 use super::disk::{CACHE, open_dir};
-use super::door::{Act, execute};
+use super::door::{Act, Answer, execute};
 use super::script::{model_states, script, sound_state};
-use smslite::store::{DataDir, compact};
+use smslite::model::message_log::Provider;
+use smslite::model::outbound::Claim;
+use smslite::store::{ClaimJob, DataDir, EnqueueOutcome, Store, compact};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -106,4 +110,46 @@ fn a_life_goes_on_in_a_compacted_file() {
     let store = open_dir(dir.path());
     assert_eq!(sound_state(&store.snapshot().unwrap()), *model_states(&acts).last().unwrap());
     store.close();
+}
+
+/// `format-3.redb` is the script's life with, after it, a part of a long message that waits for others, an account at
+/// Vonage and two messages of ours, one of them being sent. It was compacted.
+#[test]
+fn a_file_of_format_3_is_opened_as_it_is_and_gives_up_what_was_being_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("smslite.redb"), include_bytes!("fixtures/format-3.redb")).unwrap();
+    let store = open_dir(dir.path());
+    assert_eq!(names(dir.path()), ["lock", "smslite.redb"], "nothing had to be brought up to date");
+    assert_eq!(store.snapshot().unwrap().check().unwrap(), Vec::<String>::new());
+    let account = store.directory().view().carrier_account(ORG, Provider::Vonage).unwrap().clone();
+    assert_eq!((account.account_id.as_deref(), account.verifying.len()), (Some("ACfixture"), 2));
+    let waiting = store.snapshot().unwrap().partial_messages().unwrap();
+    assert_eq!(waiting[0].2.text(), "this is SMpart[part 2 of 3 is missing][part 3 of 3 is missing]");
+    let late = at(seconds(900));
+    assert_eq!(execute(&store, &enqueue(17, "+447700900999", Some("a key"), late)), Ok(known(&store, 15)));
+    let claimed = store.snapshot().unwrap().claimed_jobs(ORG).unwrap();
+    assert_eq!(claimed.iter().map(|due| due.uuid).collect::<Vec<_>>(), [[16; 16]]);
+    let given_up = Act::Claim(ClaimJob { abandoned: true, ..claiming(16, late) });
+    assert!(matches!(execute(&store, &given_up), Ok(Answer::Claimed(Claim::Lost(_)))));
+    store.close();
+}
+
+fn known(store: &Store, uuid: u8) -> Answer {
+    let job = store.snapshot().unwrap().job(ORG, [uuid; 16]).unwrap().unwrap();
+    Answer::Enqueued(EnqueueOutcome::Known { uuid: [uuid; 16], job })
+}
+
+#[test]
+fn a_job_of_an_older_format_waits_in_the_outbox_and_is_counted() {
+    for older in [FORMAT_1, include_bytes!("fixtures/format-2.redb")] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("smslite.redb"), older).unwrap();
+        let store = open_dir(dir.path());
+        let snapshot = store.snapshot().unwrap();
+        assert_eq!(snapshot.check().unwrap(), Vec::<String>::new());
+        let counted: u64 = snapshot.job_counts(ORG).unwrap().iter().map(|(.., count)| count).sum();
+        let logs = snapshot.count_logs(ORG, &Default::default()).unwrap().total();
+        assert!(counted > 0 && logs > 0, "{counted} jobs, {logs} logs");
+        store.close();
+    }
 }

@@ -9,7 +9,7 @@ use smslite::store::{CheckReport, RepairReport, check_file, repair_file};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const FIXTURE: &[u8] = include_bytes!("fixtures/format-2.redb");
+const FIXTURE: &[u8] = include_bytes!("fixtures/format-3.redb");
 
 fn check(disk: &Disk) -> CheckReport {
     check_file(&disk.location(), CACHE, Arc::new(|_| ()), &|_, _| ()).unwrap()
@@ -21,7 +21,7 @@ fn repair(disk: &Disk) -> RepairReport {
 
 #[test]
 fn what_is_sound_is_told_to_be_sound_and_has_nothing_to_mend() {
-    for (image, organizations) in [(sound_image(), 2), (FIXTURE.to_vec(), 1)] {
+    for (image, organizations) in [(sound_image(), 2), (FIXTURE.to_vec(), 2)] {
         let disk = Disk::with(image);
         let report = check(&disk);
         assert_eq!((&report.damages, report.found), (&Vec::new(), 0));
