@@ -150,7 +150,7 @@ async fn what_is_no_message_is_refused_with_every_reason_and_nothing_is_stored()
         (with("idempotency_key", json!("k".repeat(257))), 422, "1 to 256"),
         (with("idempotency_key", json!("")), 422, "1 to 256"),
         (with("from_phone_number", json!("+15550009999")), 404, "Not found"),
-        (r#"{"from_phone_number": "+15551234567", "to_phone_number": "+15559876543", "message": "a\ud800"}"#.into(), 400, "no JSON"),
+        (r#"{"from_phone_number": "+15551234567", "to_phone_number": "+15559876543", "message": "a\ud800"}"#.into(), 422, "hex escape"),
         ("{".into(), 400, "no JSON"),
         ("[]".into(), 422, "body"),
     ] {
