@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::app::accounts::random_secret;
 use crate::app::backup::Schedule;
-use crate::app::carriers::{Carriers, Rates};
+use crate::app::carriers::{Accounts, Carriers, Rates};
 use crate::app::outbox::Outbox;
 use crate::app::retention::Retention;
 use crate::app::throttle::Throttle;
@@ -118,7 +118,7 @@ fn carriers(settings: &Settings) -> Carriers {
         let (carrier, number) = (carrier.messages_per_minute, carrier.number_messages_per_minute);
         (provider, Rates { carrier: rate(carrier), number: rate(number) })
     };
-    Carriers {
+    let accounts = Accounts {
         twilio: TwilioAccount {
             account_sid: twilio.account_sid.clone(),
             auth_tokens: exposed(&twilio.auth_tokens),
@@ -143,13 +143,13 @@ fn carriers(settings: &Settings) -> Carriers {
             },
             base_url: vonage.carrier.base_url.clone(),
         },
-        rates: [
-            rates(Provider::Twilio, &twilio.carrier),
-            rates(Provider::Telnyx, &telnyx.carrier),
-            rates(Provider::Vonage, &vonage.carrier),
-        ],
-        public_url: settings.public_url.clone(),
-    }
+    };
+    let rates = [
+        rates(Provider::Twilio, &twilio.carrier),
+        rates(Provider::Telnyx, &telnyx.carrier),
+        rates(Provider::Vonage, &vonage.carrier),
+    ];
+    Carriers::new(accounts, rates, settings.public_url.clone())
 }
 
 fn schedule(settings: &BackupSettings) -> Schedule {

@@ -28,7 +28,7 @@ pub struct NewSms {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sent {
-    Job(Uuid, OutboundJob),
+    Job(Uuid, Box<OutboundJob>),
     KeyTaken,
     NoSuchNumber,
     OptedOut,
@@ -75,7 +75,7 @@ pub async fn send(app: &App, actor: &Actor, sms: NewSms) -> Result<Sent, StoreEr
         EnqueueOutcome::OptedOut => return Ok(Sent::OptedOut),
     };
     let job = if queue { job } else { outcome(app, actor, uuid, job).await };
-    Ok(Sent::Job(uuid, job))
+    Ok(Sent::Job(uuid, Box::new(job)))
 }
 
 fn provider_of(app: &App, actor: &Actor, number: &Address) -> Result<Option<Provider>, ReadError> {

@@ -58,7 +58,10 @@ async fn attempt(app: &App, due: &DueJob) -> Result<(), StoreError> {
     // What the carrier said must not be lost because the storage is not well for a while.
     loop {
         match app.store.execute(settle.clone()).await {
-            Ok(after) => return Ok(tell_outcome(due, after.as_ref())),
+            Ok(after) => {
+                tell_outcome(due, after.as_ref());
+                return Ok(());
+            }
             Err(StoreError::Failed(reason)) => return Err(StoreError::Failed(reason)),
             Err(error) if app.stopping.load(Ordering::Relaxed) => return Err(error),
             Err(_) => tokio::time::sleep(AFTER_FAILURE).await,
