@@ -226,7 +226,7 @@ pub async fn serve(
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let (_, _) = tokio::join!(jobs.stop(), tokio::time::timeout(LAST_REQUESTS, left));
+    let (mut sends, _) = tokio::join!(jobs.stop(), tokio::time::timeout(LAST_REQUESTS, left));
     // Whoever follows hears of what the last requests write.
     let last = async {
         while CONNECTIONS - places.available_permits() > state.app.store.followers() {
@@ -235,15 +235,17 @@ pub async fn serve(
     };
     let closing = graceful.shutdown();
     let ended = async {
+        // Followers hear also of what the carriers still answered.
+        let written = async { tokio::join!(last, sends.finish()) };
         let (_, ()) = tokio::join!(
-            tokio::time::timeout(GRACE, last).map(|_| state.app.store.dismiss_followers()),
+            tokio::time::timeout(GRACE, written).map(|_| state.app.store.dismiss_followers()),
             closing
         );
     };
     tokio::select! {
         () = ended => {}
         () = tokio::time::sleep(GRACE) => {
-            tracing::warn!("some requests were cut off: they took longer than {} s", GRACE.as_secs());
+            tracing::warn!("some requests or sends were cut off: they took longer than {} s", GRACE.as_secs());
         }
     }
     Ok(())

@@ -140,7 +140,7 @@ async fn opt_outs_and_carrier_accounts_are_set_from_the_command_line() {
     assert!(listed.contains("+15551234567  +15559876543") && listed.contains("api"), "{listed}");
     run(&data, &["opt-out", "remove", "+15551234567", "+15559876543"]);
     assert_eq!(run(&data, &["opt-out", "list"]).lines().count(), 1);
-    let set = ["carrier", "set", "telnyx", "--verifying", "a-public-key"];
+    let set = ["carrier", "set", "telnyx", "--verifying", "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="];
     let mut command = smslite(&data);
     command.args(set).stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();

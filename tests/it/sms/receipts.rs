@@ -97,6 +97,7 @@ async fn a_receipt_tells_what_became_of_a_message_that_nobody_knew_of() {
         ("MessageSid", "SMlate"),
         ("MessageStatus", "delivered"),
         ("From", OUR_NUMBER),
+        ("To", CARLA),
     ]);
     let signature = smslite::carriers::twilio::sign(crate::util::AUTH_TOKEN, &callback, form.as_bytes());
     let headers = [crate::util::carrier::FORM, ("x-twilio-signature", signature.as_str())];
