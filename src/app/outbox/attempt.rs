@@ -81,11 +81,12 @@ async fn ask(
     job: &OutboundJob,
     carrier: &dyn Carrier,
 ) -> SendOutcome {
-    let callback = app
-        .carriers
-        .public_url
-        .as_ref()
-        .map(|url| format!("{url}/webhooks/sms/{}?job={uuid}", job.provider.as_str()));
+    let callback = app.carriers.public_url.as_ref().map(|url| {
+        let name = job.provider.as_str();
+        let url = format!("{url}/webhooks/sms/{name}");
+        // Vonage gives our reference back by itself, and takes no long URL.
+        if job.provider == Provider::Vonage { url } else { format!("{url}?job={uuid}") }
+    });
     let pool = pool_of(app, organization, job);
     let sms = OutboundSms {
         from: &job.from,
