@@ -88,9 +88,10 @@ pub fn build(
         store,
         sessions: Sessions::new(settings.session_ttl_seconds),
         throttle: Arc::new(Throttle::new(&clock)),
-        outbox: Arc::new(Outbox::new(&carriers, timeout, &clock)),
+        outbox: Arc::new(Outbox::new(&carriers, timeout)),
         carriers: Arc::new(carriers),
         refusals: Arc::default(),
+        rules: Arc::default(),
         clock,
         session_ttl_seconds: settings.session_ttl_seconds,
         retention: Retention {

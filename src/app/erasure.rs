@@ -39,7 +39,15 @@ async fn run(app: &App, actor: &Actor, number: Address) -> Result<Receipt, VerbE
     let mut gone = calls(app, organization, &due, now).await?;
     gone += what_others_began(app, organization, &number).await?;
     // Entries before the logs that tell whose they are.
-    for of in [Held::Audit, Held::Logs, Held::RawPayloads, Held::Jobs, Held::OptOuts, Held::Parts] {
+    for of in [
+        Held::Audit,
+        Held::Logs,
+        Held::RawPayloads,
+        Held::Jobs,
+        Held::OptOuts,
+        Held::Parts,
+        Held::EarlyReceipts,
+    ] {
         gone += rows(app, organization, of, &due, now).await?;
     }
     purge::step(app, NoteErasure { organization, now, by: user_id, gone }).await?;

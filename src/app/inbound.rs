@@ -2,7 +2,7 @@
 
 use super::carriers::{carrier_of, owners};
 use super::{App, receipts};
-use crate::carriers::{InboundSms, WebhookEvent};
+use crate::carriers::{Carrier, InboundSms, WebhookEvent};
 use crate::model::address::{Address, mask};
 use crate::model::audit::{SignatureVerdict, Step};
 use crate::model::auto_reply::AutoReply;
@@ -16,12 +16,13 @@ use crate::store::{
     FlushParts, KeepAudit, ReadError, RecordInbound, RecordInboundOutcome, RecordPart, RecordPartOutcome,
     Route, Snapshot, StoreError,
 };
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// One webhook request whose signature was judged.
 pub struct Webhook {
     pub provider: Provider,
-    /// Whose it is: see [`organization_of`].
+    /// Whose it is: see [`candidates`].
     pub organization: OrganizationId,
     pub signature: SignatureVerdict,
     pub now: Timestamp,
@@ -148,15 +149,19 @@ fn message_of(
 
 /// The rules by which our number's assistant answers. Numbers of our own are not answered: two that echo would
 /// never end.
-fn rules_for(app: &App, organization: OrganizationId, from: &Address, to: &Address) -> Option<AutoReply> {
+fn rules_for(
+    app: &App,
+    organization: OrganizationId,
+    from: &Address,
+    to: &Address,
+) -> Option<Arc<AutoReply>> {
     let directory = app.store.directory();
-    let assistant_id = directory.assistant_of(organization, to)?;
+    let id = directory.assistant_of(organization, to)?;
     if directory.number_owner(from).is_some() {
         return None;
     }
-    let assistant = app.store.snapshot().ok()?.assistant(organization, assistant_id).ok()??;
-    // What an import brought may be no rules.
-    AutoReply::of(assistant.custom_settings.as_ref()).ok()?
+    let assistant = app.store.snapshot().ok()?.assistant(organization, id).ok()??;
+    app.rules.of((organization, id), &assistant)
 }
 
 fn stored(app: &App, organization: OrganizationId, from: &str, outcome: RecordInboundOutcome) -> Received {
@@ -237,14 +242,19 @@ async fn keep(
     Ok(Received::Kept)
 }
 
-/// Whose a webhook is: of the organization that has this account at the carrier as its own, where several have it of
-/// the one that has our number; else, with the server's shared credentials, by the number alone. Where two
-/// have the same number it is the older one. What is nobody's goes to the oldest of all.
-pub fn organization_of(
-    app: &App,
-    provider: Provider,
-    event: &WebhookEvent,
-) -> Result<OrganizationId, StoreError> {
+/// One whose webhook it may be.
+pub struct Candidate {
+    pub organization: OrganizationId,
+    /// The carrier as they have it.
+    pub carrier: Arc<dyn Carrier>,
+    /// Whether they hear of a refusal: it is their number, or nobody's.
+    pub is_told: bool,
+}
+
+/// Whose a webhook may be, the likeliest first, with the carrier as they have it. What it says of itself is not
+/// verified: it is of the first whose account's secret verifies it. The server's own account comes last; with it the number alone tells the
+/// organization, where two have the same number the older one, and what is nobody's goes to the oldest of all.
+pub fn candidates(app: &App, provider: Provider, event: &WebhookEvent) -> Result<Vec<Candidate>, StoreError> {
     let number = match event {
         WebhookEvent::Inbound(sms) => Some(sms.to.as_str()),
         WebhookEvent::Status(receipt) => receipt.from.as_deref(),
@@ -252,16 +262,21 @@ pub fn organization_of(
     };
     let number = number.and_then(|number| Address::parse(number).ok());
     let directory = app.store.directory();
+    let mut own = owners(app, provider, event.account_id());
+    let has_number = |organization: &OrganizationId| {
+        number.as_ref().is_some_and(|number| directory.assistant_of(*organization, number).is_some())
+    };
+    own.sort_by_key(|organization| !has_number(organization));
+    let of_own = |organization| Candidate {
+        organization,
+        carrier: carrier_of(app, organization, provider),
+        is_told: has_number(&organization),
+    };
+    let mut found: Vec<_> = own.into_iter().map(of_own).collect();
     let owner = number.as_ref().and_then(|number| directory.number_owner(number));
-    if let Some(account) = event.account_id() {
-        let named = owners(app, provider, Some(account));
-        let has_number = |organization: &&OrganizationId| {
-            number.as_ref().is_some_and(|number| directory.assistant_of(**organization, number).is_some())
-        };
-        if let Some(own) = named.iter().find(has_number).or(named.first()) {
-            return Ok(*own);
-        }
-    }
     let oldest = || directory.organizations().first().map(|(id, _)| *id);
-    owner.or_else(oldest).ok_or_else(|| StoreError::Unavailable("there is no organization yet".to_owned()))
+    let nobody = || StoreError::Unavailable("there is no organization yet".to_owned());
+    let organization = owner.or_else(oldest).ok_or_else(nobody)?;
+    found.push(Candidate { organization, carrier: app.carriers.shared(provider), is_told: true });
+    Ok(found)
 }

@@ -21,6 +21,7 @@ pub mod purge;
 mod receipts;
 pub mod refusals;
 pub mod retention;
+pub mod rules;
 pub mod sending;
 pub mod sign_in;
 pub mod sms_logs;
@@ -49,6 +50,7 @@ pub struct App {
     pub carriers: Arc<carriers::Carriers>,
     pub outbox: Arc<outbox::Outbox>,
     pub refusals: Arc<refusals::Refusals>,
+    pub rules: Arc<rules::Rules>,
     pub retention: retention::Retention,
     /// Told when an archived conversation leaves something to be purged.
     pub purge_wanted: Arc<Notify>,

@@ -7,21 +7,19 @@ mod attempt;
 mod client;
 mod pace;
 
+use self::attempt::UnderWay;
 use self::client::CarrierClient;
-use self::pace::Pace;
+use self::pace::{NotNow, Pace};
 use super::carriers::Carriers;
 use super::{App, inbound};
-use crate::clock::Clock;
 use crate::model::time::Timestamp;
-use crate::store::{DueJob, ReadError};
+use crate::store::ReadError;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-/// The most attempts at a time.
-const AT_ONCE: usize = 64;
 /// How soon a storage that failed is asked again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -39,13 +37,13 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    pub fn new(carriers: &Carriers, timeout: Duration, clock: &Clock) -> Outbox {
+    pub fn new(carriers: &Carriers, timeout: Duration) -> Outbox {
         Outbox {
             wanted: Notify::new(),
             settled: Notify::new(),
             stop: Notify::new(),
             client: CarrierClient::new(timeout),
-            pace: Pace::new(carriers, clock),
+            pace: Pace::new(carriers),
             under_way: Mutex::default(),
         }
     }
@@ -92,6 +90,7 @@ fn start_due(app: &App, attempts: &mut JoinSet<()>) -> Result<Option<Timestamp>,
     let now = app.clock.now();
     let snapshot = app.store.snapshot()?;
     let mut next = inbound::flush_due_parts(app, &snapshot, now)?;
+    let mut wait_until = |then: Timestamp| next = next.min(Some(then)).or(Some(then));
     loop {
         let mut heads = {
             let under_way = app.outbox.under_way();
@@ -101,25 +100,22 @@ fn start_due(app: &App, attempts: &mut JoinSet<()>) -> Result<Option<Timestamp>,
         heads.sort_by_key(|due| due.at);
         let mut started = false;
         for due in heads {
-            if attempts.len() >= AT_ONCE {
-                return Ok(next);
+            if due.at > now {
+                wait_until(due.at);
+                continue;
             }
-            match may_start(app, &due, now) {
-                Ok(()) => {
-                    app.outbox.under_way().insert(due.uuid);
-                    attempts.spawn(attempt::make(app.clone(), due));
+            match app.outbox.pace.take(app, &due, now) {
+                Ok(place) => {
+                    attempts.spawn(attempt::make(UnderWay::begin(app, due, place)));
                     started = true;
                 }
-                Err(then) => next = next.min(Some(then)).or(Some(then)),
+                Err(NotNow::Until(then)) => wait_until(then),
+                // An attempt that ends wakes us.
+                Err(NotNow::Full) => {}
             }
         }
         if !started {
             return Ok(next);
         }
     }
-}
-
-/// `Err`: not before this.
-fn may_start(app: &App, due: &DueJob, now: Timestamp) -> Result<(), Timestamp> {
-    if due.at > now { Err(due.at) } else { app.outbox.pace.take(app, due, now) }
 }

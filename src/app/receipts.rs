@@ -7,9 +7,10 @@ use crate::model::address::Address;
 use crate::model::audit::Step;
 use crate::model::ids::OrganizationId;
 use crate::model::message_log::{DeliveryStatus, Provider, RawPayload};
-use crate::model::outbound::{JobStatus, OutboundJob};
+use crate::model::outbound::OutboundJob;
+use crate::model::receipt::Receipt;
 use crate::model::time::Timestamp;
-use crate::store::{DueJob, Receipt, ReceiptOutcome, RecordReceipt, StoreError};
+use crate::store::{DueJob, ReceiptOutcome, RecordReceipt, RecordSandboxReceipt, StoreError};
 use uuid::Uuid;
 
 /// A receipt that came by webhook, with the steps taken so far.
@@ -38,8 +39,8 @@ pub(super) async fn receive(
             provider_status: receipt.provider_status,
             error_code: receipt.error_code,
             error_message: receipt.error_message,
+            opted_out: receipt.opted_out,
         },
-        opted_out: receipt.opted_out,
         steps,
         payload: Some(payload),
     };
@@ -51,38 +52,6 @@ pub(super) async fn receive(
     })
 }
 
-/// The words that a carrier's receipts use, with what they mean: one may come before we hear that the message was taken.
-pub(super) fn words_of(provider: Provider) -> &'static [(&'static str, DeliveryStatus)] {
-    use DeliveryStatus::{Delivered, Failed, Sending, Sent, Undelivered};
-    match provider {
-        Provider::Twilio => &[
-            ("sending", Sending),
-            ("sent", Sent),
-            ("delivered", Delivered),
-            ("undelivered", Undelivered),
-            ("failed", Failed),
-        ],
-        Provider::Telnyx => &[
-            ("sending", Sending),
-            ("sent", Sent),
-            ("delivered", Delivered),
-            ("delivery_failed", Undelivered),
-            ("sending_failed", Failed),
-        ],
-        Provider::Vonage => &[
-            ("buffered", Sending),
-            ("accepted", Sent),
-            ("submitted", Sent),
-            ("delivered", Delivered),
-            ("expired", Undelivered),
-            ("rejected", Undelivered),
-            ("failed", Failed),
-            ("undeliverable", Failed),
-        ],
-        Provider::Sandbox => &[],
-    }
-}
-
 /// When the sandbox tells the receipt after this one; the end of time: none.
 pub(super) fn sandbox_due(job: &OutboundJob, after: DeliveryStatus, now: Timestamp) -> Timestamp {
     match sandbox::next_receipt(&job.to, after) {
@@ -91,31 +60,24 @@ pub(super) fn sandbox_due(job: &OutboundJob, after: DeliveryStatus, now: Timesta
     }
 }
 
-/// Tells the next receipt of a message that the sandbox took. False: it has not taken it yet.
-pub(super) async fn of_sandbox(app: &App, due: &DueJob, now: Timestamp) -> Result<bool, StoreError> {
-    let organization = due.lane.organization;
-    let unreadable = |error: crate::store::ReadError| StoreError::Failed(error.to_string());
-    let snapshot = app.store.pin();
-    let snapshot = snapshot.as_ref().as_ref().map_err(|reason| StoreError::Unavailable(reason.clone()))?;
-    let job = snapshot.job(organization, due.uuid).map_err(unreadable)?;
-    let Some(job) = job.filter(|job| job.status == JobStatus::Sent) else { return Ok(false) };
-    let log = job.log_id.map(|id| snapshot.message_log(organization, id)).transpose().map_err(unreadable)?;
-    let status = log.flatten().map_or(DeliveryStatus::Delivered, |log| log.status);
-    let next = sandbox::next_receipt(&job.to, status);
-    let told = next.map(|(_, receipt)| receipt);
-    let next_due = told.as_ref().map_or(Timestamp::MAX, |told| sandbox_due(&job, told.status, now));
-    let command = crate::store::RecordSandboxReceipt {
-        organization,
-        uuid: due.uuid,
-        now,
-        receipt: told.map(|told| Receipt {
-            status: Some(told.status),
-            provider_status: told.provider_status,
-            error_code: told.error.as_ref().and_then(|error| error.code.clone()),
-            error_message: told.error.map(|error| error.message),
-        }),
-        next_due,
+/// Tells the next receipt of a message that the sandbox took.
+pub(super) async fn of_sandbox(app: &App, due: &DueJob, job: &OutboundJob) -> Result<(), StoreError> {
+    let (organization, now) = (due.lane.organization, app.clock.now());
+    let log = match job.log_id {
+        Some(id) => app.store.snapshot().and_then(|snapshot| snapshot.message_log(organization, id)),
+        None => Ok(None),
     };
-    app.store.execute(command).await?;
-    Ok(true)
+    let log = log.map_err(|error| StoreError::Failed(error.to_string()))?;
+    let status = log.map_or(DeliveryStatus::Delivered, |log| log.status);
+    let told = sandbox::next_receipt(&job.to, status).map(|(_, receipt)| receipt);
+    let next_due = told.as_ref().map_or(Timestamp::MAX, |told| sandbox_due(job, told.status, now));
+    let receipt = told.map(|told| Receipt {
+        status: Some(told.status),
+        provider_status: told.provider_status,
+        error_code: told.error.as_ref().and_then(|error| error.code.clone()),
+        error_message: told.error.map(|error| error.message),
+        opted_out: false,
+    });
+    let command = RecordSandboxReceipt { organization, uuid: due.uuid, now, receipt, next_due };
+    app.store.execute(command).await.map(drop)
 }

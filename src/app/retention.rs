@@ -58,7 +58,7 @@ async fn run_for(app: &App, org: OrganizationId, now: Timestamp) -> Result<Gone,
         }
     }
     // What nothing consults any more is of no use to anybody, however long the rest is kept.
-    for of in [Held::Duplicates, Held::KeptWebhooks] {
+    for of in [Held::Duplicates, Held::KeptWebhooks, Held::EarlyReceipts] {
         rows(app, org, of, &Arc::new(Due::Before(now)), now).await?;
     }
     if let Some(before) = before(kept.feed_days) {

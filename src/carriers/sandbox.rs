@@ -107,7 +107,9 @@ impl Carrier for Sandbox {
 fn outcome(message: &OutboundSms<'_>) -> SendOutcome {
     let refusal = |refusals: &Refusals, number: &str| {
         let row = refusals.iter().find(|(refused, ..)| *refused == number);
-        row.map(|(_, code, verdict, words)| verdict.outcome(CarrierError::new(*code, *words), None))
+        row.map(|(_, code, verdict, words)| {
+            verdict.outcome(CarrierError::new(*code, *words), None, message.attempt)
+        })
     };
     let refused = refusal(OF_SENDERS, message.from).or_else(|| refusal(OF_CUSTOMERS, message.to));
     if let Some(refused) = refused {
@@ -115,7 +117,7 @@ fn outcome(message: &OutboundSms<'_>) -> SendOutcome {
     }
     match message.to {
         RATE_LIMITED if message.attempt <= 2 => {
-            Retry.outcome(CarrierError::new("20429", "too many requests"), Some(1))
+            Retry.outcome(CarrierError::new("20429", "too many requests"), Some(1), message.attempt)
         }
         UNKNOWN => SendOutcome::Unknown { reason: "the sandbox was asked to say nothing".to_owned() },
         _ => SendOutcome::Accepted {

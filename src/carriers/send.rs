@@ -42,6 +42,8 @@ pub struct CarrierReply<'a> {
     pub body: &'a [u8],
     /// When the answer came, in seconds since 1970.
     pub now_unix: i64,
+    /// 1 for the first.
+    pub attempt: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +56,8 @@ pub enum SendOutcome {
         /// `None` when the carrier does not know yet.
         segment_count: Option<u32>,
     },
-    /// Surely not taken by the carrier; may be tried again.
-    Retry { after_seconds: Option<u64>, error: CarrierError },
+    /// Surely not taken by the carrier; may be tried again. `busy`: the carrier has enough for now, whatever the message.
+    Retry { after_seconds: Option<u64>, busy: bool, error: CarrierError },
     /// Never will be taken.
     Refused { why: RefusedWhy, error: CarrierError },
     /// It may or may not have been taken.
@@ -91,16 +93,34 @@ impl CarrierError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Retry,
+    /// May pass by itself, once.
+    RetryOnce,
+    /// Too much at a time.
+    Busy,
     Refused(RefusedWhy),
 }
 
 impl Verdict {
-    pub(super) fn outcome(self, error: CarrierError, after_seconds: Option<u64>) -> SendOutcome {
+    pub(super) fn outcome(
+        self,
+        error: CarrierError,
+        after_seconds: Option<u64>,
+        attempt: u32,
+    ) -> SendOutcome {
         match self {
-            Self::Retry => SendOutcome::Retry { after_seconds, error },
             Self::Refused(why) => SendOutcome::Refused { why, error },
+            Self::RetryOnce if attempt > 1 => SendOutcome::Refused { why: RefusedWhy::Other, error },
+            Self::Retry | Self::RetryOnce => SendOutcome::Retry { after_seconds, busy: false, error },
+            Self::Busy => SendOutcome::Retry { after_seconds, busy: true, error },
         }
     }
+}
+
+/// Whether the carrier recognises a request that it has had before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeated {
+    IsKnown,
+    SendsAgain,
 }
 
 /// Error codes by what they mean: the one table that each carrier's file has.
@@ -113,35 +133,52 @@ pub(super) fn verdict_of(codes: &Codes, code: &str) -> Option<Verdict> {
 
 impl CarrierReply<'_> {
     /// The answer was an error in the carrier's own words; `known` is what its code means.
-    pub(super) fn refusal(&self, known: Option<Verdict>, error: CarrierError) -> SendOutcome {
+    pub(super) fn refusal(
+        &self,
+        known: Option<Verdict>,
+        error: CarrierError,
+        repeated: Repeated,
+    ) -> SendOutcome {
         let verdict = match (self.status, known) {
-            (StatusCode::TOO_MANY_REQUESTS, _) => Verdict::Retry,
-            // The carrier says itself that it failed, so it did not take the message.
+            (StatusCode::TOO_MANY_REQUESTS, _) => Verdict::Busy,
+            // It failed, but nobody says how far it had come.
+            (status, _) if status.is_server_error() && !self.may_repeat(repeated) => {
+                let code = error.code.unwrap_or_default();
+                return SendOutcome::Unknown { reason: format!("HTTP {status}, {code}: {}", error.message) };
+            }
             (status, _) if status.is_server_error() => Verdict::Retry,
             (_, Some(verdict)) => verdict,
             (StatusCode::UNAUTHORIZED, None) => Verdict::Refused(RefusedWhy::Configuration),
             (_, None) => Verdict::Refused(RefusedWhy::Other),
         };
-        verdict.outcome(error, self.retry_after_seconds())
+        verdict.outcome(error, self.retry_after_seconds(), self.attempt)
     }
 
     /// The answer was not in the carrier's own words: anything between us may have said it.
-    pub(super) fn foreign(&self) -> SendOutcome {
+    pub(super) fn foreign(&self, repeated: Repeated) -> SendOutcome {
         let status = self.status;
         let error = CarrierError { code: None, message: format!("the carrier answered HTTP {status}") };
         let verdict = match status.as_u16() {
-            // 409 tells that the same request is still being worked on; 425 that it came too early.
-            408 | 409 | 425 | 429 | 503 => Verdict::Retry,
+            429 => Verdict::Busy,
+            // A proxy that lost its way to the carrier says these too, when the request may have arrived.
+            408 | 409 | 425 | 503 if self.may_repeat(repeated) => Verdict::Retry,
             // Nobody redirects to another place what they have taken.
             300..=399 | 401 | 403 | 404 | 405 | 407 => Verdict::Refused(RefusedWhy::Configuration),
             400 | 413 | 414 | 415 | 422 => Verdict::Refused(RefusedWhy::Request),
-            402..=499 => Verdict::Refused(RefusedWhy::Other),
-            _ => {
+            408 | 409 | 425 | 500.. | ..=299 => {
                 let reason = format!("HTTP {status} without a word of the carrier's: {}", self.excerpt());
                 return SendOutcome::Unknown { reason };
             }
+            _ => Verdict::Refused(RefusedWhy::Other),
         };
-        verdict.outcome(error, self.retry_after_seconds())
+        verdict.outcome(error, self.retry_after_seconds(), self.attempt)
+    }
+
+    /// Whether the same may be asked once more: where it is recognised, or where somebody is busy and says until when.
+    fn may_repeat(&self, repeated: Repeated) -> bool {
+        let asks_back =
+            self.status == StatusCode::SERVICE_UNAVAILABLE && self.headers.contains_key(RETRY_AFTER);
+        repeated == Repeated::IsKnown || asks_back
     }
 
     /// How long the carrier wants us to wait, rounded up to seconds.

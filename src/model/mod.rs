@@ -16,6 +16,7 @@ pub mod opt_out;
 pub mod outbound;
 pub mod page;
 pub mod partial_message;
+pub mod receipt;
 pub mod search;
 pub mod segments;
 pub mod session;

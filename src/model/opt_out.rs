@@ -46,7 +46,7 @@ impl Keyword {
 
     /// What a carrier names when it acted on a word of its own list, of whichever language.
     pub fn named(opt_out_type: &str) -> Option<Keyword> {
-        match opt_out_type {
+        match opt_out_type.to_ascii_uppercase().as_str() {
             "STOP" => Some(Keyword::Stop),
             "START" => Some(Keyword::Start),
             "HELP" => Some(Keyword::Help),

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 const LEASE_SECONDS: u64 = 180;
 /// After so many a job is given up: with the waits between them after some three hours.
 pub const MOST_ATTEMPTS: u32 = 12;
+/// What waits longer is given up: it is not what anybody meant to send any more.
+const LONGEST_WAIT_TO_SEND: u64 = 86_400;
 const FIRST_WAIT_SECONDS: u64 = 5;
 const LONGEST_WAIT_SECONDS: u64 = 3600;
 
@@ -108,38 +110,88 @@ impl OutboundJob {
 pub enum Claim {
     /// Somebody else was faster, or it is not due any more.
     NotDue,
-    /// The customer said STOP in between: it is given up.
-    OptedOut(OutboundJob),
+    /// It may not be sent any more: it is given up.
+    Refused(OutboundJob),
     /// The carrier is to be called, once this is durable.
     Attempt(OutboundJob),
     /// A claim ended without an outcome. Whether the carrier took it, nobody here can tell.
     Lost(OutboundJob),
 }
 
-/// Decides about a job that the dispatcher found due. `abandoned`: whoever claimed it is known to be gone.
-pub fn decide_claim(job: &OutboundJob, opted_out: bool, abandoned: bool, now: Timestamp) -> Claim {
+/// Why a job may not be sent any more, whatever the carrier would say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    OptedOut,
+    /// No assistant has the number now, or another carrier does.
+    NotOurs,
+}
+
+/// What may be claimed, and for which attempt: a claim whose outcome was not heard is repeated as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claiming {
+    Attempt(u32),
+    /// Whoever claimed it before is known to be gone.
+    Abandoned,
+}
+
+/// Decides about a job that the dispatcher found due.
+pub fn decide_claim(
+    job: &OutboundJob,
+    claiming: Claiming,
+    obstacle: Option<Obstacle>,
+    now: Timestamp,
+) -> Claim {
     let after = |status| OutboundJob { status, updated_at: now, ..job.clone() };
+    let refused = |code: &str, message: &str| {
+        Claim::Refused(OutboundJob {
+            error_code: Some(code.to_owned()),
+            error_message: Some(message.to_owned()),
+            ..after(JobStatus::Failed)
+        })
+    };
+    let is_notice = job.purpose == Purpose::OptOutNotice;
+    let is_for = |attempt: u32| claiming == Claiming::Attempt(attempt);
     match job.status {
-        JobStatus::Queued if job.due_at > now => Claim::NotDue,
-        JobStatus::Queued if opted_out && job.purpose != Purpose::OptOutNotice => {
-            Claim::OptedOut(OutboundJob {
-                error_code: Some("opted_out".to_owned()),
-                error_message: Some("The customer opted out before it was sent".to_owned()),
-                ..after(JobStatus::Failed)
-            })
+        JobStatus::Queued if job.due_at > now || !is_for(job.attempts + 1) => Claim::NotDue,
+        JobStatus::Queued if obstacle == Some(Obstacle::OptedOut) && !is_notice => {
+            refused("opted_out", "The customer opted out before it was sent")
+        }
+        JobStatus::Queued if obstacle == Some(Obstacle::NotOurs) => {
+            refused("not_our_number", "The number was taken from its assistant before it was sent")
+        }
+        JobStatus::Queued if job.created_at.plus_seconds(LONGEST_WAIT_TO_SEND) <= now => {
+            refused("expired", "It could not be sent within a day")
         }
         JobStatus::Queued => Claim::Attempt(OutboundJob {
             attempts: job.attempts + 1,
             due_at: now.plus_seconds(LEASE_SECONDS),
             ..after(JobStatus::Sending)
         }),
-        JobStatus::Sending if abandoned || job.due_at <= now => Claim::Lost(OutboundJob {
-            error_code: Some("outcome_unknown".to_owned()),
-            error_message: Some("The server stopped while the carrier was being called".to_owned()),
-            ..after(JobStatus::Unknown)
-        }),
+        JobStatus::Sending if is_for(job.attempts) => Claim::Attempt(job.clone()),
+        JobStatus::Sending if claiming == Claiming::Abandoned || job.due_at <= now => {
+            Claim::Lost(parked(job, "The server stopped while the carrier was being called", now))
+        }
         _ => Claim::NotDue,
     }
+}
+
+fn parked(job: &OutboundJob, why: &str, now: Timestamp) -> OutboundJob {
+    OutboundJob {
+        status: JobStatus::Unknown,
+        error_code: Some("outcome_unknown".to_owned()),
+        error_message: Some(why.to_owned()),
+        updated_at: now,
+        ..job.clone()
+    }
+}
+
+/// What comes from elsewhere (an import, a backup, an older file) may have been sent since: it is not sent again by
+/// itself. None: it was settled there.
+pub fn decide_arrival(job: &OutboundJob) -> Option<OutboundJob> {
+    let why = "It was still to be sent where it came from, and may have been since";
+    let open = matches!(job.status, JobStatus::Queued | JobStatus::Sending);
+    // Later than it was, however little: so it is seen to have gone on.
+    open.then(|| parked(job, why, Timestamp(job.updated_at.0.saturating_add(1))))
 }
 
 /// What an attempt brought back.
@@ -251,38 +303,45 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_is_due_is_claimed_once_unless_the_customer_said_stop() {
+    fn a_job_that_is_due_is_claimed_once_unless_something_stands_in_the_way() {
+        use Claiming::{Abandoned, Attempt};
+        use Obstacle::{NotOurs, OptedOut};
         let kind =
-            |job: &OutboundJob, opted_out, abandoned, now| match decide_claim(job, opted_out, abandoned, now)
-            {
-                Claim::NotDue => "not due",
-                Claim::OptedOut(after) if after.status == JobStatus::Failed => "opted out",
-                Claim::Attempt(after)
-                    if after.status == JobStatus::Sending && after.attempts == job.attempts + 1 =>
-                {
-                    "attempt"
+            |job: &OutboundJob, claiming, obstacle, now| match decide_claim(job, claiming, obstacle, now) {
+                Claim::NotDue => "not due".to_owned(),
+                Claim::Refused(after) if after.status == JobStatus::Failed => after.error_code.unwrap(),
+                Claim::Attempt(after) if after.status == JobStatus::Sending => {
+                    format!("attempt {}", after.attempts)
                 }
-                Claim::Lost(after) if after.status == JobStatus::Unknown => "lost",
+                Claim::Lost(after) if after.status == JobStatus::Unknown => "lost".to_owned(),
                 other => panic!("{other:?}"),
             };
         let notice = OutboundJob { purpose: Purpose::OptOutNotice, ..job(JobStatus::Queued, 0) };
         let later = NOW.plus_seconds(LEASE_SECONDS);
         let claimed = OutboundJob { due_at: later, ..job(JobStatus::Sending, 1) };
-        for (job, opted_out, abandoned, now, wanted) in [
-            (job(JobStatus::Queued, 0), false, false, NOW, "attempt"),
-            (job(JobStatus::Queued, 3), false, false, NOW, "attempt"),
-            (job(JobStatus::Queued, 0), false, false, Timestamp(NOW.0 - 1), "not due"),
-            (job(JobStatus::Queued, 0), true, false, NOW, "opted out"),
-            (notice, true, false, NOW, "attempt"),
-            (claimed.clone(), false, false, NOW, "not due"),
-            (claimed.clone(), false, false, later, "lost"),
-            (claimed, false, true, NOW, "lost"),
-            (job(JobStatus::Sent, 1), false, true, NOW, "not due"),
-            (job(JobStatus::Failed, 1), false, true, NOW, "not due"),
-            (job(JobStatus::Cancelled, 0), false, true, NOW, "not due"),
-            (job(JobStatus::Unknown, 1), false, true, NOW, "not due"),
+        let stale = NOW.plus_seconds(LONGEST_WAIT_TO_SEND);
+        for (job, claiming, obstacle, now, wanted) in [
+            (job(JobStatus::Queued, 0), Attempt(1), None, NOW, "attempt 1"),
+            (job(JobStatus::Queued, 3), Attempt(4), None, NOW, "attempt 4"),
+            (job(JobStatus::Queued, 3), Attempt(3), None, NOW, "not due"),
+            (job(JobStatus::Queued, 0), Abandoned, None, NOW, "not due"),
+            (job(JobStatus::Queued, 0), Attempt(1), None, Timestamp(NOW.0 - 1), "not due"),
+            (job(JobStatus::Queued, 0), Attempt(1), Some(OptedOut), NOW, "opted_out"),
+            (job(JobStatus::Queued, 0), Attempt(1), Some(NotOurs), NOW, "not_our_number"),
+            (job(JobStatus::Queued, 0), Attempt(1), None, stale, "expired"),
+            (job(JobStatus::Queued, 0), Attempt(1), None, Timestamp(stale.0 - 1), "attempt 1"),
+            (notice.clone(), Attempt(1), Some(OptedOut), NOW, "attempt 1"),
+            (notice, Attempt(1), Some(NotOurs), NOW, "not_our_number"),
+            (claimed.clone(), Attempt(1), Some(OptedOut), NOW, "attempt 1"),
+            (claimed.clone(), Attempt(2), None, NOW, "not due"),
+            (claimed.clone(), Attempt(2), None, later, "lost"),
+            (claimed, Abandoned, None, NOW, "lost"),
+            (job(JobStatus::Sent, 1), Abandoned, None, NOW, "not due"),
+            (job(JobStatus::Failed, 1), Attempt(2), None, NOW, "not due"),
+            (job(JobStatus::Cancelled, 0), Attempt(1), None, NOW, "not due"),
+            (job(JobStatus::Unknown, 1), Attempt(2), None, NOW, "not due"),
         ] {
-            assert_eq!(kind(&job, opted_out, abandoned, now), wanted, "{job:?} at {now:?}");
+            assert_eq!(kind(&job, claiming, obstacle, now), wanted, "{job:?} {claiming:?} at {now:?}");
         }
     }
 

@@ -53,6 +53,8 @@ pub enum Held {
     KeptWebhooks,
     /// Parts of messages that wait for others.
     Parts,
+    /// By their age: receipts of messages that were never heard of.
+    EarlyReceipts,
 }
 
 /// Does the same with the table, whichever it is.
@@ -93,6 +95,10 @@ macro_rules! with_table {
             }
             Held::Parts => {
                 let $table = $tables.partial_messages();
+                $done
+            }
+            Held::EarlyReceipts => {
+                let $table = $tables.early_receipts();
                 $done
             }
         }
@@ -218,6 +224,9 @@ impl ForgetRows {
                 gone.outbound_jobs += 1;
             }
             Held::Duplicates => drop(tx.tables.dedupe.remove(<&key::DedupeKey>::from_bytes(key))?),
+            Held::EarlyReceipts => {
+                drop(tx.tables.early_receipts.remove(<&key::DedupeKey>::from_bytes(key))?);
+            }
             Held::Parts => drop(tx.tables.partial_messages.remove(<&key::JobKey>::from_bytes(key))?),
             Held::KeptWebhooks => drop(tx.tables.kept_webhooks.remove(<&key::DedupeKey>::from_bytes(key))?),
         }

@@ -29,6 +29,7 @@ use crate::model::account::{ApiKey, Usage, Used};
 use crate::model::feed::FeedEvent;
 use crate::model::ids::{ApiKeyId, AssistantId, CallId, MessageLogId, OrganizationId, PhoneNumberId, UserId};
 use crate::model::message::Message;
+use crate::model::outbound::decide_arrival;
 use crate::model::time::Timestamp;
 use crate::model::transfer::{AuditEventLine, Kind, Line, MessageLogLine, OutboundJobLine};
 use redb::ReadableTable;
@@ -229,7 +230,9 @@ impl ImportBatch {
                 Ok(())
             }
             Line::OutboundJob(line) => {
-                tx.put_job(org, line.uuid.into_bytes(), None, &line.record())?;
+                let job = line.record();
+                let job = decide_arrival(&job).unwrap_or(job);
+                tx.put_job(org, line.uuid.into_bytes(), None, &job)?;
                 line.call_id.map_or(Ok(()), |call| tx.link_job(org, call, line.uuid.into_bytes()))
             }
         }

@@ -16,13 +16,14 @@ use crate::model::feed::FeedEvent;
 use crate::model::ids::{AssistantId, AuditId, CallId, MessageLogId, OrganizationId};
 use crate::model::message::Role;
 use crate::model::message_log::{DeliveryStatus, MessageLog, Provider, RawPayload};
-use crate::model::opt_out::{Keyword, KeywordDecision, decide_keyword};
+use crate::model::opt_out::{Keyword, KeywordDecision, OptOutChange, decide_keyword};
 use crate::model::outbound::Purpose;
 use crate::model::segments::segments;
 use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
 use redb::ReadableTable;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// One inbound message as the carrier delivered it.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ pub struct RecordInbound {
     /// The carrier has told the customer what a keyword does.
     pub keyword_answered: bool,
     /// The assistant's rules; they are not asked about a keyword.
-    pub reply: Option<AutoReply>,
+    pub reply: Option<Arc<AutoReply>>,
     /// The job of whatever is answered.
     pub reply_uuid: [u8; 16],
 }
@@ -144,7 +145,9 @@ impl RecordInbound {
         let Some(keyword) = self.keyword.or_else(|| Keyword::of(&self.body)) else { return Ok(None) };
         let key = key::opt_out(self.organization, &self.to, &self.from);
         let opted_out = tx.tables.opt_outs.get(key.as_slice())?.is_some();
-        let decision = decide_keyword(keyword, opted_out, self.keyword_answered);
+        let decision = decide_keyword(keyword, opted_out, self.keyword_answered)
+            // What the carrier took for a keyword no rule of ours answers.
+            .or(self.keyword.map(|_| KeywordDecision { change: None, notice: None }));
         if let Some(change) = decision.and_then(|decision| decision.change) {
             let how = self.body.trim().to_uppercase().chars().take(20).collect();
             steps.push(opt_outs::change(
@@ -169,6 +172,10 @@ impl RecordInbound {
         answer: Option<KeywordDecision>,
     ) -> Result<Option<Timestamp>, TxError> {
         let (body, purpose) = match answer {
+            // Who takes messages again gets that, too, like any other message.
+            Some(decision) if decision.change == Some(OptOutChange::Remove) => {
+                (decision.notice.map(str::to_owned), Purpose::AutoReply)
+            }
             Some(decision) => (decision.notice.map(str::to_owned), Purpose::OptOutNotice),
             None => (self.reply.as_ref().and_then(|rules| rules.to(&self.body)), Purpose::AutoReply),
         };

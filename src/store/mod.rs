@@ -66,7 +66,7 @@ pub use outbound::{
 pub use partial_messages::{FlushParts, RecordPart, RecordPartOutcome};
 pub use phone_numbers::{AssignNumber, AssignNumberOutcome, UnassignNumber};
 pub use rebuild::{Compacted, RebuildError, compact};
-pub use receipts::{Receipt, ReceiptOutcome, RecordReceipt, RecordSandboxReceipt};
+pub use receipts::{ReceiptOutcome, RecordReceipt, RecordSandboxReceipt};
 pub use repair::{CheckError, RepairReport, check_file, repair_file};
 pub use sequences::Sequences;
 pub use sms_sessions::{CloseSessions, SessionsOf};

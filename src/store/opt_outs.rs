@@ -75,6 +75,20 @@ pub(super) fn change(
     }
 }
 
+/// A carrier says that the customer has opted out. The step, if that is news.
+pub(super) fn learn(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    numbers: (&Address, &Address),
+    how: String,
+    now: Timestamp,
+) -> Result<Option<Step>, TxError> {
+    if has(tx, organization, numbers.0, numbers.1)? {
+        return Ok(None);
+    }
+    change(tx, organization, numbers, OptOutChange::Add, how, now).map(Some)
+}
+
 impl Snapshot {
     /// A page of opt-outs, by our number and then the customer's, and how many there are; of one of our numbers
     /// or of all.

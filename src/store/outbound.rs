@@ -18,13 +18,16 @@ use super::thread::{Joined, Joining};
 use super::transaction::{Command, Tx, TxError};
 use super::{ReadError, record};
 use crate::model::address::Address;
+use crate::model::assistant::PhoneNumber;
 use crate::model::audit::{AuditEntry, Step};
 use crate::model::call::Direction;
 use crate::model::feed::FeedEvent;
 use crate::model::ids::{CallId, MessageLogId, OrganizationId};
 use crate::model::message::Role;
 use crate::model::message_log::{DeliveryStatus, MessageLog, Provider};
-use crate::model::outbound::{Claim, JobStatus, OutboundJob, Purpose, decide_cancel, decide_claim};
+use crate::model::outbound::{
+    Claim, Claiming, JobStatus, Obstacle, OutboundJob, Purpose, decide_cancel, decide_claim,
+};
 use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
 use redb::ReadableTable;
@@ -205,9 +208,8 @@ impl EnqueueSms {
 pub struct ClaimJob {
     pub organization: OrganizationId,
     pub uuid: [u8; 16],
+    pub claiming: Claiming,
     pub now: Timestamp,
-    /// Whoever claimed it before is known to be gone: nobody else has this database open.
-    pub abandoned: bool,
 }
 
 impl Command for ClaimJob {
@@ -217,17 +219,27 @@ impl Command for ClaimJob {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Claim, TxError> {
         let org = self.organization;
         let Some(before) = tx.job(org, self.uuid)? else { return Ok(Claim::NotDue) };
-        let numbers = (Address::stored(before.from.clone()), Address::stored(before.to.clone()));
-        let opted_out = opt_outs::has(tx, org, &numbers.0, &numbers.1)?;
-        let claim = decide_claim(&before, opted_out, self.abandoned, self.now);
+        let claim = decide_claim(&before, self.claiming, obstacle(tx, org, &before)?, self.now);
         match &claim {
             Claim::NotDue => {}
+            Claim::Attempt(job) if *job == before => {}
             Claim::Attempt(job) => tx.put_job(org, self.uuid, Some(&before), job)?,
-            Claim::OptedOut(job) => end(tx, org, self.uuid, &before, job, Some(DeliveryStatus::Failed))?,
+            Claim::Refused(job) => end(tx, org, self.uuid, &before, job, Some(DeliveryStatus::Failed))?,
             Claim::Lost(job) => end(tx, org, self.uuid, &before, job, None)?,
         }
         Ok(claim)
     }
+}
+
+/// What stands in the way of a job as things are now.
+fn obstacle(tx: &Tx<'_>, org: OrganizationId, job: &OutboundJob) -> Result<Option<Obstacle>, TxError> {
+    let (ours, customer) = (Address::stored(job.from.clone()), Address::stored(job.to.clone()));
+    let number = phone_number(tx, org, &ours)?;
+    let is_ours = |it: PhoneNumber| it.is_active && it.assistant_id.is_some() && it.provider == job.provider;
+    if !number.is_some_and(is_ours) {
+        return Ok(Some(Obstacle::NotOurs));
+    }
+    Ok(opt_outs::has(tx, org, &ours, &customer)?.then_some(Obstacle::OptedOut))
 }
 
 /// Takes back what waits to be sent.
@@ -274,13 +286,19 @@ fn end(
         status: job.status,
         error_code: job.error_code.clone(),
     };
-    let word = job.status.as_str();
     note(tx, org, job, vec![step], |log| {
-        status.inspect(|status| log.status = *status);
-        word.clone_into(&mut log.provider_status);
-        log.error_code.clone_from(&job.error_code);
-        log.error_message.clone_from(&job.error_message);
+        // What a receipt has told since stays.
+        if is_open(log) {
+            status.inspect(|status| log.status = *status);
+            log.error_code.clone_from(&job.error_code);
+            log.error_message.clone_from(&job.error_message);
+        }
     })
+}
+
+/// Whether no carrier has told more of a message than that it has it.
+fn is_open(log: &MessageLog) -> bool {
+    matches!(log.status, DeliveryStatus::Queued | DeliveryStatus::Sending)
 }
 
 /// Changes a job's log and appends what was done, if they are still there: an erasure or an archive may have come

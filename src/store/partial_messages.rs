@@ -39,8 +39,11 @@ impl Command for RecordPart {
     fn run(&self, tx: &mut Tx<'_>) -> Result<RecordPartOutcome, TxError> {
         let message = &self.message;
         let org = message.organization;
-        let told_by = [message.provider.as_str(), "part", &message.provider_message_id];
-        let told_by = key::digest_of(&told_by.map(str::as_bytes));
+        // Some carriers give all parts one id.
+        let number = self.part.number.to_string();
+        let (carrier, id, reference) =
+            (message.provider.as_str(), &message.provider_message_id, &self.part.reference);
+        let told_by = key::digest_of(&[carrier, "part", id, reference, &number].map(str::as_bytes));
         if seen_before(&*tx.tables.kept_webhooks, org, message.now, &told_by)?.is_some() {
             return Ok(RecordPartOutcome::Duplicate);
         }

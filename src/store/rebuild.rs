@@ -12,7 +12,7 @@ use super::rows::Row;
 use super::sequences::{Count, Counted};
 use super::tables::{NAMES, ReadTables, Tables};
 use crate::model::message_log::MessageLog;
-use crate::model::outbound::{OutboundJob, Purpose};
+use crate::model::outbound::{OutboundJob, Purpose, decide_arrival};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -51,6 +51,8 @@ pub(super) struct Rebuild {
     format: u32,
     /// How many rows were made of others.
     derived: u64,
+    /// The rows are of a time that has passed.
+    restores: bool,
 }
 
 impl Rebuild {
@@ -59,7 +61,12 @@ impl Rebuild {
         let path = dir.join(FILE_NAME).with_extension("redb.new");
         let opened = open::make(&path, cache_bytes)?;
         let path = TempPath::try_from_path(path).map_err(|error| RebuildError::Write(error.to_string()))?;
-        Ok(Rebuild { path, opened, waiting: Vec::new(), format, derived: 0 })
+        Ok(Rebuild { path, opened, waiting: Vec::new(), format, derived: 0, restores: false })
+    }
+
+    /// Of a backup: what was still to be sent then may have been sent since.
+    pub(super) fn restores(self) -> Rebuild {
+        Rebuild { restores: true, ..self }
     }
 
     pub(super) fn put(&mut self, row: Row<'_>) -> Result<(), RebuildError> {
@@ -80,6 +87,9 @@ impl Rebuild {
             let mut rows = self.waiting.as_slice();
             while !rows.is_empty() {
                 tables.apply(&Row::take(&mut rows)?)?;
+            }
+            if last && (self.restores || self.format < 3) {
+                park(&mut tables)?;
             }
             if last && self.format < 3 {
                 self.derived = derive(&mut tables)?;
@@ -274,4 +284,32 @@ fn derive(tables: &mut Tables<'_>) -> Result<u64, RebuildError> {
         tables.counts.insert(key, count)?;
     }
     Ok(counts.len() as u64 + tables.outbox.len()? + tables.job_keys.len()?)
+}
+
+/// Takes what was still to be sent out of the outbox.
+fn park(tables: &mut Tables<'_>) -> Result<(), RebuildError> {
+    let mut parked = Vec::new();
+    for row in tables.outbound_jobs.range::<&key::JobKey>(..)? {
+        let (key, bytes) = row?;
+        let Ok(job) = record::decode::<OutboundJob>("outbound_jobs", bytes.value()) else { continue };
+        parked.extend(decide_arrival(&job).map(|after| (*key.value(), job, after)));
+    }
+    let mut bytes = Vec::new();
+    for (key, before, after) in &parked {
+        let org = key::organization_of(key);
+        record::encode(after, &mut bytes);
+        tables.outbound_jobs.insert(key, bytes.as_slice())?;
+        if let Some(place) = key::outbox_of(org, key::job_uuid(key), before) {
+            tables.outbox.remove(place.as_slice())?;
+        }
+        for (job, change) in [(before, -1), (after, 1)] {
+            let key = key::count(org, Count::Jobs as u8, job.block());
+            // Files of older formats have no counts yet.
+            let counted = tables.counts.get(&key)?.map(|count| count.value());
+            if counted.is_some() || change > 0 {
+                tables.counts.insert(&key, counted.unwrap_or(0).saturating_add_signed(change))?;
+            }
+        }
+    }
+    Ok(())
 }

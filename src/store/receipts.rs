@@ -1,28 +1,24 @@
 //! Delivery receipts: what a carrier tells of a message of ours. A status moves only forward; what comes late or
 //! again stays as an audit event, and the first reason of a failure stays what it is.
 
-use super::inbound::{bucket, digest, keep, seen_before};
+use super::inbound::{bucket, buckets, digest, keep, seen_before};
 use super::key;
 use super::opt_outs;
+use super::record;
 use super::transaction::{Command, Tx, TxError};
 use crate::model::address::Address;
 use crate::model::audit::{AuditEntry, Step};
+use crate::model::call::Direction;
 use crate::model::feed::FeedEvent;
 use crate::model::ids::{AuditId, MessageLogId, OrganizationId};
 use crate::model::message_log::{DeliveryStatus, MessageLog, Provider, RawPayload};
-use crate::model::opt_out::OptOutChange;
 use crate::model::outbound::{JobStatus, OutboundJob};
+use crate::model::receipt::Receipt;
 use crate::model::time::Timestamp;
+use redb::ReadableTable;
 
-/// What a receipt says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// None: a word that we do not know.
-    pub status: Option<DeliveryStatus>,
-    pub provider_status: String,
-    pub error_code: Option<String>,
-    pub error_message: Option<String>,
-}
+/// So many receipts are kept of a message that we have not heard of.
+const MOST_EARLY: usize = 16;
 
 #[derive(Clone, Debug)]
 pub struct RecordReceipt {
@@ -35,8 +31,6 @@ pub struct RecordReceipt {
     /// Whom the message was for; a job is believed only for the same.
     pub customer: Option<Address>,
     pub receipt: Receipt,
-    /// The carrier says that the customer has opted out.
-    pub opted_out: bool,
     /// The receipt of the webhook first.
     pub steps: Vec<Step>,
     /// None: the sandbox made it.
@@ -61,27 +55,15 @@ impl Command for RecordReceipt {
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<ReceiptOutcome, TxError> {
         let (org, now) = (self.organization, self.now);
-        let told_by = told_by(self.provider, &self.provider_message_id, &self.receipt.provider_status);
-        if seen_before(&*tx.tables.kept_webhooks, org, now, &told_by)?.is_some() {
+        let told_by = self.told_by();
+        let again = seen_before(&*tx.tables.kept_webhooks, org, now, &told_by)?.is_some();
+        let Some(log_id) = self.find(tx)? else {
+            return if again { Ok(ReceiptOutcome::Duplicate) } else { self.keep_early(tx, told_by) };
+        };
+        let (moved, audit_id) = apply(tx, org, log_id, &self.receipt, self.steps.clone(), now)?;
+        if again {
             return Ok(ReceiptOutcome::Duplicate);
         }
-        let Some(log_id) = self.find(tx)? else {
-            let entry = AuditEntry { call_id: None, log_id: None, at: now, steps: self.steps.clone() };
-            let audit_id = keep(tx, org, &entry, self.payload.as_ref(), Some(told_by))?;
-            tx.append_feed(org, now, FeedEvent::AuditKept { audit_id })?;
-            return Ok(ReceiptOutcome::Kept(audit_id));
-        };
-        let mut steps = self.steps.clone();
-        if self.opted_out
-            && let Some(log) = tx.log(org, log_id)?
-        {
-            let (ours, customer) = (Address::stored(log.from), Address::stored(log.to));
-            if !opt_outs::has(tx, org, &ours, &customer)? {
-                let how = format!("carrier {}", self.receipt.error_code.as_deref().unwrap_or_default());
-                steps.push(opt_outs::change(tx, org, (&ours, &customer), OptOutChange::Add, how, now)?);
-            }
-        }
-        let (moved, audit_id) = apply(tx, org, log_id, &self.receipt, steps, now)?;
         if let Some(payload) = &self.payload {
             let (tables, bytes) = tx.encoded(payload);
             tables.audit_payloads.insert(&key::serial(org, audit_id.0), bytes)?;
@@ -91,20 +73,44 @@ impl Command for RecordReceipt {
     }
 }
 
-/// What tells a receipt from others.
-pub(super) fn told_by(provider: Provider, provider_message_id: &str, provider_status: &str) -> [u8; 16] {
-    let parts = [provider.as_str(), "receipt", provider_message_id, provider_status];
-    key::digest_of(&parts.map(str::as_bytes))
-}
-
 impl RecordReceipt {
+    /// What tells it from others.
+    fn told_by(&self) -> [u8; 16] {
+        let Receipt { provider_status, error_code, .. } = &self.receipt;
+        let code = error_code.as_deref().unwrap_or_default();
+        let parts = [self.provider.as_str(), "receipt", &self.provider_message_id, provider_status, code];
+        key::digest_of(&parts.map(str::as_bytes))
+    }
+
+    /// Of a message that we have not heard of (yet): it counts when the carrier's answer to the send tells the id.
+    fn keep_early(&self, tx: &mut Tx<'_>, told_by: [u8; 16]) -> Result<ReceiptOutcome, TxError> {
+        let (org, now) = (self.organization, self.now);
+        let entry = AuditEntry { call_id: None, log_id: None, at: now, steps: self.steps.clone() };
+        let audit_id = keep(tx, org, &entry, self.payload.as_ref(), Some(told_by))?;
+        tx.append_feed(org, now, FeedEvent::AuditKept { audit_id })?;
+        let key = key::dedupe(org, bucket(now), &digest(self.provider, &self.provider_message_id));
+        let stored = tx.tables.early_receipts.get(&key)?;
+        let mut early: Vec<Receipt> = match &stored {
+            Some(bytes) => record::decode("early_receipts", bytes.value())?,
+            None => Vec::new(),
+        };
+        drop(stored);
+        if early.len() < MOST_EARLY {
+            early.push(self.receipt.clone());
+            let (tables, bytes) = tx.encoded(&early);
+            tables.early_receipts.insert(&key, bytes)?;
+        }
+        Ok(ReceiptOutcome::Kept(audit_id))
+    }
+
     /// The log of the message: by the carrier's id, else by the job that the carrier was asked with. A job whose
     /// outcome nobody knew has one by that.
     fn find(&self, tx: &mut Tx<'_>) -> Result<Option<MessageLogId>, TxError> {
         let (org, now) = (self.organization, self.now);
         let digest = digest(self.provider, &self.provider_message_id);
         if let Some(id) = seen_before(&*tx.tables.dedupe, org, now, &digest)? {
-            return Ok(tx.log(org, MessageLogId(id))?.map(|_| MessageLogId(id)));
+            let ours = tx.log(org, MessageLogId(id))?.filter(|log| log.direction == Direction::Outbound);
+            return Ok(ours.map(|_| MessageLogId(id)));
         }
         let Some(uuid) = self.job else { return Ok(None) };
         let own = |job: &OutboundJob| {
@@ -118,7 +124,7 @@ impl RecordReceipt {
         let Some(job) = tx.job(org, uuid)?.filter(own) else { return Ok(None) };
         let Some(log_id) = job.log_id else { return Ok(None) };
         let Some(log) = tx.log(org, log_id)? else { return Ok(None) };
-        if job.status == JobStatus::Unknown {
+        if matches!(job.status, JobStatus::Unknown | JobStatus::Sending) {
             self.settle(tx, uuid, &job, log_id, &log, &digest)?;
         }
         Ok(Some(log_id))
@@ -162,6 +168,23 @@ impl RecordReceipt {
     }
 }
 
+/// What came of a message before its id was heard of.
+pub(super) fn take_early(
+    tx: &mut Tx<'_>,
+    org: OrganizationId,
+    digest: &[u8; 16],
+    now: Timestamp,
+) -> Result<Vec<Receipt>, TxError> {
+    let mut early = Vec::new();
+    for bucket in buckets(now) {
+        let taken = tx.tables.early_receipts.remove(&key::dedupe(org, bucket, digest))?;
+        let more =
+            taken.map(|bytes| record::decode::<Vec<Receipt>>("early_receipts", bytes.value())).transpose()?;
+        early.extend(more.unwrap_or_default());
+    }
+    Ok(early)
+}
+
 /// Applies a receipt to a log and appends what was done; true: the status has moved.
 pub(super) fn apply(
     tx: &mut Tx<'_>,
@@ -173,6 +196,11 @@ pub(super) fn apply(
 ) -> Result<(bool, AuditId), TxError> {
     let before =
         tx.log(org, log_id)?.ok_or_else(|| TxError::Damaged("a log that was just there".to_owned()))?;
+    if receipt.opted_out {
+        let numbers = (Address::stored(before.from.clone()), Address::stored(before.to.clone()));
+        let how = format!("carrier {}", receipt.error_code.as_deref().unwrap_or_default());
+        steps.extend(opt_outs::learn(tx, org, (&numbers.0, &numbers.1), how, now)?);
+    }
     let moved = receipt.status.filter(|next| DeliveryStatus::decide(before.status, *next));
     if let Some(status) = moved {
         let log = MessageLog {

@@ -139,6 +139,9 @@ tables! {
     outbox, OUTBOX: Def<Bytes> = Bytes;
     /// (organization, digest of the idempotency key) -> UUID. Read by a request to send.
     job_keys, JOB_KEYS: Def<&'static key::JobKey> = Bytes;
+    /// (organization, two weeks, digest of the carrier's message id) -> `Vec<Receipt>` of messages that we have not
+    /// heard of. Read when the carrier's answer to a send tells the id.
+    early_receipts, EARLY_RECEIPTS: Def<&'static DedupeKey> = Bytes;
     /// (organization, digest of what binds them) -> `PartialMessage`: parts of a long message that wait for the others.
     /// Read when a part arrives, and by the dispatcher.
     partial_messages, PARTIAL_MESSAGES: Def<&'static key::JobKey> = Bytes;

@@ -1,15 +1,16 @@
 //! One attempt: claim, call, settle.
 
 use super::client::CallError;
+use super::pace::Place;
 use super::{AFTER_FAILURE, App};
 use crate::app::carriers::carrier_of;
 use crate::app::receipts;
 use crate::carriers::{Carrier, CarrierError, CarrierReply, OutboundSms, Outgoing, RefusedWhy, SendOutcome};
 use crate::model::ids::OrganizationId;
 use crate::model::message_log::{DeliveryStatus, Provider};
-use crate::model::outbound::{AttemptOutcome, Claim, JobStatus, OutboundJob};
+use crate::model::outbound::{AttemptOutcome, Claim, Claiming, JobStatus, OutboundJob};
 use crate::model::time::Timestamp;
-use crate::store::{ClaimJob, DueJob, SettleJob, StoreError};
+use crate::store::{ClaimJob, Command, DueJob, SettleJob, StoreError};
 use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
@@ -18,8 +19,8 @@ pub(super) async fn give_up_abandoned(app: &App) {
     for (organization, _) in app.store.directory().organizations() {
         let claimed = app.store.snapshot().and_then(|snapshot| snapshot.claimed_jobs(organization));
         for due in claimed.unwrap_or_default() {
-            let now = app.clock.now();
-            let claim = ClaimJob { organization, uuid: due.uuid, now, abandoned: true };
+            let claiming = Claiming::Abandoned;
+            let claim = ClaimJob { organization, uuid: due.uuid, claiming, now: app.clock.now() };
             match app.store.execute(claim).await {
                 Ok(claim) => tell(&due, &claim),
                 // It is found again when its claim has ended.
@@ -29,49 +30,70 @@ pub(super) async fn give_up_abandoned(app: &App) {
     }
 }
 
+/// Holds a job's place among those that are under way, until it is dropped.
+pub(super) struct UnderWay {
+    app: App,
+    due: DueJob,
+    place: Place,
+}
+
+impl UnderWay {
+    pub(super) fn begin(app: &App, due: DueJob, place: Place) -> UnderWay {
+        app.outbox.under_way().insert(due.uuid);
+        UnderWay { app: app.clone(), due, place }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.app.outbox.pace.done(&self.place);
+        self.app.outbox.under_way().remove(&self.due.uuid);
+        self.app.outbox.settled.notify_waiters();
+    }
+}
+
 /// Does what is due about a job.
-pub(super) async fn make(app: App, due: DueJob) {
-    if let Err(error) = attempt(&app, &due).await {
+pub(super) async fn make(job: UnderWay) {
+    if let Err(error) = attempt(&job.app, &job.due).await {
         tracing::warn!(%error, "a message could not be sent for now");
         tokio::time::sleep(AFTER_FAILURE).await;
     }
-    app.outbox.under_way().remove(&due.uuid);
-    app.outbox.settled.notify_waiters();
 }
 
 async fn attempt(app: &App, due: &DueJob) -> Result<(), StoreError> {
-    let (organization, uuid, now) = (due.lane.organization, due.uuid, app.clock.now());
-    if due.provider == Provider::Sandbox && receipts::of_sandbox(app, due, now).await? {
-        return Ok(());
+    let (organization, uuid) = (due.lane.organization, due.uuid);
+    let job = app.store.snapshot().and_then(|snapshot| snapshot.job(organization, uuid));
+    let Some(job) = job.map_err(|error| StoreError::Failed(error.to_string()))? else { return Ok(()) };
+    if job.status == JobStatus::Sent {
+        return receipts::of_sandbox(app, due, &job).await;
     }
-    let claim = app.store.execute(ClaimJob { organization, uuid, now, abandoned: false }).await?;
+    let claiming = Claiming::Attempt(job.attempts + 1);
+    let claim = persist(app, || ClaimJob { organization, uuid, claiming, now: app.clock.now() }).await?;
     tell(due, &claim);
     let Claim::Attempt(job) = claim else { return Ok(()) };
     let carrier = carrier_of(app, organization, job.provider);
     let outcome = ask(app, organization, &Uuid::from_bytes(uuid).to_string(), &job, &*carrier).await;
-    let settle = settling(due, &job, outcome, app.clock.now());
-    if let AttemptOutcome::Retry { after_seconds: Some(seconds), code, .. } = &settle.outcome
-        && is_rate(code.as_deref())
-    {
-        app.outbox.pace.pause(app, organization, job.provider, *seconds, settle.now);
+    let now = app.clock.now();
+    if let SendOutcome::Retry { busy: true, after_seconds: Some(seconds), .. } = &outcome {
+        app.outbox.pace.pause(app, due, *seconds, now);
     }
-    // What the carrier said must not be lost because the storage is not well for a while.
-    loop {
-        match app.store.execute(settle.clone()).await {
-            Ok(after) => {
-                tell_outcome(due, after.as_ref());
-                return Ok(());
-            }
-            Err(StoreError::Failed(reason)) => return Err(StoreError::Failed(reason)),
-            Err(error) if app.stopping.load(Ordering::Relaxed) => return Err(error),
-            Err(_) => tokio::time::sleep(AFTER_FAILURE).await,
-        }
-    }
+    let settle = settling(due, &job, outcome, now);
+    let after = persist(app, || settle.clone()).await?;
+    tell_outcome(due, after.as_ref());
+    Ok(())
 }
 
-/// Whether it is the carrier that is busy, not this message that cannot be taken.
-fn is_rate(code: Option<&str>) -> bool {
-    matches!(code, None | Some("20429" | "14107" | "10011" | "40011" | "1" | "1000" | "429"))
+/// Carries out what must not be lost because the storage is not well for a while; it is safe to repeat.
+async fn persist<C: Command>(app: &App, command: impl Fn() -> C) -> Result<C::Outcome, StoreError> {
+    loop {
+        match app.store.execute(command()).await {
+            Err(error) if matches!(error, StoreError::Failed(_)) || app.stopping.load(Ordering::Relaxed) => {
+                return Err(error);
+            }
+            Err(_) => tokio::time::sleep(AFTER_FAILURE).await,
+            done => return done,
+        }
+    }
 }
 
 async fn ask(
@@ -109,10 +131,13 @@ async fn ask(
             headers: &headers,
             body: &body,
             now_unix: app.clock.now().unix_seconds(),
+            attempt: job.attempts,
         }),
-        Err(CallError::NotSent(reason)) => {
-            SendOutcome::Retry { after_seconds: None, error: CarrierError::new("unreachable", reason) }
-        }
+        Err(CallError::NotSent(reason)) => SendOutcome::Retry {
+            after_seconds: None,
+            busy: false,
+            error: CarrierError::new("unreachable", reason),
+        },
         Err(CallError::Lost(reason)) => SendOutcome::Unknown { reason },
     }
 }
@@ -135,7 +160,6 @@ fn settling(due: &DueJob, job: &OutboundJob, outcome: SendOutcome, now: Timestam
         provider_status: String::new(),
         segment_count: None,
         opted_out: false,
-        receipt_words: receipts::words_of(job.provider),
     };
     settle.outcome = match outcome {
         SendOutcome::Accepted { provider_message_id, provider_status, segment_count, .. } => {
@@ -147,7 +171,7 @@ fn settling(due: &DueJob, job: &OutboundJob, outcome: SendOutcome, now: Timestam
             };
             AttemptOutcome::Accepted { provider_message_id, receipts_from }
         }
-        SendOutcome::Retry { after_seconds, error } => {
+        SendOutcome::Retry { after_seconds, error, .. } => {
             AttemptOutcome::Retry { after_seconds, code: error.code, message: error.message }
         }
         SendOutcome::Refused { why, error } => {
@@ -162,7 +186,9 @@ fn settling(due: &DueJob, job: &OutboundJob, outcome: SendOutcome, now: Timestam
 fn tell(due: &DueJob, claim: &Claim) {
     let (organization, job) = (due.lane.organization, Uuid::from_bytes(due.uuid));
     match claim {
-        Claim::OptedOut(_) => tracing::info!(%organization, %job, "not sent: the customer opted out"),
+        Claim::Refused(refused) => {
+            tracing::info!(%organization, %job, code = refused.error_code.as_deref(), "not sent");
+        }
         Claim::Lost(_) => {
             tracing::warn!(%organization, %job, "the outcome of an attempt to send is unknown; it is not tried again");
         }

@@ -8,16 +8,19 @@ use serde_json::json;
 use super::{BLOCKED, TelnyxAccount, is_stop, read_error};
 use crate::carriers::json as read;
 use crate::carriers::send::RefusedWhy::*;
-use crate::carriers::send::Verdict::{Refused, Retry};
+use crate::carriers::send::Repeated::IsKnown;
+use crate::carriers::send::Verdict::{Busy, Refused, Retry, RetryOnce};
 use crate::carriers::send::{Codes, base, missing_setting, post, verdict_of};
 use crate::carriers::{CarrierError, CarrierReply, OutboundSms, Outgoing, SendOutcome};
 
 const API: &str = "https://api.telnyx.com";
 
-/// 40004 may pass by itself; whoever retries gives up after a few attempts. 40300 is told apart by its words.
+/// 40300 is told apart by its words.
 #[rustfmt::skip]
 const CODES: &Codes = &[
-    (Retry, &["10011", "40004", "40006", "40011", "40318"]),
+    (Busy, &["10011", "40011"]),
+    (Retry, &["40006", "40318"]),
+    (RetryOnce, &["40004"]),
     (Refused(InvalidNumber), &["40001", "40012", "40310"]),
     (Refused(Configuration), &[
         "10009", "10010", "20100", "40010", "40013", "40100", "40305", "40306", "40308", "40309", "40312", "40314",
@@ -52,7 +55,7 @@ pub(super) fn send(account: &TelnyxAccount, message: &OutboundSms<'_>) -> Outgoi
 pub(super) fn read_reply(reply: &CarrierReply<'_>) -> SendOutcome {
     let said = read::read(reply.body).unwrap_or_default();
     if reply.status.is_success() {
-        let Some(provider_message_id) = read::text(&said, "/data/id") else { return reply.foreign() };
+        let Some(provider_message_id) = read::text(&said, "/data/id") else { return reply.foreign(IsKnown) };
         return SendOutcome::Accepted {
             provider_message_id,
             more_ids: Vec::new(),
@@ -61,11 +64,11 @@ pub(super) fn read_reply(reply: &CarrierReply<'_>) -> SendOutcome {
         };
     }
     let Some((code, message)) = said.pointer("/errors/0").and_then(read_error) else {
-        return reply.foreign();
+        return reply.foreign(IsKnown);
     };
     let verdict = match is_stop(&code, &message) {
         true => Some(Refused(OptedOut)),
         false => verdict_of(CODES, &code),
     };
-    reply.refusal(verdict, CarrierError { code: Some(code), message })
+    reply.refusal(verdict, CarrierError { code: Some(code), message }, IsKnown)
 }

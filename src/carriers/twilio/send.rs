@@ -6,15 +6,17 @@
 use super::{OPTED_OUT, TwilioAccount};
 use crate::carriers::json;
 use crate::carriers::send::RefusedWhy::*;
-use crate::carriers::send::Verdict::{Refused, Retry};
+use crate::carriers::send::Repeated::SendsAgain;
+use crate::carriers::send::Verdict::{Busy, Refused, Retry, RetryOnce};
 use crate::carriers::send::{Codes, base, basic, missing_setting, post, verdict_of};
 use crate::carriers::{CarrierError, CarrierReply, OutboundSms, Outgoing, SendOutcome};
 
 const API: &str = "https://api.twilio.com";
 
-/// 30003 and 30008 may pass by themselves; whoever retries gives up after a few attempts.
 const CODES: &Codes = &[
-    (Retry, &["14107", "20429", "21611", "30001", "30003", "30008"]),
+    (Busy, &["14107", "20429"]),
+    (Retry, &["21611", "30001"]),
+    (RetryOnce, &["30003", "30008"]),
     (Refused(OptedOut), &[OPTED_OUT]),
     (Refused(InvalidNumber), &["21211", "21614", "21635", "30005", "30006"]),
     (Refused(Configuration), &["20003", "21408", "21606", "21608", "21612", "30002"]),
@@ -58,7 +60,7 @@ pub(super) fn send(account: &TwilioAccount, message: &OutboundSms<'_>) -> Outgoi
 pub(super) fn read_reply(reply: &CarrierReply<'_>) -> SendOutcome {
     let said = json::read(reply.body).unwrap_or_default();
     if reply.status.is_success() {
-        let Some(provider_message_id) = json::text(&said, "/sid") else { return reply.foreign() };
+        let Some(provider_message_id) = json::text(&said, "/sid") else { return reply.foreign(SendsAgain) };
         return SendOutcome::Accepted {
             provider_message_id,
             more_ids: Vec::new(),
@@ -71,8 +73,8 @@ pub(super) fn read_reply(reply: &CarrierReply<'_>) -> SendOutcome {
     let code = said.get("code").filter(|code| code.is_u64()).map(ToString::to_string);
     match (code, json::text(&said, "/message")) {
         (Some(code), Some(message)) => {
-            reply.refusal(verdict_of(CODES, &code), CarrierError { code: Some(code), message })
+            reply.refusal(verdict_of(CODES, &code), CarrierError { code: Some(code), message }, SendsAgain)
         }
-        _ => reply.foreign(),
+        _ => reply.foreign(SendsAgain),
     }
 }

@@ -10,7 +10,8 @@ use super::VonageAccount;
 use super::parse::problem;
 use crate::carriers::json as read;
 use crate::carriers::send::RefusedWhy::*;
-use crate::carriers::send::Verdict::{Refused, Retry};
+use crate::carriers::send::Repeated::SendsAgain;
+use crate::carriers::send::Verdict::{Busy, Refused, Retry};
 use crate::carriers::send::{Codes, base, basic, missing_setting, post, refuse, verdict_of};
 use crate::carriers::{CarrierError, CarrierReply, OutboundSms, Outgoing, SendOutcome};
 use crate::model::segments::{Encoding, segments};
@@ -22,7 +23,8 @@ pub(super) const PARTLY: &str = "partly_accepted";
 
 /// The `status` of an item of the SMS API.
 const SMS_CODES: &Codes = &[
-    (Retry, &["1", "5", "10"]),
+    (Busy, &["1"]),
+    (Retry, &["5", "10"]),
     (Refused(InvalidNumber), &["7"]),
     (Refused(Configuration), &["4", "8", "9", "11", "14", "15", "22", "23", "29", "32", "33", "101"]),
     (Refused(Request), &["2", "3", "6", "12"]),
@@ -30,7 +32,8 @@ const SMS_CODES: &Codes = &[
 
 /// The errors of the Messages API. Absent for now (1180) and trouble at the provider (1331) may pass.
 const MESSAGES_CODES: &Codes = &[
-    (Retry, &["1000", "1180", "1331"]),
+    (Busy, &["1000"]),
+    (Retry, &["1180", "1331"]),
     (Refused(OptedOut), &["1240"]),
     (Refused(InvalidNumber), &["1050", "1170", "1190", "1250", "1260"]),
     (Refused(Configuration), &["1070", "1120"]),
@@ -126,7 +129,9 @@ pub(super) fn read_reply(reply: &CarrierReply<'_>) -> SendOutcome {
         return read_items(reply, first, items);
     }
     if reply.status.is_success() {
-        let Some(provider_message_id) = read::text(&said, "/message_uuid") else { return reply.foreign() };
+        let Some(provider_message_id) = read::text(&said, "/message_uuid") else {
+            return reply.foreign(SendsAgain);
+        };
         return SendOutcome::Accepted {
             provider_message_id,
             more_ids: Vec::new(),
@@ -141,9 +146,9 @@ pub(super) fn read_reply(reply: &CarrierReply<'_>) -> SendOutcome {
     match problem(&said) {
         Some((code, message)) if is_own || !reply.status.is_server_error() => {
             let error = CarrierError { code: Some(code.clone()), message };
-            reply.refusal(verdict_of(MESSAGES_CODES, &code), error)
+            reply.refusal(verdict_of(MESSAGES_CODES, &code), error, SendsAgain)
         }
-        _ => reply.foreign(),
+        _ => reply.foreign(SendsAgain),
     }
 }
 
@@ -164,13 +169,13 @@ fn read_items(reply: &CarrierReply<'_>, first: &Value, items: &[Value]) -> SendO
             segment_count: u32::try_from(items.len()).ok(),
         };
     }
-    let Some(code) = status(first) else { return reply.foreign() };
+    let Some(code) = status(first) else { return reply.foreign(SendsAgain) };
     let message = read::text(first, "/error-text").unwrap_or_default();
     let verdict = verdict_of(SMS_CODES, &code);
     let wait = wait_seconds(&message);
-    match reply.refusal(verdict, CarrierError { code: Some(code), message }) {
-        SendOutcome::Retry { after_seconds, error } => {
-            SendOutcome::Retry { after_seconds: after_seconds.or(wait), error }
+    match reply.refusal(verdict, CarrierError { code: Some(code), message }, SendsAgain) {
+        SendOutcome::Retry { after_seconds, busy, error } => {
+            SendOutcome::Retry { after_seconds: after_seconds.or(wait), busy, error }
         }
         other => other,
     }

@@ -66,7 +66,7 @@ fn read(
 ) -> Result<(Rebuilt, Restored), BackupError> {
     let mut backup = Backup::open(input)?;
     let (format, created_at) = (backup.format, backup.created_at);
-    let mut rebuild = Rebuild::begin(dir, format, cache_bytes)?;
+    let mut rebuild = Rebuild::begin(dir, format, cache_bytes)?.restores();
     let mut restored =
         Restored { created_at, rows: 0, followed_until: None, followed_rows: 0, unused_bytes: 0, kept: None };
     while let Some(part) = backup.next()? {

@@ -11,6 +11,7 @@ use crate::model::message_log::Provider;
 use crate::model::opt_out::OptOut;
 use crate::model::outbound::{JobStatus, OutboundJob};
 use crate::model::partial_message::PartialMessage;
+use crate::model::receipt::Receipt;
 use crate::store::error::ReadError;
 use crate::store::key::{self, CountKey, ThreadPart};
 use crate::store::record;
@@ -185,6 +186,12 @@ impl Check<'_, '_, '_> {
             let org = key::organization_of(key.value());
             self.row(org);
             self.decode::<PartialMessage>("partial_messages", org, bytes.value());
+        }
+        for row in self.tables.early_receipts.range::<&key::DedupeKey>(..)? {
+            let (key, bytes) = row?;
+            let org = key::organization_of(key.value());
+            self.row(org);
+            self.decode::<Vec<Receipt>>("early_receipts", org, bytes.value());
         }
         self.outbox()?;
         self.job_keys()

@@ -8,6 +8,7 @@ use crate::model::ids::{CallId, OrganizationId};
 use crate::model::message_log::{MessageLog, RawPayload};
 use crate::model::outbound::{JobStatus, OutboundJob};
 use crate::model::partial_message::PartialMessage;
+use crate::model::receipt::Receipt;
 use crate::model::session::is_past;
 use crate::model::time::Timestamp;
 use crate::store::error::ReadError;
@@ -59,7 +60,7 @@ impl<T: AnyTables> Judge<'_, T> {
                 let log = key::serial(self.org, u64::from_bytes(row));
                 self.is_unconsulted(key) && self.tables.message_logs().get(&log)?.is_none()
             }
-            Held::KeptWebhooks => self.is_unconsulted(key),
+            Held::KeptWebhooks | Held::EarlyReceipts => self.is_unconsulted(key),
             // They go by themselves.
             Held::Parts => false,
         })
@@ -85,6 +86,11 @@ impl<T: AnyTables> Judge<'_, T> {
             Held::Parts => {
                 let parts: PartialMessage = decode("partial_messages", row)?;
                 names(&parts.from) || names(&parts.to)
+            }
+            // Words of carriers, which may name it.
+            Held::EarlyReceipts => {
+                let early: Vec<Receipt> = decode("early_receipts", row)?;
+                early.iter().any(|receipt| receipt.error_message.as_deref().is_some_and(names))
             }
             Held::Duplicates | Held::KeptWebhooks => false,
         })

@@ -1,20 +1,17 @@
 //! What an attempt brought back.
 
-use super::{digest, note, seen_before};
+use super::{digest, is_open, note, seen_before};
 use crate::model::address::Address;
-use crate::model::audit::{AuditEntry, Step};
-use crate::model::ids::{AuditId, OrganizationId};
+use crate::model::audit::Step;
+use crate::model::ids::OrganizationId;
 use crate::model::message_log::DeliveryStatus;
-use crate::model::opt_out::OptOutChange;
 use crate::model::outbound::{AttemptOutcome, JobStatus, OutboundJob, decide_outcome};
 use crate::model::time::Timestamp;
 use crate::store::inbound::bucket;
 use crate::store::key;
 use crate::store::opt_outs;
-use crate::store::receipts::{self, Receipt};
-use crate::store::record;
+use crate::store::receipts;
 use crate::store::transaction::{Command, Tx, TxError};
-use redb::ReadableTable;
 use uuid::Uuid;
 
 /// Writes the outcome of a claim.
@@ -31,8 +28,6 @@ pub struct SettleJob {
     pub segment_count: Option<u32>,
     /// The carrier says that the customer has opted out.
     pub opted_out: bool,
-    /// The words that this carrier's receipts use: one may have come before we heard that the message was taken.
-    pub receipt_words: &'static [(&'static str, DeliveryStatus)],
 }
 
 impl Command for SettleJob {
@@ -55,24 +50,26 @@ impl Command for SettleJob {
             error_message: job.error_message.clone(),
         }];
         if self.opted_out {
-            let (ours, customer) = (Address::stored(job.from.clone()), Address::stored(job.to.clone()));
-            if !opt_outs::has(tx, org, &ours, &customer)? {
-                let how = format!("carrier {}", job.error_code.as_deref().unwrap_or_default());
-                steps.push(opt_outs::change(tx, org, (&ours, &customer), OptOutChange::Add, how, self.now)?);
-            }
+            let how = format!("carrier {}", job.error_code.as_deref().unwrap_or_default());
+            let numbers = (Address::stored(job.from.clone()), Address::stored(job.to.clone()));
+            steps.extend(opt_outs::learn(tx, org, (&numbers.0, &numbers.1), how, self.now)?);
         }
         note(tx, org, &job, steps, |log| {
+            log.segment_count = self.segment_count.unwrap_or(log.segment_count);
+            if let Some(id) = &job.provider_message_id {
+                log.provider_message_id.clone_from(id);
+            }
+            // What a receipt has told since stays.
+            if !is_open(log) {
+                return;
+            }
             log.error_code.clone_from(&job.error_code);
             log.error_message.clone_from(&job.error_message);
             log.provider_status.clone_from(&self.provider_status);
-            log.segment_count = self.segment_count.unwrap_or(log.segment_count);
             match job.status {
                 JobStatus::Failed => log.status = DeliveryStatus::Failed,
                 JobStatus::Unknown => log.status = DeliveryStatus::Sending,
                 _ => {}
-            }
-            if let Some(id) = &job.provider_message_id {
-                log.provider_message_id.clone_from(id);
             }
         })?;
         self.know_receipts(tx, &job)?;
@@ -92,30 +89,9 @@ impl SettleJob {
         if seen_before(&*tx.tables.dedupe, org, self.now, &digest)?.is_none() {
             tx.tables.dedupe.insert(&key::dedupe(org, bucket(self.now), &digest), log_id.0)?;
         }
-        for (word, status) in self.receipt_words {
-            let told_by = receipts::told_by(job.provider, id, word);
-            let Some(audit) = seen_before(&*tx.tables.kept_webhooks, org, self.now, &told_by)? else {
-                continue;
-            };
-            let error_code = self.kept_error(tx, AuditId(audit))?;
-            let receipt = Receipt {
-                status: Some(*status),
-                provider_status: (*word).to_owned(),
-                error_code,
-                error_message: None,
-            };
+        for receipt in receipts::take_early(tx, org, &digest, self.now)? {
             receipts::apply(tx, org, log_id, &receipt, Vec::new(), self.now)?;
         }
         Ok(())
-    }
-
-    fn kept_error(&self, tx: &Tx<'_>, id: AuditId) -> Result<Option<String>, TxError> {
-        let stored = tx.tables.audit_entries.get(&key::serial(self.organization, id.0))?;
-        let Some(bytes) = stored else { return Ok(None) };
-        let entry: AuditEntry = record::decode("audit_entries", bytes.value())?;
-        Ok(entry.steps.into_iter().find_map(|step| match step {
-            Step::ReceiptReceived { error_code, .. } => error_code,
-            _ => None,
-        }))
     }
 }

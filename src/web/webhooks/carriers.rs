@@ -1,7 +1,6 @@
 //! `/webhooks/sms/{carrier}`: inbound messages and receipts. All carriers go the same way.
 
 use super::judge::judge;
-use crate::app::carriers::carrier_of;
 use crate::app::inbound::{self, Webhook};
 use crate::carriers::WebhookRequest;
 use crate::model::message_log::{Provider, RawPayload};
@@ -90,11 +89,11 @@ async fn receive(state: &AppState, provider: Provider, request: Request) -> Resu
     let path_and_query = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let body = read_body(body, LIMIT_BYTES).await?;
     let webhook = WebhookRequest::new(&parts.method, &url, &parts.headers, &body, now.unix_seconds());
-    // Nothing of it is acted on before it is verified; but whose it says it is tells by which account it must be.
-    let event = state.app.carriers.shared(provider).parse(&webhook);
-    let organization = inbound::organization_of(&state.app, provider, &event)?;
-    let carrier = carrier_of(&state.app, organization, provider);
-    let signature = judge(state, organization, &*carrier, &webhook)?;
+    // Nothing of it is acted on before it is verified; but whose it says it is tells whose secrets to try.
+    let carrier = state.app.carriers.shared(provider);
+    let event = carrier.parse(&webhook);
+    let candidates = inbound::candidates(&state.app, provider, &event)?;
+    let (organization, signature) = judge(state, &candidates, &webhook)?;
     let content_type =
         parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let payload = RawPayload {

@@ -1,10 +1,12 @@
 //! Whether a webhook is believed; what is not is told to the organization's admins.
 
+use crate::app::inbound::Candidate;
 use crate::app::refusals::Refused;
-use crate::carriers::{Carrier, Refusal, WebhookRequest};
+use crate::carriers::{Refusal, WebhookRequest};
 use crate::config::SignatureMode;
 use crate::model::audit::SignatureVerdict;
 use crate::model::ids::OrganizationId;
+use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use crate::web::error::ApiError;
 use crate::web::forwarded::called_url;
@@ -28,31 +30,46 @@ const TOLD: [&str; 10] = [
 /// Enough to compare by eye, too little to be of use to anybody else.
 const SHOWN: usize = 16;
 
-/// The verdict that is kept with the webhook, or the refusal.
+/// Whose the webhook is and the verdict that is kept with it, or the refusal.
 pub(super) fn judge(
     state: &AppState,
-    organization: OrganizationId,
-    carrier: &dyn Carrier,
+    candidates: &[Candidate],
     webhook: &WebhookRequest<'_>,
-) -> Result<SignatureVerdict, ApiError> {
-    let name = carrier.provider().as_str();
-    let settings = state.settings.carrier(carrier.provider());
+) -> Result<(OrganizationId, SignatureVerdict), ApiError> {
+    let Some(likeliest) = candidates.first() else { return Err(ApiError::NotFound) };
+    let provider = likeliest.carrier.provider();
+    let (name, settings) = (provider.as_str(), state.settings.carrier(provider));
     let mode = settings.map_or(SignatureMode::Enforce, |settings| settings.signatures);
     if mode == SignatureMode::Off {
-        let unread =
-            carrier.provider() == crate::model::message_log::Provider::Twilio && webhook.form().is_none();
+        let unread = provider == Provider::Twilio && webhook.form().is_none();
         return match unread {
             true => Err(ApiError::UnsupportedMediaType { expected: "application/x-www-form-urlencoded" }),
-            false => Ok(SignatureVerdict::NotChecked),
+            false => Ok((likeliest.organization, SignatureVerdict::NotChecked)),
         };
     }
-    let Err(refusal) = carrier.verify(webhook) else { return Ok(SignatureVerdict::Valid) };
-    state.app.refusals.note(organization, refused(name, webhook, &refusal));
-    if mode == SignatureMode::Report {
-        tracing::warn!(%refusal, carrier = name, "a webhook with a bad signature was kept: signatures = \"report\"");
-        return Ok(SignatureVerdict::InvalidButKept);
+    let mut refusals: Vec<(OrganizationId, Refusal)> = Vec::new();
+    for Candidate { organization, carrier, is_told } in candidates {
+        match carrier.verify(webhook) {
+            Ok(()) => return Ok((*organization, SignatureVerdict::Valid)),
+            // One who has an account of their own is told of that.
+            Err(_) if refusals.iter().any(|(told, _)| told == organization) => {}
+            Err(refusal) if *is_told => refusals.push((*organization, refusal)),
+            Err(_) => {}
+        }
     }
-    Err(ApiError::SignatureRefused(refusal.to_string()))
+    for (organization, refusal) in &refusals {
+        state.app.refusals.note(*organization, refused(name, webhook, refusal));
+    }
+    let refusal = refusals.first().map_or(String::new(), |(_, refusal)| refusal.to_string());
+    if mode == SignatureMode::Report {
+        tracing::warn!(
+            refusal,
+            carrier = name,
+            "a webhook with a bad signature was kept: signatures = \"report\""
+        );
+        return Ok((likeliest.organization, SignatureVerdict::InvalidButKept));
+    }
+    Err(ApiError::SignatureRefused(refusal))
 }
 
 fn refused(carrier: &'static str, webhook: &WebhookRequest<'_>, refusal: &Refusal) -> Refused {

@@ -31,7 +31,7 @@ fn swallow(sample: &Sample) {
 fn answer(status: u16, body: &[u8], headers: &HeaderMap) {
     let status = StatusCode::from_u16(status).unwrap();
     for carrier in carriers() {
-        let outcome = carrier.read_reply(&CarrierReply { status, headers, body, now_unix: 0 });
+        let outcome = carrier.read_reply(&CarrierReply { status, headers, body, now_unix: 0, attempt: 1 });
         assert!(!matches!(outcome, SendOutcome::Accepted { .. }), "{outcome:?}");
     }
 }

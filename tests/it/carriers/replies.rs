@@ -6,6 +6,7 @@ use smslite::carriers::telnyx::{Telnyx, TelnyxAccount};
 use smslite::carriers::twilio::{Twilio, TwilioAccount};
 use smslite::carriers::vonage::{Vonage, VonageAccount};
 use smslite::carriers::{Carrier, CarrierReply, SendOutcome};
+use smslite::model::message_log::Provider;
 
 use super::samples::NOW;
 
@@ -25,7 +26,13 @@ fn outcome(carrier: &dyn Carrier, status: u16, headers: &[(&str, &str)], body: &
     let pair = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
     let headers: HeaderMap = headers.iter().map(pair).collect();
     let status = StatusCode::from_u16(status).unwrap();
-    carrier.read_reply(&CarrierReply { status, headers: &headers, body: body.as_bytes(), now_unix: NOW })
+    carrier.read_reply(&CarrierReply {
+        status,
+        headers: &headers,
+        body: body.as_bytes(),
+        now_unix: NOW,
+        attempt: 1,
+    })
 }
 
 /// In a few words: a table row.
@@ -38,9 +45,10 @@ fn said(outcome: &SendOutcome) -> String {
                 segment_count.map_or("?".into(), |count| count.to_string())
             )
         }
-        SendOutcome::Retry { after_seconds, error } => {
+        SendOutcome::Retry { after_seconds, error, busy } => {
             let after = after_seconds.map_or(String::new(), |seconds| format!(" after {seconds}"));
-            format!("retry {}{after}", error.code.as_deref().unwrap_or("-"))
+            let word = if *busy { "busy" } else { "retry" };
+            format!("{word} {}{after}", error.code.as_deref().unwrap_or("-"))
         }
         SendOutcome::Refused { why, error } => format!("{why:?} {}", error.code.as_deref().unwrap_or("-")),
         SendOutcome::Unknown { .. } => "unknown".to_owned(),
@@ -83,15 +91,15 @@ fn twilios_answers() {
             (400, error(21602), "Request 21602"),
             (400, error(21617), "Request 21617"),
             (400, error(21611), "retry 21611"),
-            (429, error(20429), "retry 20429"),
-            (429, error(12345), "retry 12345"),
-            (400, error(14107), "retry 14107"),
+            (429, error(20429), "busy 20429"),
+            (429, error(12345), "busy 12345"),
+            (400, error(14107), "busy 14107"),
             (400, error(30007), "Compliance 30007"),
             (400, error(30034), "Compliance 30034"),
             (400, error(30004), "Other 30004"),
             (404, error(20404), "Other 20404"),
-            (500, error(20500), "retry 20500"),
-            (503, error(20503), "retry 20503"),
+            (500, error(20500), "unknown"),
+            (503, error(20503), "unknown"),
             (500, json!({ "message": "Internal server error" }), "unknown"),
             (502, json!({ "code": "bad_gateway", "message": "m" }), "unknown"),
         ],
@@ -113,7 +121,7 @@ fn telnyxs_answers() {
             (403, error("20100", ""), "Configuration 20100"),
             (422, error("10015", ""), "Request 10015"),
             (400, error("10016", ""), "Request 10016"),
-            (429, error("10011", ""), "retry 10011"),
+            (429, error("10011", ""), "busy 10011"),
             (400, error("40318", ""), "retry 40318"),
             (400, error("40006", ""), "retry 40006"),
             (400, error("40300", "Blocked due to STOP message"), "OptedOut 40300"),
@@ -149,7 +157,7 @@ fn the_answers_of_vonages_sms_api() {
             (200, items(&[item("0", "")]), "unknown"),
             (200, items(&[json!({})]), "unknown"),
             (200, items(&[]), "unknown"),
-            (200, items(&[throttled]), "retry 1 after 2"),
+            (200, items(&[throttled]), "busy 1 after 2"),
             (200, one("5"), "retry 5"),
             (200, one("10"), "retry 10"),
             (200, one("2"), "Request 2"),
@@ -178,8 +186,8 @@ fn the_answers_of_vonages_messages_api() {
         &[
             (202, json!({ "message_uuid": "u1" }), "accepted u1 0 ?"),
             (202, json!({}), "unknown"),
-            (429, error("1000"), "retry 1000"),
-            (400, error("1000"), "retry 1000"),
+            (429, error("1000"), "busy 1000"),
+            (400, error("1000"), "busy 1000"),
             (422, error("1020"), "Request 1020"),
             (400, error("1240"), "OptedOut 1240"),
             (400, error("1170"), "InvalidNumber 1170"),
@@ -188,7 +196,7 @@ fn the_answers_of_vonages_messages_api() {
             (400, error("1330"), "Other 1330"),
             (400, error("9999"), "Other 9999"),
             (401, error("unauthorized"), "Configuration unauthorized"),
-            (500, error("1000"), "retry 1000"),
+            (500, error("1000"), "unknown"),
             (502, foreign, "unknown"),
         ],
     );
@@ -204,12 +212,13 @@ fn an_answer_that_is_not_the_carriers_own_is_judged_by_its_status() {
         (401, "Configuration -"),
         (403, "Configuration -"),
         (404, "Configuration -"),
-        (408, "retry -"),
+        (408, "retry - or unknown"),
+        (409, "retry - or unknown"),
         (418, "Other -"),
-        (429, "retry -"),
+        (429, "busy -"),
         (500, "unknown"),
         (502, "unknown"),
-        (503, "retry -"),
+        (503, "retry - or unknown"),
         (504, "unknown"),
         (520, "unknown"),
     ];
@@ -218,6 +227,13 @@ fn an_answer_that_is_not_the_carriers_own_is_judged_by_its_status() {
         for body in ["", "<html>gateway</html>", "{}", "[]", "null", "{\"ok\":true}"] {
             for carrier in &carriers {
                 let outcome = outcome(&**carrier, status, &[], body);
+                // Telnyx recognises a request that it has had before.
+                let recognised = carrier.provider() == Provider::Telnyx;
+                let expected = match expected.split_once(" or ") {
+                    Some((repeated, _)) if recognised => repeated,
+                    Some((_, once)) => once,
+                    None => expected,
+                };
                 assert_eq!(said(&outcome), expected, "{:?} {status} {body}", carrier.provider());
             }
         }
@@ -228,20 +244,39 @@ fn an_answer_that_is_not_the_carriers_own_is_judged_by_its_status() {
 fn the_carrier_says_how_long_to_wait() {
     // The clock is at 06:35:00 of that Monday.
     let rows: [(&[(&str, &str)], &str); 11] = [
-        (&[], "retry -"),
-        (&[("retry-after", "7")], "retry - after 7"),
-        (&[("retry-after", " 7 ")], "retry - after 7"),
-        (&[("retry-after", "Mon, 23 Nov 2026 06:36:30 GMT")], "retry - after 90"),
-        (&[("retry-after", "Mon, 23 Nov 2026 06:30:00 GMT")], "retry - after 0"),
-        (&[("retry-after", "soon")], "retry -"),
-        (&[("retry-after", "-1")], "retry -"),
-        (&[("retry-after-ms", "1001"), ("retry-after", "7")], "retry - after 2"),
-        (&[("retry-after-ms", "x"), ("retry-after", "7")], "retry - after 7"),
-        (&[("x-ratelimit-reset", "9")], "retry - after 9"),
-        (&[("x-ratelimit-reset", "9"), ("retry-after", "7")], "retry - after 7"),
+        (&[], "busy -"),
+        (&[("retry-after", "7")], "busy - after 7"),
+        (&[("retry-after", " 7 ")], "busy - after 7"),
+        (&[("retry-after", "Mon, 23 Nov 2026 06:36:30 GMT")], "busy - after 90"),
+        (&[("retry-after", "Mon, 23 Nov 2026 06:30:00 GMT")], "busy - after 0"),
+        (&[("retry-after", "soon")], "busy -"),
+        (&[("retry-after", "-1")], "busy -"),
+        (&[("retry-after-ms", "1001"), ("retry-after", "7")], "busy - after 2"),
+        (&[("retry-after-ms", "x"), ("retry-after", "7")], "busy - after 7"),
+        (&[("x-ratelimit-reset", "9")], "busy - after 9"),
+        (&[("x-ratelimit-reset", "9"), ("retry-after", "7")], "busy - after 7"),
     ];
     for (headers, expected) in rows {
         assert_eq!(said(&outcome(&telnyx(), 429, headers, "")), expected, "{headers:?}");
+    }
+    // One who is busy says until when, and then has not taken the message.
+    for (headers, expected) in [(&[("retry-after", "7")][..], "retry - after 7"), (&[], "unknown")] {
+        assert_eq!(said(&outcome(&twilio(), 503, headers, "")), expected, "{headers:?}");
+    }
+}
+
+#[test]
+fn what_may_pass_by_itself_is_tried_once_more() {
+    let twilio_said = json!({ "code": 30008, "message": "unknown error", "status": 400 }).to_string();
+    for (attempt, expected) in [(1, "retry 30008"), (2, "Other 30008")] {
+        let reply = CarrierReply {
+            status: StatusCode::BAD_REQUEST,
+            headers: &HeaderMap::new(),
+            body: twilio_said.as_bytes(),
+            now_unix: NOW,
+            attempt,
+        };
+        assert_eq!(said(&twilio().read_reply(&reply)), expected);
     }
 }
 

@@ -40,8 +40,10 @@ async fn an_answer_decides_whether_a_message_is_sent_tried_again_given_up_or_unk
         ("twilio", Told::twilio(400, 21211), "failed", Some("21211")),
         ("twilio", Told::twilio(401, 20003), "failed", Some("20003")),
         ("twilio", Told::twilio(429, 20429), "queued", Some("20429")),
-        ("twilio", Told::twilio(500, 20500), "queued", Some("20500")),
-        ("twilio", text(503, "busy"), "queued", None),
+        ("twilio", Told::twilio(500, 20500), "unknown", Some("outcome_unknown")),
+        ("twilio", text(503, "upstream reset"), "unknown", Some("outcome_unknown")),
+        ("twilio", Told::Status(503, &[("retry-after", "2")], "busy".into()), "queued", None),
+        ("telnyx", text(503, "upstream reset"), "queued", None),
         ("twilio", text(502, "<html>bad gateway</html>"), "unknown", Some("outcome_unknown")),
         ("twilio", text(201, "not JSON"), "unknown", Some("outcome_unknown")),
         ("twilio", text(201, "{}"), "unknown", Some("outcome_unknown")),
@@ -113,7 +115,7 @@ async fn a_message_is_tried_again_when_the_carrier_says_and_then_goes_out() {
     let fake = FakeCarrier::start().await;
     let app = app_of("twilio", &fake).await;
     let busy = "{\"code\": 20429, \"message\": \"slow down\", \"status\": 429}";
-    fake.tell([Told::Status(429, &[("retry-after", "90")], busy.to_owned()), Told::twilio(500, 20500)]);
+    fake.tell([Told::Status(429, &[("retry-after", "90")], busy.to_owned()), Told::twilio(400, 21611)]);
     let id = queued(&app, "hello").await;
     after_one_attempt(&app, &id).await;
     app.advance(89 * SECOND);

@@ -11,15 +11,16 @@ use smslite::model::call::JsonText;
 use smslite::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId};
 use smslite::model::message_log::{DeliveryStatus, Provider, RawPayload};
 use smslite::model::opt_out::OptOutChange;
-use smslite::model::outbound::{AttemptOutcome, Purpose};
+use smslite::model::outbound::{AttemptOutcome, Claiming, Purpose};
+use smslite::model::receipt::Receipt;
 use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
 use smslite::store::{
     ArchiveConversation, AssignNumber, Bootstrap, CancelJob, ChangeOptOut, ClaimJob, CloseSessions,
     CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, DeleteAssistant, Due, EnqueueSms,
-    ForgetCalls, ForgetRows, Held, KeepAudit, NewApiKey, PurgeStep, Receipt, RecordInbound,
-    RecordInboundOutcome, RecordReceipt, RevokeApiKey, Route, SettleJob, StartDashboardSession,
-    UnassignNumber, UpdateAssistant, UpdateUser,
+    ForgetCalls, ForgetRows, Held, KeepAudit, NewApiKey, PurgeStep, RecordInbound, RecordInboundOutcome,
+    RecordReceipt, RevokeApiKey, Route, SettleJob, StartDashboardSession, UnassignNumber, UpdateAssistant,
+    UpdateUser,
 };
 
 pub const ORG: OrganizationId = OrganizationId(1);
@@ -106,12 +107,12 @@ pub fn enqueue(uuid: u8, to: &str, key: Option<&str>, now: Timestamp) -> Act {
     Act::Enqueue(sms(uuid, to, key, now))
 }
 
-pub fn claiming(uuid: u8, now: Timestamp) -> ClaimJob {
-    ClaimJob { organization: ORG, uuid: [uuid; 16], now, abandoned: false }
+pub fn claiming(uuid: u8, claiming: Claiming, now: Timestamp) -> ClaimJob {
+    ClaimJob { organization: ORG, uuid: [uuid; 16], claiming, now }
 }
 
-pub fn claim(uuid: u8, now: Timestamp) -> Act {
-    Act::Claim(claiming(uuid, now))
+pub fn claim(uuid: u8, attempt: u32, now: Timestamp) -> Act {
+    Act::Claim(claiming(uuid, Claiming::Attempt(attempt), now))
 }
 
 pub fn settling(uuid: u8, attempt: u32, outcome: AttemptOutcome, now: Timestamp) -> SettleJob {
@@ -124,7 +125,6 @@ pub fn settling(uuid: u8, attempt: u32, outcome: AttemptOutcome, now: Timestamp)
         provider_status: "queued".to_owned(),
         segment_count: None,
         opted_out: false,
-        receipt_words: &[("sent", DeliveryStatus::Sent), ("delivered", DeliveryStatus::Delivered)],
     }
 }
 
@@ -146,8 +146,13 @@ pub fn receipt(id: &str, job: Option<u8>, word: &str, now: Timestamp) -> Act {
         provider_message_id: id.to_owned(),
         job: job.map(|uuid| [uuid; 16]),
         customer: Some(address(ANN)),
-        receipt: Receipt { status, provider_status: word.to_owned(), error_code: None, error_message: None },
-        opted_out: false,
+        receipt: Receipt {
+            status,
+            provider_status: word.to_owned(),
+            error_code: None,
+            error_message: None,
+            opted_out: false,
+        },
         steps: vec![received()],
         payload: Some(payload(now)),
     })

@@ -65,7 +65,7 @@ fn state_in(dir: &Path) -> State {
 #[test]
 fn what_is_restored_is_what_was_there() {
     let acts = script();
-    let states = model_states(&acts);
+    let states: Vec<_> = model_states(&acts).into_iter().map(State::restored).collect();
     for lived in [0, 1, acts.len() / 2, acts.len()] {
         let store = Disk::default().open().unwrap();
         live(&store, &acts[..lived]);
@@ -211,7 +211,7 @@ impl Shipped {
 #[test]
 fn one_who_follows_has_every_commit_and_every_piece_is_a_moment_that_was() {
     let acts = script();
-    let states = model_states(&acts);
+    let states: Vec<_> = model_states(&acts).into_iter().map(State::restored).collect();
     let store = Disk::default().open().unwrap();
     live(&store, &acts[..6]);
     let shipped = Shipped::default();

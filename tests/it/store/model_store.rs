@@ -12,10 +12,11 @@ use smslite::model::message::{MessageRange, Role};
 use smslite::model::message_log::{DeliveryStatus, Provider};
 use smslite::model::opt_out::{Keyword, OptOutChange, decide_keyword};
 use smslite::model::outbound::{
-    Claim, JobStatus, OutboundJob, Purpose, decide_cancel, decide_claim, decide_outcome,
+    Claim, JobStatus, Obstacle, OutboundJob, Purpose, decide_cancel, decide_claim, decide_outcome,
 };
 use smslite::model::page::Page;
 use smslite::model::partial_message::{PartDecision, PartialMessage, decide_part};
+use smslite::model::receipt::Receipt;
 use smslite::model::session::{
     Closing, NextMessage, SessionKey, ThreadDecision, decide_archive, decide_close, decide_thread, is_past,
 };
@@ -58,6 +59,7 @@ struct Tenant {
     statuses: BTreeMap<MessageLogId, DeliveryStatus>,
     receipts: BTreeMap<(String, String), AuditId>,
     opt_outs: BTreeMap<(Address, Address), String>,
+    early: BTreeMap<String, Vec<Receipt>>,
     parts: BTreeMap<(Address, String), PartialMessage>,
     carriers: Vec<Provider>,
 }
@@ -266,12 +268,16 @@ impl Tenant {
             return reply.map(|reply| (reply, Purpose::AutoReply));
         };
         self.audit_steps += u64::from(decision.change.is_some());
+        let purpose = match decision.change {
+            Some(OptOutChange::Remove) => Purpose::AutoReply,
+            _ => Purpose::OptOutNotice,
+        };
         match decision.change {
             Some(OptOutChange::Add) => drop(self.opt_outs.insert(pair, command.body.trim().to_uppercase())),
             Some(OptOutChange::Remove) => drop(self.opt_outs.remove(&pair)),
             None => {}
         }
-        decision.notice.map(|notice| (notice.to_owned(), Purpose::OptOutNotice))
+        decision.notice.map(|notice| (notice.to_owned(), purpose))
     }
 
     fn put_into_outbox(
@@ -334,11 +340,17 @@ impl Tenant {
     fn claim(&mut self, command: &ClaimJob) -> Claim {
         let Some(job) = self.jobs.get(&command.uuid[0]) else { return Claim::NotDue };
         let pair = (Address::stored(job.from.clone()), Address::stored(job.to.clone()));
-        let claim = decide_claim(job, self.opt_outs.contains_key(&pair), command.abandoned, command.now);
+        let ours =
+            self.numbers.get(&pair.0).filter(|it| it.assistant_id.is_some() && it.provider == job.provider);
+        let obstacle = match ours {
+            None => Some(Obstacle::NotOurs),
+            Some(_) => self.opt_outs.contains_key(&pair).then_some(Obstacle::OptedOut),
+        };
+        let claim = decide_claim(job, command.claiming, obstacle, command.now);
         match &claim {
             Claim::NotDue => {}
             Claim::Attempt(job) => drop(self.jobs.insert(command.uuid[0], job.clone())),
-            Claim::OptedOut(job) => self.end(command.uuid[0], job, Some(DeliveryStatus::Failed)),
+            Claim::Refused(job) => self.end(command.uuid[0], job, Some(DeliveryStatus::Failed)),
             Claim::Lost(job) => self.end(command.uuid[0], job, None),
         }
         claim
@@ -347,7 +359,11 @@ impl Tenant {
     fn end(&mut self, uuid: u8, job: &OutboundJob, status: Option<DeliveryStatus>) {
         self.jobs.insert(uuid, job.clone());
         self.audit_steps += 1;
-        self.statuses.extend(status.map(|status| (job.log_id.unwrap(), status)));
+        let log = job.log_id.unwrap();
+        let open = |known: &DeliveryStatus| [DeliveryStatus::Queued, DeliveryStatus::Sending].contains(known);
+        if let (Some(status), true) = (status, self.statuses.get(&log).is_some_and(open)) {
+            self.statuses.insert(log, status);
+        }
     }
 
     fn settle(&mut self, command: &SettleJob) -> Option<OutboundJob> {
@@ -364,11 +380,9 @@ impl Tenant {
             _ => None,
         };
         self.end(command.uuid[0], &job, status);
-        for (word, status) in command.receipt_words {
-            let id = job.provider_message_id.clone().unwrap_or_default();
-            if self.receipts.contains_key(&(id, (*word).to_owned())) {
-                self.apply(job.log_id.unwrap(), Some(*status));
-            }
+        let id = job.provider_message_id.clone().unwrap_or_default();
+        for receipt in self.early.remove(&id).unwrap_or_default() {
+            self.apply(job.log_id.unwrap(), receipt.status);
         }
         Some(job)
     }
@@ -414,27 +428,36 @@ impl Tenant {
     fn receipt(&mut self, command: &RecordReceipt) -> ReceiptOutcome {
         let id = &command.provider_message_id;
         let told_by = (id.clone(), command.receipt.provider_status.clone());
-        if self.receipts.contains_key(&told_by) {
-            return ReceiptOutcome::Duplicate;
-        }
-        let audit = AuditId(self.audit_steps + 1);
-        self.audit_steps += command.steps.len() as u64;
-        self.receipts.insert(told_by, audit);
+        let again = self.receipts.contains_key(&told_by);
         let asked = command.job.map(|uuid| uuid[0]);
-        let found = self
-            .jobs
-            .iter()
-            .find(|(uuid, job)| job.provider_message_id.as_ref() == Some(id) || asked == Some(**uuid));
-        let Some((uuid, job)) = found else { return ReceiptOutcome::Kept(audit) };
-        let (uuid, log) = (*uuid, job.log_id.unwrap());
+        let known = |(uuid, job): &(&u8, &OutboundJob)| {
+            let open = matches!(job.status, JobStatus::Unknown | JobStatus::Sending);
+            job.provider_message_id.as_ref() == Some(id) || (asked == Some(**uuid) && open)
+        };
+        let found = self.jobs.iter().find(known).map(|(uuid, _)| *uuid);
+        let audit = AuditId(self.audit_steps + 1);
+        let Some(uuid) = found else {
+            if again {
+                return ReceiptOutcome::Duplicate;
+            }
+            self.audit_steps += command.steps.len() as u64;
+            self.receipts.insert(told_by, audit);
+            self.early.entry(id.clone()).or_default().push(command.receipt.clone());
+            return ReceiptOutcome::Kept(audit);
+        };
+        self.audit_steps += command.steps.len() as u64;
         let job = self.jobs.get_mut(&uuid).unwrap();
-        if job.status == JobStatus::Unknown {
+        if matches!(job.status, JobStatus::Unknown | JobStatus::Sending) {
             job.status = JobStatus::Sent;
             job.provider_message_id = Some(id.clone());
             (job.error_code, job.error_message) = (None, None);
             (job.due_at, job.updated_at) = (Timestamp::MAX, command.now);
         }
-        match self.apply(log, command.receipt.status) {
+        let log = job.log_id.unwrap();
+        let moved = self.apply(log, command.receipt.status);
+        self.receipts.insert(told_by, audit);
+        match moved {
+            _ if again => ReceiptOutcome::Duplicate,
             true => ReceiptOutcome::Moved(log),
             false => ReceiptOutcome::Stays(log),
         }

@@ -9,8 +9,8 @@ use super::disk::{CACHE, open_dir};
 use super::door::{Act, Answer, execute};
 use super::script::{model_states, script, sound_state};
 use smslite::model::message_log::Provider;
-use smslite::model::outbound::Claim;
-use smslite::store::{ClaimJob, DataDir, EnqueueOutcome, Store, compact};
+use smslite::model::outbound::{Claim, Claiming};
+use smslite::store::{DataDir, EnqueueOutcome, Store, compact};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -129,7 +129,7 @@ fn a_file_of_format_3_is_opened_as_it_is_and_gives_up_what_was_being_sent() {
     assert_eq!(execute(&store, &enqueue(17, "+447700900999", Some("a key"), late)), Ok(known(&store, 15)));
     let claimed = store.snapshot().unwrap().claimed_jobs(ORG).unwrap();
     assert_eq!(claimed.iter().map(|due| due.uuid).collect::<Vec<_>>(), [[16; 16]]);
-    let given_up = Act::Claim(ClaimJob { abandoned: true, ..claiming(16, late) });
+    let given_up = Act::Claim(claiming(16, Claiming::Abandoned, late));
     assert!(matches!(execute(&store, &given_up), Ok(Answer::Claimed(Claim::Lost(_)))));
     store.close();
 }

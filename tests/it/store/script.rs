@@ -21,14 +21,14 @@ use smslite::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId}
 use smslite::model::message::MessageRange;
 use smslite::model::message_log::{DeliveryStatus, Provider};
 use smslite::model::opt_out::OptOutChange;
-use smslite::model::outbound::AttemptOutcome;
+use smslite::model::outbound::{AttemptOutcome, Claiming, decide_arrival};
 use smslite::model::partial_message::MessagePart;
+use smslite::model::receipt::Receipt;
 use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    AssignNumber, ClaimJob, Due, EnqueueSms, FlushParts, ForgetFeed, Held, KeepAudit, NoteErasure,
-    PutCarrierAccount, Receipt, RecordInbound, RecordPart, RecordSandboxReceipt, RenameApiKey, SettleJob,
-    Snapshot,
+    AssignNumber, Due, EnqueueSms, FlushParts, ForgetFeed, Held, KeepAudit, NoteErasure, PutCarrierAccount,
+    RecordInbound, RecordPart, RecordSandboxReceipt, RenameApiKey, SettleJob, Snapshot,
 };
 use smslite::store::{
     EndDashboardSession, ImportBatch, ImportRecord, NoteUsage, Place, ReserveIds, Sequences, Settled,
@@ -169,7 +169,7 @@ fn sending() -> Vec<Act> {
     let keyword = |sid: &str, body: &str, second: i64| {
         Act::Inbound(RecordInbound {
             body: body.into(),
-            reply: Some(AutoReply::Echo),
+            reply: Some(AutoReply::Echo.into()),
             reply_uuid: [second as u8; 16],
             ..with_ttl(message(sid, BOB, DESK, later(second)), 100)
         })
@@ -215,6 +215,7 @@ fn sending() -> Vec<Act> {
                 provider_status: status.as_str().into(),
                 error_code: None,
                 error_message: None,
+                opted_out: false,
             }),
             next_due: later(second + 1),
         })
@@ -237,9 +238,10 @@ fn sending() -> Vec<Act> {
         enqueue(2, ANN, Some("key"), later(2)),
         Act::Enqueue(EnqueueSms { body: "another".into(), ..sms(2, ANN, Some("key"), later(2)) }),
         Act::Enqueue(EnqueueSms { from: address(NOBODYS), ..sms(2, ANN, None, later(2)) }),
-        claim(1, later(0)),
-        claim(1, later(3)),
-        claim(1, later(3)),
+        claim(1, 1, later(0)),
+        claim(1, 1, later(3)),
+        claim(1, 1, later(3)),
+        claim(1, 2, later(3)),
         // It comes before we hear that the message was taken.
         receipt("SMout1", None, "sent", later(4)),
         settle(1, 1, accepted("SMout1"), later(4)),
@@ -248,14 +250,14 @@ fn sending() -> Vec<Act> {
         receipt("SMout1", None, "delivered", later(6)),
         receipt("SMout1", None, "failed", later(6)),
         enqueue(3, ANN, None, later(7)),
-        claim(3, later(7)),
+        claim(3, 1, later(7)),
         settle(3, 1, busy, later(8)),
-        claim(3, later(9)),
-        claim(3, later(20)),
+        claim(3, 2, later(9)),
+        claim(3, 2, later(20)),
         settle(3, 2, unknown, later(21)),
         receipt("SMout3", Some(3), "undelivered", later(22)),
         enqueue(4, CARL, None, later(23)),
-        claim(4, later(23)),
+        claim(4, 1, later(23)),
         Act::Settle(SettleJob { opted_out: true, ..settling(4, 1, refused, later(24)) }),
         enqueue(5, CARL, None, later(25)),
         enqueue(6, ANN, None, later(26)),
@@ -267,8 +269,8 @@ fn sending() -> Vec<Act> {
         keyword("SM50", " stop\n", 8),
         keyword("SM51", "Stop", 9),
         keyword("SM52", "hello?", 9),
-        claim(7, later(32)),
-        claim(8, later(32)),
+        claim(7, 1, later(32)),
+        claim(8, 1, later(32)),
         enqueue(9, BOB, None, later(33)),
         keyword("SM53", "START", 10),
         keyword("SM54", "yes", 11),
@@ -276,10 +278,10 @@ fn sending() -> Vec<Act> {
         opt_out(BOB, OptOutChange::Add, later(38)),
         opt_out(BOB, OptOutChange::Add, later(39)),
         // Whoever claimed it is gone.
-        Act::Claim(ClaimJob { abandoned: true, ..claiming(8, later(40)) }),
+        Act::Claim(claiming(8, Claiming::Abandoned, later(40))),
         enqueue(12, ANN, None, later(41)),
-        claim(12, later(41)),
-        claim(12, later(400)),
+        claim(12, 1, later(41)),
+        claim(12, 2, later(400)),
         // The sandbox has a number of its own, and tells the first receipt at once.
         Act::AssignNumber(AssignNumber {
             organization: ORG,
@@ -290,7 +292,7 @@ fn sending() -> Vec<Act> {
             now: later(402),
         }),
         Act::Enqueue(EnqueueSms { from: address(SANDBOX), ..sms(13, ANN, None, later(402)) }),
-        claim(13, later(402)),
+        claim(13, 1, later(402)),
         settle(
             13,
             1,
@@ -371,6 +373,16 @@ pub struct State {
     lists: Vec<Vec<Row>>,
     threads: Vec<Vec<Line>>,
     outboxes: Vec<Outbox>,
+}
+
+impl State {
+    /// As it is after a restore: what was still to be sent is not sent again by itself.
+    pub fn restored(mut self) -> State {
+        for (_, job) in self.outboxes.iter_mut().flat_map(|outbox| &mut outbox.jobs) {
+            *job = decide_arrival(job).unwrap_or(job.clone());
+        }
+        self
+    }
 }
 
 const ORGANIZATIONS: [OrganizationId; 2] = [ORG, OTHER_ORG];

@@ -55,6 +55,8 @@ pub enum Told {
     TakeAndHang,
     /// Takes the message, and says so once it is told to.
     Later(Arc<Mutex<Option<oneshot::Receiver<()>>>>),
+    /// Says so once it is told to.
+    After(Arc<Mutex<Option<oneshot::Receiver<()>>>>, Box<Told>),
     /// Takes the message, and breaks off in the middle of the answer.
     TakeAndCut,
 }
@@ -148,8 +150,17 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     };
     let told = inner.told.lock().unwrap().pop_front();
     inner.came.notify_waiters();
+    say(told, &path, number).await
+}
+
+async fn say(told: Option<Told>, path: &str, number: usize) -> Response {
     match told {
-        None => taken(&path, number),
+        Some(Told::After(go, told)) => {
+            let go = go.lock().unwrap().take().unwrap();
+            go.await.unwrap();
+            Box::pin(say(Some(*told), path, number)).await
+        }
+        None => taken(path, number),
         Some(Told::Status(status, headers, body)) => {
             let mut response = Response::builder().status(status).header("content-type", "application/json");
             for (name, value) in headers {
@@ -161,7 +172,7 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         Some(Told::Later(told)) => {
             let told = told.lock().unwrap().take().unwrap();
             told.await.unwrap();
-            taken(&path, number)
+            taken(path, number)
         }
         Some(Told::TakeAndCut) => {
             let half = futures_util::stream::iter([Ok(Bytes::from("{\"sid\": \"S"))]);

@@ -107,16 +107,21 @@ async fn an_organization_has_an_account_of_its_own() {
         (&json!("organization"), &json!("ACown"), &json!(true))
     );
     assert!(!shown.to_string().contains("own-token"), "{shown}");
-    // From now on its own token counts, or the older one while it is being rotated; the server's does not.
-    let form = form(&[
-        ("MessageSid", "SM1"),
-        ("AccountSid", "ACown"),
-        ("From", CARLA),
-        ("To", OUR_NUMBER),
-        ("Body", "hi"),
-    ]);
+    // From now on its own token counts, or the older one while it is being rotated, and then the server's.
     let url = format!("http://{}/webhooks/sms/twilio", app.address);
-    for (token, status) in [(crate::util::AUTH_TOKEN, 403), ("own-token", 200), ("older-token", 200)] {
+    for (sid, token, status) in [
+        ("SM1", "another", 403),
+        ("SM2", "own-token", 200),
+        ("SM3", "older-token", 200),
+        ("SM4", crate::util::AUTH_TOKEN, 200),
+    ] {
+        let form = form(&[
+            ("MessageSid", sid),
+            ("AccountSid", "ACown"),
+            ("From", CARLA),
+            ("To", OUR_NUMBER),
+            ("Body", "hi"),
+        ]);
         let signature = smslite::carriers::twilio::sign(token, &url, form.as_bytes());
         let headers = [FORM, ("x-twilio-signature", signature.as_str())];
         app.anonymous().ask("POST", "/webhooks/sms/twilio", &headers, form.clone()).await.expect(status);
@@ -130,4 +135,30 @@ async fn an_organization_has_an_account_of_its_own() {
     app.admin().delete(one).await.expect(404);
     app.admin().delete("/api/v1/carriers/sandbox").await.expect(404);
     assert_eq!(app.admin().get("/api/v1/carriers").await.expect(200).json().as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn nobody_stops_or_takes_what_is_anothers_by_what_they_say_of_their_account() {
+    let fake = FakeCarrier::start().await;
+    let app = app_of("telnyx", &fake).await;
+    app.organization("other", "sl_live_other").await;
+    let other = app.with_token("sl_live_other");
+    let json = [("content-type", "application/json")];
+    other.post("/api/v1/assistants", r#"{"name": "Squatter"}"#).await.expect(201);
+    let number = json!({"phone_number": OUR_NUMBER, "provider": "telnyx"}).to_string();
+    other.post("/api/v1/assistants/1/phone-numbers/assign-by-number", &number).await.expect(200);
+    // They name the server's own account, with a secret of theirs, and have a key of their own at Telnyx.
+    let twilio = json!({"account_id": "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "secret": "evil"}).to_string();
+    other.ask("PUT", "/api/v1/carriers/twilio", &json, twilio).await.expect(200);
+    let telnyx = json!({"verifying": ["CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk="]}).to_string();
+    other.ask("PUT", "/api/v1/carriers/telnyx", &json, telnyx).await.expect(200);
+    app.twilio().delivers("SM1", CARLA, "by Twilio").await;
+    app.telnyx_posts(&crate::util::carrier::telnyx_message("m1", CARLA, "by Telnyx")).await.expect(200);
+    // To a number that nobody has, too.
+    let mut stray = crate::util::carrier::telnyx_message("m2", CARLA, "astray");
+    stray["data"]["payload"]["to"][0]["phone_number"] = json!("+15550009999");
+    app.telnyx_posts(&stray).await.expect(200);
+    let total =
+        async |who: &crate::util::client::Person| who.get("/api/v1/sms-logs/").await.json()["total"].clone();
+    assert_eq!((total(&app.viewer()).await, total(&other).await), (json!(3), json!(0)));
 }
