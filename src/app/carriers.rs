@@ -5,7 +5,7 @@ use crate::carriers::Carrier;
 use crate::carriers::sandbox::Sandbox;
 use crate::carriers::telnyx::{Telnyx, TelnyxAccount};
 use crate::carriers::twilio::{Twilio, TwilioAccount};
-use crate::carriers::vonage::{Vonage, VonageAccount};
+use crate::carriers::vonage::{SignatureMethod, Vonage, VonageAccount};
 use crate::model::account::Actor;
 use crate::model::carrier_account::CarrierAccount;
 use crate::model::ids::OrganizationId;
@@ -59,7 +59,8 @@ impl Carriers {
     fn own(&self, provider: Provider, own: &CarrierAccount) -> Arc<dyn Carrier> {
         match provider {
             Provider::Twilio => Arc::new(Twilio::new(TwilioAccount {
-                account_sid: own.account_id.clone(),
+                // Without a secret to send with nothing can be sent.
+                account_sid: own.account_id.clone().filter(|_| own.secret.is_some()),
                 auth_tokens: own.secret.iter().chain(&own.verifying).cloned().collect(),
                 shared_keys: Vec::new(),
                 base_url: self.accounts.twilio.base_url.clone(),
@@ -73,6 +74,11 @@ impl Carriers {
                 api_key: own.account_id.clone(),
                 api_secret: own.secret.clone(),
                 signature_secrets: own.verifying.clone(),
+                signature_method: own
+                    .signature_method
+                    .as_deref()
+                    .and_then(SignatureMethod::named)
+                    .unwrap_or(self.accounts.vonage.signature_method),
                 ..self.accounts.vonage.clone()
             })),
             Provider::Sandbox => Arc::new(Sandbox),

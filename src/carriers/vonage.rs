@@ -46,6 +46,20 @@ pub enum SignatureMethod {
     Sha512,
 }
 
+impl SignatureMethod {
+    /// By its name in settings.
+    pub fn named(name: &str) -> Option<SignatureMethod> {
+        Some(match name {
+            "md5hash" => SignatureMethod::Md5Hash,
+            "md5" => SignatureMethod::Md5,
+            "sha1" => SignatureMethod::Sha1,
+            "sha256" => SignatureMethod::Sha256,
+            "sha512" => SignatureMethod::Sha512,
+            _ => return None,
+        })
+    }
+}
+
 pub struct Vonage {
     account: VonageAccount,
 }

@@ -27,6 +27,9 @@ enum Carrier {
         /// auth token of Twilio's
         #[arg(long, value_name = "TEXT")]
         verifying: Vec<String>,
+        /// How Vonage signs the account's webhooks
+        #[arg(long, value_name = "METHOD", value_parser = ["md5hash", "md5", "sha1", "sha256", "sha512"])]
+        signature_method: Option<String>,
     },
     /// Use the server's account again
     Unset {
@@ -59,8 +62,10 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
             ];
             client.table(PATH, columns).await
         }
-        Carrier::Set { carrier, account_id, verifying } => {
-            let body = json!({"account_id": account_id, "secret": secret, "verifying": verifying});
+        Carrier::Set { carrier, account_id, verifying, signature_method } => {
+            let body = json!({
+                "account_id": account_id, "secret": secret, "verifying": verifying, "signature_method": signature_method,
+            });
             client.json(Method::PUT, &format!("{PATH}/{carrier}"), Some(body)).await?;
             out::tell(&format!("The organization uses its own account at {carrier} now."));
             Ok(())

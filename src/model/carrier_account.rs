@@ -14,6 +14,8 @@ pub struct CarrierAccount {
     /// What webhooks are verified with, the second for rotation: Twilio's auth tokens, Telnyx' public keys, Vonage's
     /// signature secrets.
     pub verifying: Vec<String>,
+    /// How Vonage signs the account's webhooks, as its dashboard says; none: as the server's account.
+    pub signature_method: Option<String>,
     pub updated_at: Timestamp,
 }
 

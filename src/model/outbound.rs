@@ -98,6 +98,15 @@ impl OutboundJob {
         }
     }
 
+    /// Whether a receipt would be news: the carrier was asked, and nobody has heard that it took the message.
+    pub fn is_settled_by_receipt(&self) -> bool {
+        match self.status {
+            JobStatus::Sending | JobStatus::Unknown => true,
+            JobStatus::Queued => self.attempts > 0,
+            JobStatus::Sent | JobStatus::Failed | JobStatus::Cancelled => false,
+        }
+    }
+
     /// Whether a request to send asks for the same.
     pub fn says(&self, from: &str, to: &str, body: &str, media_urls: &[String]) -> bool {
         (self.from.as_str(), self.to.as_str(), self.body.as_str(), self.media_urls.as_slice())

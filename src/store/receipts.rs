@@ -117,14 +117,14 @@ impl RecordReceipt {
             let told = job.provider_message_id.as_ref();
             job.provider == self.provider
                 && self.customer.as_ref().is_some_and(|customer| customer.as_str() == job.to)
-                && (matches!(job.status, JobStatus::Unknown | JobStatus::Sending)
+                && (job.is_settled_by_receipt()
                     || told == Some(&self.provider_message_id)
                     || self.is_part_of(job))
         };
         let Some(job) = tx.job(org, uuid)?.filter(own) else { return Ok(None) };
         let Some(log_id) = job.log_id else { return Ok(None) };
         let Some(log) = tx.log(org, log_id)? else { return Ok(None) };
-        if matches!(job.status, JobStatus::Unknown | JobStatus::Sending) {
+        if job.is_settled_by_receipt() {
             self.settle(tx, uuid, &job, log_id, &log, &digest)?;
         }
         Ok(Some(log_id))

@@ -95,6 +95,7 @@ line! {
         secret: Option<String> = secret;
         #[serde(default)]
         verifying: Vec<String> = verifying;
+        signature_method: Option<String> = signature_method;
         updated_at: Option<Timestamp> = updated_at or now;
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::app::carriers;
 use crate::app::refusals::Refused;
+use crate::carriers::vonage::SignatureMethod;
 use crate::config::is_public_key;
 use crate::model::carrier_account::CarrierAccount;
 use crate::model::message_log::Provider;
@@ -76,6 +77,8 @@ pub struct SetCarrierBody {
     /// keys, Vonage's signature secrets
     #[serde(default)]
     verifying: Vec<String>,
+    /// How Vonage signs the account's webhooks: `md5hash`, `md5`, `sha1`, `sha256` or `sha512`
+    signature_method: Option<String>,
 }
 
 /// Set the organization's own account at a carrier
@@ -118,8 +121,14 @@ pub async fn set_carrier(
             "An account needs a secret to send with or to verify webhooks with",
         ));
     }
-    let SetCarrierBody { account_id, secret, verifying } = body;
-    let account = CarrierAccount { account_id, secret, verifying, updated_at: actor.now };
+    if body.signature_method.as_deref().is_some_and(|name| SignatureMethod::named(name).is_none()) {
+        return Err(ApiError::field(
+            "signature_method",
+            "Input should be 'md5hash', 'md5', 'sha1', 'sha256' or 'sha512'",
+        ));
+    }
+    let SetCarrierBody { account_id, secret, verifying, signature_method } = body;
+    let account = CarrierAccount { account_id, secret, verifying, signature_method, updated_at: actor.now };
     carriers::put(&state.app, &actor, provider, Some(account)).await?;
     Ok(Json(shown(&state, &actor, provider)))
 }

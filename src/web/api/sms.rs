@@ -37,16 +37,11 @@ pub struct SendSmsBody {
     /// At most ten `http` or `https` URLs that the carrier can reach
     media_urls: Option<Vec<String>>,
     /// False: the answer waits for the carrier's
-    #[serde(default = "yes")]
     #[schema(default = true)]
-    queue: bool,
+    queue: Option<bool>,
     /// The `Idempotency-Key` header wins over it
     #[schema(max_length = 256)]
     idempotency_key: Option<String>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 #[derive(Serialize, ToSchema)]
@@ -164,13 +159,23 @@ fn checked(body: SendSmsBody, headers: &HeaderMap) -> Result<NewSms, ApiError> {
     let (Some(from), Some(to), Some(idempotency_key), true) = (from, to, key, wrong.is_empty()) else {
         return Err(ApiError::Invalid(wrong));
     };
-    Ok(NewSms { from, to, body: body.message, media_urls, idempotency_key, queue: body.queue })
+    Ok(NewSms {
+        from,
+        to,
+        body: body.message,
+        media_urls,
+        idempotency_key,
+        queue: body.queue.unwrap_or(true),
+    })
 }
 
 fn is_url(text: &str) -> bool {
     let parsed = (text.len() <= LONGEST_URL).then(|| text.parse::<axum::http::Uri>().ok()).flatten();
     parsed.is_some_and(|url| {
-        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
+        let Some(authority) = url.authority() else { return false };
+        let port = authority.port().is_none_or(|_| authority.port_u16().is_some());
+        let plain = !authority.host().is_empty() && !authority.as_str().contains('@') && port;
+        matches!(url.scheme_str(), Some("http" | "https")) && plain
     })
 }
 

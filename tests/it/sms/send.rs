@@ -146,6 +146,8 @@ async fn what_is_no_message_is_refused_with_every_reason_and_nothing_is_stored()
         (with("to_phone_number", json!(OUR_NUMBER)), 422, "to_phone_number"),
         (with("media_urls", json!(["ftp://example.com/a"])), 422, "media_urls"),
         (with("media_urls", json!(["/a.jpg"])), 422, "media_urls"),
+        (with("media_urls", json!(["http://u:p@example.com/a.jpg"])), 422, "media_urls"),
+        (with("media_urls", json!(["http://example.com:99999/a.jpg"])), 422, "media_urls"),
         (with("media_urls", json!([format!("https://example.com/{}", "a".repeat(2048))])), 422, "media_urls"),
         (with("media_urls", json!(many)), 422, "at most 10"),
         (with("idempotency_key", json!("k".repeat(257))), 422, "1 to 256"),

@@ -431,7 +431,7 @@ impl Tenant {
         let again = self.receipts.contains_key(&told_by);
         let asked = command.job.map(|uuid| uuid[0]);
         let known = |(uuid, job): &(&u8, &OutboundJob)| {
-            let open = matches!(job.status, JobStatus::Unknown | JobStatus::Sending);
+            let open = job.is_settled_by_receipt();
             job.provider_message_id.as_ref() == Some(id) || (asked == Some(**uuid) && open)
         };
         let found = self.jobs.iter().find(known).map(|(uuid, _)| *uuid);
@@ -447,7 +447,7 @@ impl Tenant {
         };
         self.audit_steps += command.steps.len() as u64;
         let job = self.jobs.get_mut(&uuid).unwrap();
-        if matches!(job.status, JobStatus::Unknown | JobStatus::Sending) {
+        if job.is_settled_by_receipt() {
             job.status = JobStatus::Sent;
             job.provider_message_id = Some(id.clone());
             (job.error_code, job.error_message) = (None, None);

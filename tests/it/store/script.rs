@@ -203,6 +203,7 @@ fn sending() -> Vec<Act> {
         account_id: Some("ACown".into()),
         secret: Some("secret".into()),
         verifying: vec!["secret".into()],
+        signature_method: None,
         updated_at: later(60),
     };
     let told = |second, status: DeliveryStatus| {
