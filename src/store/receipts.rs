@@ -97,7 +97,7 @@ pub(super) fn told_by(provider: Provider, provider_message_id: &str, provider_st
 
 impl RecordReceipt {
     /// The log of the message: by the carrier's id, else by the job that the carrier was asked with. A job whose
-    /// outcome nobody knew has one by that.
+    /// outcome nobody knows, or not yet, has one by that.
     fn find(&self, tx: &mut Tx<'_>) -> Result<Option<MessageLogId>, TxError> {
         let (org, now) = (self.organization, self.now);
         let digest = digest(self.provider, &self.provider_message_id);
@@ -110,13 +110,13 @@ impl RecordReceipt {
         };
         let Some(log_id) = job.log_id else { return Ok(None) };
         let Some(log) = tx.log(org, log_id)? else { return Ok(None) };
-        if job.status == JobStatus::Unknown {
+        if job.is_settled_by_receipt() {
             self.settle(tx, uuid, &job, log_id, &log, &digest)?;
         }
         Ok(Some(log_id))
     }
 
-    /// The carrier took it after all.
+    /// The carrier took it, whatever becomes of its answer.
     fn settle(
         &self,
         tx: &mut Tx<'_>,

@@ -428,7 +428,7 @@ impl Tenant {
         let Some((uuid, job)) = found else { return ReceiptOutcome::Kept(audit) };
         let (uuid, log) = (*uuid, job.log_id.unwrap());
         let job = self.jobs.get_mut(&uuid).unwrap();
-        if job.status == JobStatus::Unknown {
+        if job.is_settled_by_receipt() {
             job.status = JobStatus::Sent;
             job.provider_message_id = Some(id.clone());
             (job.error_code, job.error_message) = (None, None);
