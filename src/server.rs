@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::app::accounts::random_secret;
 use crate::app::backup::Schedule;
-use crate::app::carriers::{Carriers, Rates};
+use crate::app::carriers::{Accounts, Carriers, Rates};
 use crate::app::outbox::Outbox;
 use crate::app::retention::Retention;
 use crate::app::throttle::Throttle;
@@ -118,7 +118,7 @@ fn carriers(settings: &Settings) -> Carriers {
         let (carrier, number) = (carrier.messages_per_minute, carrier.number_messages_per_minute);
         (provider, Rates { carrier: rate(carrier), number: rate(number) })
     };
-    Carriers {
+    let accounts = Accounts {
         twilio: TwilioAccount {
             account_sid: twilio.account_sid.clone(),
             auth_tokens: exposed(&twilio.auth_tokens),
@@ -143,13 +143,13 @@ fn carriers(settings: &Settings) -> Carriers {
             },
             base_url: vonage.carrier.base_url.clone(),
         },
-        rates: [
-            rates(Provider::Twilio, &twilio.carrier),
-            rates(Provider::Telnyx, &telnyx.carrier),
-            rates(Provider::Vonage, &vonage.carrier),
-        ],
-        public_url: settings.public_url.clone(),
-    }
+    };
+    let rates = [
+        rates(Provider::Twilio, &twilio.carrier),
+        rates(Provider::Telnyx, &telnyx.carrier),
+        rates(Provider::Vonage, &vonage.carrier),
+    ];
+    Carriers::new(accounts, rates, settings.public_url.clone())
 }
 
 fn schedule(settings: &BackupSettings) -> Schedule {
@@ -226,7 +226,7 @@ pub async fn serve(
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let (_, _) = tokio::join!(jobs.stop(), tokio::time::timeout(LAST_REQUESTS, left));
+    let (mut sends, _) = tokio::join!(jobs.stop(), tokio::time::timeout(LAST_REQUESTS, left));
     // Whoever follows hears of what the last requests write.
     let last = async {
         while CONNECTIONS - places.available_permits() > state.app.store.followers() {
@@ -235,15 +235,17 @@ pub async fn serve(
     };
     let closing = graceful.shutdown();
     let ended = async {
+        // Followers hear also of what the carriers still answered.
+        let written = async { tokio::join!(last, sends.finish()) };
         let (_, ()) = tokio::join!(
-            tokio::time::timeout(GRACE, last).map(|_| state.app.store.dismiss_followers()),
+            tokio::time::timeout(GRACE, written).map(|_| state.app.store.dismiss_followers()),
             closing
         );
     };
     tokio::select! {
         () = ended => {}
         () = tokio::time::sleep(GRACE) => {
-            tracing::warn!("some requests were cut off: they took longer than {} s", GRACE.as_secs());
+            tracing::warn!("some requests or sends were cut off: they took longer than {} s", GRACE.as_secs());
         }
     }
     Ok(())

@@ -16,9 +16,8 @@ use std::sync::Arc;
 
 /// The server's own accounts, and what is true of a carrier whoever's the account is.
 pub struct Carriers {
-    pub twilio: TwilioAccount,
-    pub telnyx: TelnyxAccount,
-    pub vonage: VonageAccount,
+    pub accounts: Accounts,
+    shared: [Arc<dyn Carrier>; 4],
     /// Of each but the sandbox.
     pub rates: [(Provider, Rates); 3],
     /// Where carriers reach us, without a trailing slash.
@@ -32,14 +31,29 @@ pub struct Rates {
     pub number: NonZeroU32,
 }
 
+/// The server's account at each carrier.
+#[derive(Clone, Default)]
+pub struct Accounts {
+    pub twilio: TwilioAccount,
+    pub telnyx: TelnyxAccount,
+    pub vonage: VonageAccount,
+}
+
 impl Carriers {
+    pub fn new(accounts: Accounts, rates: [(Provider, Rates); 3], public_url: Option<String>) -> Carriers {
+        let Accounts { twilio, telnyx, vonage } = accounts.clone();
+        let shared: [Arc<dyn Carrier>; 4] = [
+            Arc::new(Twilio::new(twilio)),
+            Arc::new(Telnyx::new(telnyx)),
+            Arc::new(Vonage::new(vonage)),
+            Arc::new(Sandbox),
+        ];
+        Carriers { accounts, shared, rates, public_url }
+    }
+
     pub fn shared(&self, provider: Provider) -> Arc<dyn Carrier> {
-        match provider {
-            Provider::Twilio => Arc::new(Twilio::new(self.twilio.clone())),
-            Provider::Telnyx => Arc::new(Telnyx::new(self.telnyx.clone())),
-            Provider::Vonage => Arc::new(Vonage::new(self.vonage.clone())),
-            Provider::Sandbox => Arc::new(Sandbox),
-        }
+        let known = self.shared.iter().find(|carrier| carrier.provider() == provider);
+        known.expect("every provider has a carrier").clone()
     }
 
     fn own(&self, provider: Provider, own: &CarrierAccount) -> Arc<dyn Carrier> {
@@ -48,18 +62,18 @@ impl Carriers {
                 account_sid: own.account_id.clone(),
                 auth_tokens: own.secret.iter().chain(&own.verifying).cloned().collect(),
                 shared_keys: Vec::new(),
-                base_url: self.twilio.base_url.clone(),
+                base_url: self.accounts.twilio.base_url.clone(),
             })),
             Provider::Telnyx => Arc::new(Telnyx::new(TelnyxAccount {
                 api_key: own.secret.clone(),
                 public_keys: own.verifying.clone(),
-                base_url: self.telnyx.base_url.clone(),
+                base_url: self.accounts.telnyx.base_url.clone(),
             })),
             Provider::Vonage => Arc::new(Vonage::new(VonageAccount {
                 api_key: own.account_id.clone(),
                 api_secret: own.secret.clone(),
                 signature_secrets: own.verifying.clone(),
-                ..self.vonage.clone()
+                ..self.accounts.vonage.clone()
             })),
             Provider::Sandbox => Arc::new(Sandbox),
         }

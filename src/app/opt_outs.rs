@@ -3,7 +3,7 @@
 use super::App;
 use crate::model::account::Actor;
 use crate::model::address::Address;
-use crate::model::opt_out::{OptOut, OptOutChange};
+use crate::model::opt_out::{OptOutChange, OptedOut};
 use crate::model::page::Page;
 use crate::store::{ChangeOptOut, ReadError, StoreError};
 
@@ -13,7 +13,7 @@ pub fn list(
     actor: &Actor,
     our_number: Option<&Address>,
     page: Page,
-) -> Result<(u64, Vec<(Address, Address, OptOut)>), ReadError> {
+) -> Result<(u64, Vec<OptedOut>), ReadError> {
     app.store.snapshot()?.opt_outs(actor.organization, our_number, page)
 }
 

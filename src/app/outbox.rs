@@ -66,18 +66,15 @@ pub async fn run(app: App) {
     attempt::give_up_abandoned(&app).await;
     let mut attempts = JoinSet::new();
     loop {
-        let next = match start_due(&app, &mut attempts) {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::warn!(%error, "the outbox could not be read");
-                None
-            }
-        };
+        let next = start_due(&app, &mut attempts);
         let later = async {
-            match next {
-                Some(next) => app.clock.reaches(next).await,
-                // Also when the storage failed: it may be well again.
-                None => tokio::time::sleep(Duration::from_secs(60)).await,
+            match &next {
+                Ok(Some(next)) => app.clock.reaches(*next).await,
+                Ok(None) => std::future::pending().await,
+                Err(error) => {
+                    tracing::warn!(%error, "the outbox could not be read");
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
             }
         };
         tokio::select! {

@@ -3,6 +3,7 @@
 use super::App;
 use super::inbound::Received;
 use crate::carriers::{StatusReceipt, sandbox};
+use crate::model::address::Address;
 use crate::model::audit::Step;
 use crate::model::ids::OrganizationId;
 use crate::model::message_log::{DeliveryStatus, Provider, RawPayload};
@@ -31,6 +32,7 @@ pub(super) async fn receive(
         provider,
         provider_message_id: receipt.provider_message_id,
         job: receipt.job.and_then(|job| Uuid::parse_str(&job).ok()).map(Uuid::into_bytes),
+        customer: receipt.to.and_then(|to| Address::parse(&to).ok()),
         receipt: Receipt {
             status: receipt.status,
             provider_status: receipt.provider_status,

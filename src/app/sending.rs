@@ -28,7 +28,7 @@ pub struct NewSms {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sent {
-    Job(Uuid, OutboundJob),
+    Job(Uuid, Box<OutboundJob>),
     KeyTaken,
     NoSuchNumber,
     OptedOut,
@@ -42,7 +42,10 @@ pub async fn send(app: &App, actor: &Actor, sms: NewSms) -> Result<Sent, StoreEr
     let provider =
         provider_of(app, actor, &sms.from).map_err(|error| StoreError::Failed(error.to_string()))?;
     let setting = provider.and_then(|provider| carrier_of(app, organization, provider).missing_to_send());
-    if let Some(setting) = setting {
+    if let Some(setting) = setting
+        && !is_known(app, actor, sms.idempotency_key.as_deref())
+            .map_err(|error| StoreError::Failed(error.to_string()))?
+    {
         return Ok(Sent::NotConfigured(setting));
     }
     let queue = sms.queue;
@@ -75,7 +78,12 @@ pub async fn send(app: &App, actor: &Actor, sms: NewSms) -> Result<Sent, StoreEr
         EnqueueOutcome::OptedOut => return Ok(Sent::OptedOut),
     };
     let job = if queue { job } else { outcome(app, actor, uuid, job).await };
-    Ok(Sent::Job(uuid, job))
+    Ok(Sent::Job(uuid, Box::new(job)))
+}
+
+/// Whether the key was used: whoever asks again gets the first answer, whatever has changed since.
+fn is_known(app: &App, actor: &Actor, key: Option<&str>) -> Result<bool, ReadError> {
+    key.map_or(Ok(false), |key| app.store.snapshot()?.has_job_key(actor.organization, key))
 }
 
 fn provider_of(app: &App, actor: &Actor, number: &Address) -> Result<Option<Provider>, ReadError> {

@@ -147,7 +147,8 @@ impl Client {
         let row =
             |item: &Value| columns.map(|(_, pointer)| item.pointer(pointer).map_or("-".to_owned(), cell));
         let mut rows = vec![columns.map(|(heading, _)| heading.to_owned())];
-        rows.extend(list.as_array().into_iter().flatten().map(row));
+        let items = list.get("items").unwrap_or(&list);
+        rows.extend(items.as_array().into_iter().flatten().map(row));
         let mut widths = [0; N];
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {

@@ -4,6 +4,7 @@ pub mod config;
 
 mod assistant;
 mod backup;
+mod carrier;
 mod check;
 mod client;
 mod demo;
@@ -13,6 +14,7 @@ mod healthcheck;
 mod import;
 mod key;
 mod number;
+mod opt_out;
 mod out;
 mod restore;
 mod serve;
@@ -58,6 +60,8 @@ fn command() -> Command {
         .subcommand(user::command())
         .subcommand(assistant::command())
         .subcommand(number::command())
+        .subcommand(opt_out::command())
+        .subcommand(carrier::command())
         .subcommand(config::command().args(serving.clone()))
         .subcommand(healthcheck::command())
         .subcommand(
@@ -154,6 +158,8 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
                 "key" => key::run(matches, asked),
                 "user" => user::run(matches, asked),
                 "assistant" => assistant::run(matches, asked),
+                "opt-out" => opt_out::run(matches, asked),
+                "carrier" => carrier::run(matches, asked),
                 _ => number::run(matches, asked),
             }
         }

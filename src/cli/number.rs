@@ -17,7 +17,7 @@ enum Number {
         number: String,
         #[arg(long, value_name = "ID", value_parser = value_parser!(u64).range(1..))]
         assistant: u64,
-        /// The carrier; twilio unless the number is known
+        /// The carrier; the one that is configured unless the number is known, the sandbox when none is
         #[arg(long, value_name = "provider", value_parser = ["twilio", "telnyx", "vonage", "sandbox"])]
         provider: Option<String>,
         /// A name for people

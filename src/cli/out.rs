@@ -1,7 +1,7 @@
 //! Standard output. A reader who has gone ends a command quietly; a full disk is an error.
 
-use anyhow::Context;
-use std::io::{self, ErrorKind, Write};
+use anyhow::{Context, bail};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
@@ -28,4 +28,27 @@ pub(super) fn print_once(text: &str) -> anyhow::Result<()> {
 /// A line for the person at the terminal. When standard error is gone there is nobody to tell.
 pub(super) fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// One line of standard input: a secret stands on no command line. `what` it is: a password, say.
+pub(super) fn secret_line(what: &str) -> anyhow::Result<String> {
+    let mut input = std::io::stdin();
+    if input.is_terminal() {
+        tell(&format!("The new {what}, then Enter (it is shown as you type; a pipe works too):"));
+    }
+    let mut text = String::new();
+    if input.is_terminal() {
+        input.read_line(&mut text)?;
+    } else {
+        input.read_to_string(&mut text)?;
+    }
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.contains('\n') {
+        bail!("the {what} on standard input must be one line");
+    }
+    if text.is_empty() {
+        bail!("no {what} was given on standard input");
+    }
+    Ok(text.to_owned())
 }

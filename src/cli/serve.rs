@@ -51,7 +51,11 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
         if !settings.is_loopback() {
             bail!("--demo checks no signatures, so it serves on loopback only, not on {}", settings.host);
         }
-        settings.twilio.carrier.signatures = SignatureMode::Off;
+        for carrier in
+            [&mut settings.twilio.carrier, &mut settings.telnyx.carrier, &mut settings.vonage.carrier]
+        {
+            carrier.signatures = SignatureMode::Off;
+        }
     }
     // The address first: what is made at the first start is shown once, and must not be made for
     // a server that cannot listen.
@@ -210,14 +214,18 @@ pub(super) fn introduction(made: &MadeUp) -> String {
 fn first_commands(url: &str, made: &MadeUp, demo: bool) -> String {
     let key = made.api_key.as_deref().unwrap_or("$SMSLITE_BOOTSTRAP_API_KEY");
     let auth = format!("-H \"Authorization: Bearer {key}\"");
-    let last = if demo {
-        format!("curl {url}/webhooks/sms/twilio {}", demo::FORM)
+    let list = format!("curl {auth} {url}/api/v1/sms-conversations/");
+    let commands = if demo {
+        // A customer writes, the assistant answers by its rules, the sandbox delivers.
+        let written = format!("curl {url}/webhooks/sms/twilio {}", demo::FORM);
+        [list, written, format!("curl {auth} \"{url}/api/v1/sms-logs/?limit=2\"")]
     } else {
-        format!(
-            "curl {auth} -H 'Content-Type: application/json' -d '{{\"name\": \"Support Bot\"}}' {url}/api/v1/assistants"
-        )
+        let body = r#"{"name": "Support Bot"}"#;
+        let made =
+            format!("curl {auth} -H 'Content-Type: application/json' -d '{body}' {url}/api/v1/assistants");
+        [format!("curl {url}/health"), list, made]
     };
-    format!("\nTry:\n  curl {url}/health\n  curl {auth} {url}/api/v1/sms-conversations/\n  {last}\n\n")
+    format!("\nTry:\n  {}\n\n", commands.join("\n  "))
 }
 
 /// Resolves at the first SIGTERM or interrupt; the second ends the process at once. The handlers

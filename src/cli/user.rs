@@ -3,11 +3,10 @@
 use super::client::{Asked, Client, with_client};
 use super::key::ROLES;
 use super::out;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use http::Method;
 use serde_json::{Value, json};
-use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 const PATH: &str = "/api/v1/users";
@@ -55,7 +54,9 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
     let user = User::from_arg_matches(matches)?;
     // Before the data are touched.
     let password = match user {
-        User::SetPassword { .. } | User::Create { no_password: false, .. } => Some(password()?),
+        User::SetPassword { .. } | User::Create { no_password: false, .. } => {
+            Some(out::secret_line("password")?)
+        }
         _ => None,
     };
     with_client(asked, async |client| {
@@ -97,27 +98,4 @@ async fn id_of(client: &Client, email: &str) -> anyhow::Result<u64> {
     let same = |user: &&Value| user["email"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(email));
     let user = users.as_array().into_iter().flatten().find(same);
     user.and_then(|user| user["id"].as_u64()).with_context(|| format!("there is no user {email}"))
-}
-
-/// One line of standard input.
-fn password() -> anyhow::Result<String> {
-    let mut input = std::io::stdin();
-    if input.is_terminal() {
-        out::tell("The new password, then Enter (it is shown as you type; a pipe works too):");
-    }
-    let mut text = String::new();
-    if input.is_terminal() {
-        input.read_line(&mut text)?;
-    } else {
-        input.read_to_string(&mut text)?;
-    }
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    if text.contains('\n') {
-        bail!("the password on standard input must be one line");
-    }
-    if text.is_empty() {
-        bail!("no password was given on standard input");
-    }
-    Ok(text.to_owned())
 }

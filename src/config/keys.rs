@@ -100,7 +100,7 @@ pub static KEYS: &[Key] = &[
         help: "The most messages that one of its numbers sends in a minute.", ..ROW },
     Key { name: "telnyx.api_key", kind: Kind::Text, secret: true,
         help: "The Telnyx API key that messages are sent with.", ..ROW },
-    Key { name: "telnyx.public_key", kind: Kind::Texts { max: 2 },
+    Key { name: "telnyx.public_key", kind: Kind::PublicKeys { max: 2 },
         help: "The account's public key that its webhooks are verified with, in base64; two while it is being rotated.", ..ROW },
     Key { name: "telnyx.signatures", kind: Kind::Choice(SignatureMode::WORDS), default: "enforce",
         help: "What happens to forged webhooks: refused, kept and flagged, or (only on loopback) not looked for.", ..ROW },

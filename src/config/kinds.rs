@@ -2,6 +2,8 @@
 //! of canonical texts, empty when nothing is set, so that whoever uses it needs no rules of his own.
 
 use super::network::Network;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +23,10 @@ pub enum Kind {
     Texts {
         max: usize,
     },
+    /// One Ed25519 public key in base64, or a few.
+    PublicKeys {
+        max: usize,
+    },
 }
 
 /// A value before it is checked.
@@ -35,7 +41,7 @@ pub(super) enum Given<'a> {
 
 impl Kind {
     pub(super) fn is_list(self) -> bool {
-        matches!(self, Kind::Networks | Kind::Texts { .. })
+        matches!(self, Kind::Networks | Kind::Texts { .. } | Kind::PublicKeys { .. })
     }
 
     /// What stands after "must be".
@@ -50,6 +56,7 @@ impl Kind {
                 String::from("a list of IP addresses and networks like 10.0.0.0/8 (zeros behind the prefix)")
             }
             Kind::Texts { max } => format!("a string or a list of up to {max} strings"),
+            Kind::PublicKeys { max } => format!("an Ed25519 public key in base64 or a list of up to {max}"),
         }
     }
 
@@ -66,7 +73,7 @@ impl Kind {
             Given::List(items) if self.is_list() => items.clone(),
             _ => return None,
         };
-        let too_many = matches!(self, Kind::Texts { max } if items.len() > max);
+        let too_many = matches!(self, Kind::Texts { max } | Kind::PublicKeys { max } if items.len() > max);
         if too_many { None } else { items.into_iter().map(|item| self.canonical(item)).collect() }
     }
 
@@ -79,11 +86,17 @@ impl Kind {
                 (min..=max).contains(&number).then(|| number.to_string())
             }
             Kind::Text | Kind::Texts { .. } => (!text.is_empty()).then(|| text.to_owned()),
+            Kind::PublicKeys { .. } => is_public_key(text).then(|| text.to_owned()),
             Kind::Url => is_base_url(text).then(|| text.trim_end_matches('/').to_owned()),
             Kind::Choice(words) => words.contains(&text).then(|| text.to_owned()),
             Kind::Networks => text.parse().ok().map(|network: Network| network.to_string()),
         }
     }
+}
+
+/// 32 bytes in base64.
+pub fn is_public_key(text: &str) -> bool {
+    STANDARD.decode(text).is_ok_and(|key| key.len() == 32)
 }
 
 /// Nothing in it is normalised: carriers sign the very text that they were told.

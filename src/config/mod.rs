@@ -12,7 +12,7 @@ mod sources;
 
 pub use bootstrap::Bootstrap;
 pub use keys::{Flag, KEYS, Key, example, flags};
-pub use kinds::Kind;
+pub use kinds::{Kind, is_public_key};
 pub use network::Network;
 pub use settings::{
     BackupSettings, CarrierSettings, IdFormat, JwtSettings, LogFormat, OUR_ISSUER, ProviderKey, Secret,

@@ -12,15 +12,22 @@ const EVERY: Duration = Duration::from_secs(60);
 /// How often what is too old is looked for.
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 
-/// How long attempts to send that are under way may take when the server stops. What is cut off has an outcome
-/// that nobody knows.
-const SENDS: Duration = Duration::from_secs(9);
-
 /// Background work under way.
 pub struct Jobs {
     pieces: [JoinHandle<()>; 3],
     outbox: JoinHandle<()>,
     app: App,
+}
+
+/// Attempts to send that are under way when the server stops.
+pub struct Sends(JoinHandle<()>);
+
+impl Sends {
+    /// Returns once they have ended. What is cut off before has an outcome that nobody knows.
+    pub async fn finish(&mut self) {
+        // One that panicked has ended too.
+        let _ = (&mut self.0).await;
+    }
 }
 
 impl Jobs {
@@ -36,19 +43,15 @@ impl Jobs {
         }
     }
 
-    /// Returns once nothing runs any more.
-    pub async fn stop(self) {
+    /// Returns once nothing runs any more but what is being sent.
+    pub async fn stop(self) -> Sends {
+        self.app.outbox.stop.notify_one();
         for job in self.pieces {
             job.abort();
             // It says that it was aborted.
             let _ = job.await;
         }
-        self.app.outbox.stop.notify_one();
-        let mut outbox = self.outbox;
-        if tokio::time::timeout(SENDS, &mut outbox).await.is_err() {
-            tracing::warn!("attempts to send were cut off: carriers took longer than {} s", SENDS.as_secs());
-            outbox.abort();
-        }
+        Sends(self.outbox)
     }
 }
 

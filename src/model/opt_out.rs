@@ -1,5 +1,6 @@
 //! Opt-outs: a customer who wants no more messages from one of our numbers, and the words by which they say so.
 
+use super::address::Address;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,14 @@ pub struct OptOut {
     pub at: Timestamp,
     /// How it came about: the keyword, `carrier 21610`, `api`, `import`.
     pub how: String,
+}
+
+/// An opt-out with its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptedOut {
+    pub our_number: Address,
+    pub customer: Address,
+    pub opt_out: OptOut,
 }
 
 /// A message that is nothing but such a word, letters of either case.

@@ -13,8 +13,8 @@ mod records;
 
 pub use errors::LineError;
 pub use lines::{
-    ApiKeyLine, AssistantLine, AuditEventLine, CallLine, MessageLine, MessageLogLine, OptOutLine,
-    OrganizationLine, OutboundJobLine, PhoneNumberLine, UserLine,
+    ApiKeyLine, AssistantLine, AuditEventLine, CallLine, CarrierAccountLine, MessageLine, MessageLogLine,
+    OptOutLine, OrganizationLine, OutboundJobLine, PhoneNumberLine, UserLine,
 };
 
 use super::time::Timestamp;
@@ -59,6 +59,7 @@ kinds! {
     Organization OrganizationLine "organization"
     User UserLine "user"
     ApiKey ApiKeyLine "api_key"
+    CarrierAccount CarrierAccountLine "carrier_account"
     Assistant AssistantLine "assistant"
     PhoneNumber PhoneNumberLine "phone_number"
     Call CallLine "call"
@@ -116,7 +117,7 @@ impl Line {
             Line::Message(line) => line.id.map(|id| id.0),
             Line::MessageLog(line) => line.id.map(|id| id.0),
             Line::AuditEvent(line) => line.id.map(|id| id.0),
-            Line::Organization(_) | Line::OptOut(_) | Line::OutboundJob(_) => None,
+            Line::Organization(_) | Line::CarrierAccount(_) | Line::OptOut(_) | Line::OutboundJob(_) => None,
         }
     }
 
@@ -126,7 +127,11 @@ impl Line {
         let log = |id: super::ids::MessageLogId| ("log_id", Kind::MessageLog, id.0);
         let assistant = |id: super::ids::AssistantId| ("assistant_id", Kind::Assistant, id.0);
         match self {
-            Line::Organization(_) | Line::User(_) | Line::Assistant(_) | Line::OptOut(_) => [None, None],
+            Line::Organization(_)
+            | Line::User(_)
+            | Line::CarrierAccount(_)
+            | Line::Assistant(_)
+            | Line::OptOut(_) => [None, None],
             Line::ApiKey(line) => [Some(("user_id", Kind::User, line.user_id.0)), None],
             Line::PhoneNumber(line) => [line.assistant_id.map(assistant), None],
             Line::Call(line) => [Some(assistant(line.assistant_id)), None],
@@ -144,6 +149,7 @@ impl Line {
         let known_by = match self {
             Line::User(line) => Some(("email", hash(&line.email.to_ascii_lowercase()))),
             Line::ApiKey(line) => Some(("key_hash", hash(&line.key_hash))),
+            Line::CarrierAccount(line) => Some(("provider", hash(&line.provider))),
             Line::PhoneNumber(line) => Some(("phone_number", hash(&line.phone_number))),
             Line::OptOut(line) => {
                 let pair = (&line.assistant_phone_number, &line.customer_phone_number);
@@ -173,6 +179,7 @@ impl Line {
         let once = |field, time| [(field, Some(time)), ("", None), ("", None)];
         match self {
             Line::Organization(line) => made(line.created_at, None),
+            Line::CarrierAccount(line) => made(None, line.updated_at),
             Line::User(line) => made(line.created_at, line.updated_at),
             Line::Assistant(line) => made(line.created_at, line.updated_at),
             Line::PhoneNumber(line) => made(line.created_at, line.updated_at),

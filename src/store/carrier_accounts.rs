@@ -1,7 +1,9 @@
 //! Organizations' own accounts at carriers.
 
 use super::directory::DirectoryChange;
+use super::error::ReadError;
 use super::key;
+use super::snapshot::{Snapshot, all};
 use super::transaction::{Command, Tx, TxError};
 use crate::model::carrier_account::CarrierAccount;
 use crate::model::feed::FeedEvent;
@@ -24,18 +26,43 @@ impl Command for PutCarrierAccount {
     const NAME: &'static str = "put_carrier_account";
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<bool, TxError> {
-        let key = key::serial(self.organization, self.provider as u64);
+        let (org, provider) = (self.organization, self.provider);
         match &self.account {
-            Some(account) => {
-                let (tables, bytes) = tx.encoded(account);
-                tables.carrier_accounts.insert(&key, bytes)?;
+            Some(account) => put_account(tx, org, provider, account)?,
+            None => {
+                let key = key::serial(org, provider as u64);
+                if tx.tables.carrier_accounts.remove(&key)?.is_none() {
+                    return Ok(false);
+                }
+                tx.changes.push(DirectoryChange::CarrierAccount(org, provider, None));
             }
-            None if tx.tables.carrier_accounts.remove(&key)?.is_none() => return Ok(false),
-            None => {}
         }
-        let account = self.account.clone();
-        tx.changes.push(DirectoryChange::CarrierAccount(self.organization, self.provider, account));
-        tx.append_feed(self.organization, self.now, FeedEvent::CarrierAccountChanged(self.provider))?;
+        tx.append_feed(org, self.now, FeedEvent::CarrierAccountChanged(provider))?;
         Ok(true)
+    }
+}
+
+pub(super) fn put_account(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    provider: Provider,
+    account: &CarrierAccount,
+) -> Result<(), TxError> {
+    let key = key::serial(organization, provider as u64);
+    let (tables, bytes) = tx.encoded(account);
+    tables.carrier_accounts.insert(&key, bytes)?;
+    tx.changes.push(DirectoryChange::CarrierAccount(organization, provider, Some(account.clone())));
+    Ok(())
+}
+
+impl Snapshot {
+    /// The organization's own, by provider.
+    pub fn carrier_accounts(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Vec<(Provider, CarrierAccount)>, ReadError> {
+        let stored = all("carrier_accounts", &self.tables.carrier_accounts, organization)?;
+        let known = |number: u64| Provider::ALL.into_iter().find(|provider| *provider as u64 == number);
+        Ok(stored.into_iter().filter_map(|(number, account)| Some((known(number)?, account))).collect())
     }
 }

@@ -151,6 +151,9 @@ impl Export {
                 piece.line(&Line::ApiKey(ApiKeyLine::of(Some(id), last_used_at, Some(count), &key)))?;
             }
         }
+        for (provider, account) in snapshot.carrier_accounts(org)?.into_iter().filter(|_| self.with_secrets) {
+            piece.line(&Line::CarrierAccount(CarrierAccountLine::of(provider, &account)))?;
+        }
         for (id, assistant) in snapshot.assistants(org)? {
             let mut line = AssistantLine::of(Some(id), &assistant);
             // Nobody is named who is not in the export.

@@ -13,6 +13,7 @@ use self::there::{There, digest};
 use self::threads::Threads;
 use super::accounts::{put_key, put_organization};
 use super::assistants::put_assistant;
+use super::carrier_accounts::put_account;
 use super::dashboard_sessions;
 use super::directory::DirectoryChange;
 use super::error::ReadError;
@@ -208,6 +209,7 @@ impl ImportBatch {
                 tx.changes.push(DirectoryChange::Used(line.key_hash, usage));
                 dashboard_sessions::put_usage(tx, org, Used::ApiKey(ApiKeyId(id)), usage)
             }
+            Line::CarrierAccount(line) => put_account(tx, org, line.provider, &line.record(now)),
             Line::Assistant(line) => {
                 // An assistant that nobody is named for is the oldest user's.
                 let owner = there(&tx.tables, org).first_user()?.unwrap_or(UserId(1));

@@ -9,7 +9,7 @@ use crate::model::address::Address;
 use crate::model::audit::Step;
 use crate::model::feed::FeedEvent;
 use crate::model::ids::OrganizationId;
-use crate::model::opt_out::{OptOut, OptOutChange};
+use crate::model::opt_out::{OptOut, OptOutChange, OptedOut};
 use crate::model::page::{Page, Pager, Turn};
 use crate::model::time::Timestamp;
 use redb::ReadableTable;
@@ -83,7 +83,7 @@ impl Snapshot {
         organization: OrganizationId,
         our_number: Option<&Address>,
         page: Page,
-    ) -> Result<(u64, Vec<(Address, Address, OptOut)>), ReadError> {
+    ) -> Result<(u64, Vec<OptedOut>), ReadError> {
         let prefix = match our_number {
             Some(number) => key::address(organization, number),
             None => key::organization(organization).to_vec(),
@@ -94,11 +94,13 @@ impl Snapshot {
             let (key, bytes) = row?;
             total += 1;
             if pager.turn() == Turn::Take {
-                let (ours, theirs) = key::opt_out_parts(key.value()).ok_or_else(|| ReadError::Damaged {
+                let numbers = key::opt_out_parts(key.value());
+                let (our_number, customer) = numbers.ok_or_else(|| ReadError::Damaged {
                     table: "opt_outs",
                     reason: "a key is no pair of numbers".to_owned(),
                 })?;
-                found.push((ours, theirs, record::decode("opt_outs", bytes.value())?));
+                let opt_out = record::decode("opt_outs", bytes.value())?;
+                found.push(OptedOut { our_number, customer, opt_out });
             }
         }
         Ok((total, found))

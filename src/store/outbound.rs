@@ -314,6 +314,14 @@ impl Snapshot {
         stored.map(|bytes| record::decode("outbound_jobs", bytes.value())).transpose()
     }
 
+    pub fn has_job_key(
+        &self,
+        organization: OrganizationId,
+        idempotency_key: &str,
+    ) -> Result<bool, ReadError> {
+        Ok(self.tables.job_keys.get(&key::job_key(organization, idempotency_key))?.is_some())
+    }
+
     pub fn message_log(
         &self,
         organization: OrganizationId,

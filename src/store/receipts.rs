@@ -32,6 +32,8 @@ pub struct RecordReceipt {
     pub provider_message_id: String,
     /// The job that the carrier was asked with, when it tells.
     pub job: Option<[u8; 16]>,
+    /// Whom the message was for; a job is believed only for the same.
+    pub customer: Option<Address>,
     pub receipt: Receipt,
     /// The carrier says that the customer has opted out.
     pub opted_out: bool,
@@ -105,15 +107,26 @@ impl RecordReceipt {
             return Ok(tx.log(org, MessageLogId(id))?.map(|_| MessageLogId(id)));
         }
         let Some(uuid) = self.job else { return Ok(None) };
-        let Some(job) = tx.job(org, uuid)?.filter(|job| job.provider == self.provider) else {
-            return Ok(None);
+        let own = |job: &OutboundJob| {
+            let told = job.provider_message_id.as_ref();
+            job.provider == self.provider
+                && self.customer.as_ref().is_some_and(|customer| customer.as_str() == job.to)
+                && (matches!(job.status, JobStatus::Unknown | JobStatus::Sending)
+                    || told == Some(&self.provider_message_id)
+                    || self.is_part_of(job))
         };
+        let Some(job) = tx.job(org, uuid)?.filter(own) else { return Ok(None) };
         let Some(log_id) = job.log_id else { return Ok(None) };
         let Some(log) = tx.log(org, log_id)? else { return Ok(None) };
         if job.is_settled_by_receipt() {
             self.settle(tx, uuid, &job, log_id, &log, &digest)?;
         }
         Ok(Some(log_id))
+    }
+
+    /// Of a long message some carriers count each part as a message of its own.
+    fn is_part_of(&self, job: &OutboundJob) -> bool {
+        self.provider == Provider::Vonage && job.status == JobStatus::Sent
     }
 
     /// The carrier took it, whatever becomes of its answer.

@@ -35,7 +35,7 @@ impl Sequences {
             Kind::Message => Some(&mut self.message),
             Kind::MessageLog => Some(&mut self.message_log),
             Kind::AuditEvent => Some(&mut self.audit),
-            Kind::Organization | Kind::OptOut | Kind::OutboundJob => None,
+            Kind::Organization | Kind::CarrierAccount | Kind::OptOut | Kind::OutboundJob => None,
         }
     }
 }

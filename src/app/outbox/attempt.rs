@@ -58,7 +58,10 @@ async fn attempt(app: &App, due: &DueJob) -> Result<(), StoreError> {
     // What the carrier said must not be lost because the storage is not well for a while.
     loop {
         match app.store.execute(settle.clone()).await {
-            Ok(after) => return Ok(tell_outcome(due, after.as_ref())),
+            Ok(after) => {
+                tell_outcome(due, after.as_ref());
+                return Ok(());
+            }
             Err(StoreError::Failed(reason)) => return Err(StoreError::Failed(reason)),
             Err(error) if app.stopping.load(Ordering::Relaxed) => return Err(error),
             Err(_) => tokio::time::sleep(AFTER_FAILURE).await,
@@ -78,11 +81,12 @@ async fn ask(
     job: &OutboundJob,
     carrier: &dyn Carrier,
 ) -> SendOutcome {
-    let callback = app
-        .carriers
-        .public_url
-        .as_ref()
-        .map(|url| format!("{url}/webhooks/sms/{}?job={uuid}", job.provider.as_str()));
+    let callback = app.carriers.public_url.as_ref().map(|url| {
+        let name = job.provider.as_str();
+        let url = format!("{url}/webhooks/sms/{name}");
+        // Vonage gives our reference back by itself, and takes no long URL.
+        if job.provider == Provider::Vonage { url } else { format!("{url}?job={uuid}") }
+    });
     let pool = pool_of(app, organization, job);
     let sms = OutboundSms {
         from: &job.from,

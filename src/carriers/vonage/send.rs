@@ -67,6 +67,9 @@ pub(super) fn send(account: &VonageAccount, message: &OutboundSms<'_>) -> Outgoi
     }
 }
 
+/// In characters.
+const LONGEST_CALLBACK: usize = 100;
+
 /// Vonage writes international numbers without their `+`.
 fn plain(number: &str) -> &str {
     number.strip_prefix('+').unwrap_or(number)
@@ -82,7 +85,8 @@ fn sms_form(message: &OutboundSms<'_>) -> Vec<u8> {
     if segments(message.body).encoding == Encoding::Ucs2 {
         form.append_pair("type", "unicode");
     }
-    if let Some(url) = message.callback_url {
+    // One that is longer is refused; without one the account's own counts.
+    if let Some(url) = message.callback_url.filter(|url| url.len() <= LONGEST_CALLBACK) {
         form.append_pair("callback", url);
     }
     form.finish().into_bytes()
@@ -110,6 +114,7 @@ fn kind_of(file: &str) -> &'static str {
         "vcf" | "vcard" => "vcard",
         "mp3" | "m4a" | "aac" | "amr" | "ogg" | "wav" => "audio",
         "mp4" | "3gp" | "mov" | "webm" | "mpeg" => "video",
+        "pdf" | "txt" | "csv" | "doc" | "docx" | "ics" | "zip" => "file",
         _ => "image",
     }
 }

@@ -7,6 +7,7 @@ use crate::model::address::Address;
 use crate::model::assistant::PhoneNumber;
 use crate::model::audit::Level;
 use crate::model::call::{Channel, Direction, JsonText};
+use crate::model::carrier_account::CarrierAccount;
 use crate::model::ids::{
     ApiKeyId, AssistantId, AuditId, CallId, MessageId, MessageLogId, PhoneNumberId, UserId,
 };
@@ -84,6 +85,17 @@ line! {
         updated_at: Option<Timestamp> = updated_at or line.created_at.unwrap_or(now);
         expires_at: Option<Timestamp> = expires_at;
         revoked_at: Option<Timestamp> = revoked_at;
+    }
+}
+
+line! {
+    #[serde(deny_unknown_fields)]
+    CarrierAccountLine(provider: Provider) = CarrierAccount |line, now: Timestamp| {
+        account_id: Option<String> = account_id;
+        secret: Option<String> = secret;
+        #[serde(default)]
+        verifying: Vec<String> = verifying;
+        updated_at: Option<Timestamp> = updated_at or now;
     }
 }
 

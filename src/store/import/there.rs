@@ -100,6 +100,13 @@ impl<T: AnyTables> There<'_, T> {
             Line::Organization(_) | Line::User(_) | Line::ApiKey(_) => {
                 return self.account_of(line, replaced);
             }
+            Line::CarrierAccount(line) => {
+                if line.provider == Provider::Sandbox {
+                    return Ok(Err("provider: the sandbox has no accounts".to_owned()));
+                }
+                let stored = self.get("carrier_accounts", tables.carrier_accounts(), line.provider as u64)?;
+                stored.map(|stored| Line::CarrierAccount(CarrierAccountLine::of(line.provider, &stored)))
+            }
             Line::Assistant(line) => {
                 let named = |known: &Assistant| known.name == line.name && !known.is_deleted();
                 let found = match line.id {

@@ -2,6 +2,7 @@
 
 use crate::app::carriers;
 use crate::app::refusals::Refused;
+use crate::config::is_public_key;
 use crate::model::carrier_account::CarrierAccount;
 use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
@@ -103,6 +104,12 @@ pub async fn set_carrier(
         return Err(ApiError::field(
             "verifying",
             "Input should be at most two texts of printable ASCII characters",
+        ));
+    }
+    if provider == Provider::Telnyx && !body.verifying.iter().all(|key| is_public_key(key)) {
+        return Err(ApiError::field(
+            "verifying",
+            "Input should be Ed25519 public keys in base64, as Telnyx shows them",
         ));
     }
     if body.secret.is_none() && body.verifying.is_empty() {

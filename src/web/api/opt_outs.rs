@@ -2,7 +2,7 @@
 
 use crate::app::opt_outs;
 use crate::model::address::Address;
-use crate::model::opt_out::OptOutChange;
+use crate::model::opt_out::{OptOutChange, OptedOut};
 use crate::model::time::Timestamp;
 use crate::web::auth::{Authority, Writer};
 use crate::web::error::{Answer, ApiError};
@@ -53,9 +53,9 @@ pub async fn list_opt_outs(Authority(actor, state): Authority, mut query: QueryP
     let (total, found) = tokio::task::spawn_blocking(listing).await??;
     let items: Vec<_> = found
         .into_iter()
-        .map(|(phone_number, customer_phone_number, opt_out)| OptOutOut {
-            phone_number,
-            customer_phone_number,
+        .map(|OptedOut { our_number, customer, opt_out }| OptOutOut {
+            phone_number: our_number,
+            customer_phone_number: customer,
             opted_out_at: opt_out.at,
             how: opt_out.how,
         })

@@ -85,7 +85,7 @@ pub async fn send_sms(
 ) -> Answer<SendSmsOut> {
     let sms = checked(body, &headers)?;
     match sending::send(&state.app, &actor, sms).await? {
-        Sent::Job(uuid, job) => Ok(Json(sent(uuid, job))),
+        Sent::Job(uuid, job) => Ok(Json(sent(uuid, *job))),
         Sent::NoSuchNumber => Err(ApiError::NotFound),
         Sent::OptedOut => {
             Err(ApiError::Conflict("The customer has opted out of messages from this number".to_owned()))

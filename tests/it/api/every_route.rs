@@ -55,7 +55,8 @@ fn path(operation: &Operation, ours: bool) -> String {
         let (known, unknown) = match name.as_str() {
             "phone_number" => ("%2B15559876543", "%2B15550009999"),
             "customer_phone_number" => ("%2B15559876543", "%2B15550009999"),
-            "provider" => ("telnyx", "pigeon"),
+            // Whose account it is, the caller tells.
+            "provider" => ("pigeon", "pigeon"),
             "call_sid" => ("sms_7", "sms_999"),
             "message_id" => (JOB, "3f2b8a52-5d1e-4c55-9d0c-0a5be7b0a999"),
             name if name.ends_with("_id") => ("7", "999"),

@@ -23,6 +23,8 @@ const CHOSEN: &[(&str, &str)] = &[
         "it may be sent, but we never change what is set up at the carrier",
     ),
     ("POST /webhooks/sms/twilio: 200 is missing", "there is one, but in TwiML, as Twilio asks for"),
+    ("POST /webhooks/sms/telnyx: 200 is missing", "there is one, without a body, which nobody reads"),
+    ("POST /webhooks/sms/vonage: 200 is missing", "there is one, without a body, which nobody reads"),
 ];
 
 /// The document in which a schema's references lead somewhere, and the schema.

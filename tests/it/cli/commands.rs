@@ -18,7 +18,7 @@ fn set_up(data: &Path) {
         "+15551234567\n"
     );
     let number = run(data, &["number", "list"]);
-    assert!(number.contains("+15551234567  twilio    1          Support Bot  Front desk"), "{number}");
+    assert!(number.contains("+15551234567  sandbox   1          Support Bot  Front desk"), "{number}");
     assert!(run(data, &["assistant", "list"]).contains("1   Support Bot  true"));
 }
 
@@ -127,4 +127,29 @@ async fn an_import_works_alike_with_and_without_a_server() {
         assert_eq!(import(&dir.path().join("nothing")).status.code(), Some(1));
         drop(server);
     }
+}
+
+#[tokio::test]
+async fn opt_outs_and_carrier_accounts_are_set_from_the_command_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    set_up(&data);
+    run(&data, &["opt-out", "add", "+15551234567", "+1 555 987 6543"]);
+    let server = Server::start(smslite(&data), dir.path());
+    let listed = run(&data, &["opt-out", "list", "--number", "+15551234567"]);
+    assert!(listed.contains("+15551234567  +15559876543") && listed.contains("api"), "{listed}");
+    run(&data, &["opt-out", "remove", "+15551234567", "+15559876543"]);
+    assert_eq!(run(&data, &["opt-out", "list"]).lines().count(), 1);
+    let set = ["carrier", "set", "telnyx", "--verifying", "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="];
+    let mut command = smslite(&data);
+    command.args(set).stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"KEY-secret\n").unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    let carriers = run(&data, &["carrier", "list"]);
+    assert!(carriers.contains("telnyx   organization"), "{carriers}");
+    assert!(!carriers.contains("KEY-secret"));
+    run(&data, &["carrier", "unset", "telnyx"]);
+    Person::new(server.address(), None).post("/my-twilio-webhook", "").await.expect(404);
+    assert!(run(&data, &["carrier", "refused"]).contains("/webhooks/sms/twilio"));
 }

@@ -1,6 +1,7 @@
 //! `/sms/...` and what follows from it: messages of ours on their way to customers.
 
 mod auto_reply;
+mod killed;
 mod opt_outs;
 mod outcomes;
 mod receipts;

@@ -103,7 +103,7 @@ async fn a_receipt_tells_what_became_of_a_message_that_nobody_knew_of() {
 async fn tells_callback(app: &TestApp, fake: &FakeCarrier, params: &[(&str, &str)]) {
     let callback = fake.asked()[0].fields()["StatusCallback"].as_str().unwrap().to_owned();
     let path = callback.strip_prefix("https://sms.example.com").unwrap();
-    let form = crate::util::carrier::form(&[params, &[("From", OUR_NUMBER)]].concat());
+    let form = crate::util::carrier::form(&[params, &[("From", OUR_NUMBER), ("To", CARLA)]].concat());
     let signature = smslite::carriers::twilio::sign(crate::util::AUTH_TOKEN, &callback, form.as_bytes());
     let headers = [crate::util::carrier::FORM, ("x-twilio-signature", signature.as_str())];
     app.anonymous().ask("POST", path, &headers, form).await.expect(200);

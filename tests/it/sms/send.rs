@@ -91,7 +91,8 @@ async fn every_carrier_is_asked_in_its_own_words() {
         for (name, value) in fields.as_object().unwrap() {
             assert_eq!(&got[name], value, "{carrier} {name}: {got}");
         }
-        let callback = format!("https://sms.example.com/webhooks/sms/{carrier}?job={id}");
+        let job = if carrier == "vonage" { "\"".to_owned() } else { format!("?job={id}\"") };
+        let callback = format!("https://sms.example.com/webhooks/sms/{carrier}{job}");
         assert!(got.to_string().contains(&callback), "{carrier}: {got}");
     }
 }
@@ -150,7 +151,7 @@ async fn what_is_no_message_is_refused_with_every_reason_and_nothing_is_stored()
         (with("idempotency_key", json!("k".repeat(257))), 422, "1 to 256"),
         (with("idempotency_key", json!("")), 422, "1 to 256"),
         (with("from_phone_number", json!("+15550009999")), 404, "Not found"),
-        (r#"{"from_phone_number": "+15551234567", "to_phone_number": "+15559876543", "message": "a\ud800"}"#.into(), 400, "no JSON"),
+        (r#"{"from_phone_number": "+15551234567", "to_phone_number": "+15559876543", "message": "a\ud800"}"#.into(), 422, "hex escape"),
         ("{".into(), 400, "no JSON"),
         ("[]".into(), 422, "body"),
     ] {

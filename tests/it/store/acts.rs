@@ -145,6 +145,7 @@ pub fn receipt(id: &str, job: Option<u8>, word: &str, now: Timestamp) -> Act {
         provider: Provider::Twilio,
         provider_message_id: id.to_owned(),
         job: job.map(|uuid| [uuid; 16]),
+        customer: Some(address(ANN)),
         receipt: Receipt { status, provider_status: word.to_owned(), error_code: None, error_message: None },
         opted_out: false,
         steps: vec![received()],

@@ -269,7 +269,8 @@ impl Reads<'_> {
         let (total, opt_outs) =
             self.0.opt_outs(organization, None, Page { skip: 0, limit: usize::MAX }).unwrap();
         assert_eq!(total, opt_outs.len() as u64);
-        outbox.opt_outs = opt_outs.into_iter().map(|(ours, theirs, it)| (ours, theirs, it.how)).collect();
+        outbox.opt_outs =
+            opt_outs.into_iter().map(|it| (it.our_number, it.customer, it.opt_out.how)).collect();
         outbox
     }
 

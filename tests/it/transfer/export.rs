@@ -88,7 +88,7 @@ fn every_stored_field_is_in_the_export() {
     // What is exported without secrets is the same lines but for the accounts.
     let plain = exported(&store, false);
     let secret = |line: &&str| {
-        ["organization", "user", "api_key"]
+        ["organization", "user", "api_key", "carrier_account"]
             .iter()
             .any(|kind| line.starts_with(&format!("{{\"type\":\"{kind}\"")))
     };
@@ -109,6 +109,7 @@ fn parents_are_written_before_their_children() {
         "organization",
         "user",
         "api_key",
+        "carrier_account",
         "assistant",
         "phone_number",
         "call",

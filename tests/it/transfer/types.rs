@@ -117,6 +117,8 @@ fn changed(field: &str, value: &Value) -> Option<Value> {
         ("key_hash", _) => json!("cd".repeat(32)),
         ("password_hash", _) => json!("sha256:other"),
         ("provider", _) => json!("vonage"),
+        ("purpose", _) => json!("auto_reply"),
+        ("verifying", _) => json!(["other"]),
         ("level", _) => json!("error"),
         ("direction", Value::String(way)) => json!(if way == "inbound" { "outbound" } else { "inbound" }),
         ("status", Value::String(status)) if status == "received" || status == "sent" => json!("failed"),
@@ -150,6 +152,10 @@ fn a_record_that_is_there_is_refused_whichever_field_differs() {
             if kind == "call" && field == "expires_at" {
                 continue;
             }
+            // An organization has one account at a carrier, which that tells.
+            if kind == "carrier_account" && field == "provider" {
+                continue;
+            }
             let mut line = line.clone();
             line[field] = other;
             let error = refusal(&store, &line.to_string());
@@ -157,7 +163,7 @@ fn a_record_that_is_there_is_refused_whichever_field_differs() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 107, "each field but those that a record is found by");
+    assert_eq!(tried, 112, "each field but those that a record is found by");
 }
 
 #[test]

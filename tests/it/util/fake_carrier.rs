@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 /// A request that it got.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub enum Told {
     Status(u16, &'static [(&'static str, &'static str)], String),
     /// Takes the message, and answers nothing until the test is over.
     TakeAndHang,
+    /// Takes the message, and says so once it is told to.
+    Later(Arc<Mutex<Option<oneshot::Receiver<()>>>>),
     /// Takes the message, and breaks off in the middle of the answer.
     TakeAndCut,
 }
@@ -156,6 +158,11 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
             response.body(Body::from(body)).unwrap()
         }
         Some(Told::TakeAndHang) => std::future::pending().await,
+        Some(Told::Later(told)) => {
+            let told = told.lock().unwrap().take().unwrap();
+            told.await.unwrap();
+            taken(&path, number)
+        }
         Some(Told::TakeAndCut) => {
             let half = futures_util::stream::iter([Ok(Bytes::from("{\"sid\": \"S"))]);
             let cut = futures_util::stream::once(async { Err(std::io::Error::other("cut")) });

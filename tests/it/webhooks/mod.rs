@@ -1,5 +1,6 @@
 //! `/webhooks`: what carriers call.
 
+mod bad_bodies;
 mod refused;
 mod telnyx;
 mod twilio;
