@@ -87,6 +87,11 @@ pub struct OutboundJob {
 }
 
 impl OutboundJob {
+    /// Whether a receipt tells more than we know: only what a carrier took has one, however the attempt then ends.
+    pub fn is_settled_by_receipt(&self) -> bool {
+        matches!(self.status, JobStatus::Sending | JobStatus::Unknown)
+    }
+
     /// When something is to be done about it; none: nothing ever again.
     pub fn due(&self) -> Option<Timestamp> {
         match self.status {

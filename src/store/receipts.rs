@@ -104,7 +104,7 @@ impl RecordReceipt {
     }
 
     /// The log of the message: by the carrier's id, else by the job that the carrier was asked with. A job whose
-    /// outcome nobody knew has one by that.
+    /// outcome nobody knows, or not yet, has one by that.
     fn find(&self, tx: &mut Tx<'_>) -> Result<Option<MessageLogId>, TxError> {
         let (org, now) = (self.organization, self.now);
         let digest = digest(self.provider, &self.provider_message_id);
@@ -135,7 +135,7 @@ impl RecordReceipt {
         self.provider == Provider::Vonage && job.status == JobStatus::Sent
     }
 
-    /// The carrier took it after all.
+    /// The carrier took it, whatever becomes of its answer.
     fn settle(
         &self,
         tx: &mut Tx<'_>,

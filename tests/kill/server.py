@@ -20,9 +20,10 @@ def clean_environment():
 
 
 class Server:
-    def __init__(self, binary, home, data=None, key=API_KEY, token=TWILIO_TOKEN):
+    def __init__(self, binary, home, data=None, key=API_KEY, token=TWILIO_TOKEN, settings=None):
         self.binary, self.home, self.key, self.token = binary.resolve(), home, key, token
         self.data = data or home / "data"
+        self.settings = settings or {}  # More of the environment.
         self.ready_file = home / "ready.json"
         self.log_level = "warn"  # A line a message is of no use.
         self.process, self.host, self.port = None, None, None
@@ -32,7 +33,7 @@ class Server:
         self.ready_file.unlink(missing_ok=True)
         environment = clean_environment()
         environment |= {"SMSLITE_BOOTSTRAP_API_KEY": self.key, "SMSLITE_TWILIO_AUTH_TOKEN": self.token}
-        environment |= {"RUST_LOG": self.log_level}
+        environment |= {"RUST_LOG": self.log_level} | self.settings
         command = [self.binary, "serve", "--port", "0", "--ready-file", self.ready_file, "--data-dir", self.data]
         with open(self.home / "server.log", "ab") as log:
             self.process = subprocess.Popen(

@@ -90,24 +90,48 @@ async fn a_receipt_tells_what_became_of_a_message_that_nobody_knew_of() {
     fake.tell([Told::TakeAndCut]);
     let id = queued(&app, "hello").await;
     once(&app, &id, "status", "unknown").await;
-    // As Twilio calls the URL that it was given, with the job in it.
-    let callback = fake.asked()[0].fields()["StatusCallback"].as_str().unwrap().to_owned();
-    let path = callback.strip_prefix("https://sms.example.com").unwrap();
-    let form = crate::util::carrier::form(&[
-        ("MessageSid", "SMlate"),
-        ("MessageStatus", "delivered"),
-        ("From", OUR_NUMBER),
-        ("To", CARLA),
-    ]);
-    let signature = smslite::carriers::twilio::sign(crate::util::AUTH_TOKEN, &callback, form.as_bytes());
-    let headers = [crate::util::carrier::FORM, ("x-twilio-signature", signature.as_str())];
-    app.anonymous().ask("POST", path, &headers, form).await.expect(200);
+    tells_callback(&app, &fake, &[("MessageSid", "SMlate"), ("MessageStatus", "delivered")]).await;
     let told = app.viewer().get(&format!("/sms/{id}/status")).await.json();
     assert_eq!(
         (&told["status"], &told["provider_message_id"], &told["delivery_status"], &told["error"]),
         (&json!("sent"), &json!("SMlate"), &json!("delivered"), &Value::Null)
     );
     assert_eq!(fake.asked().len(), 1);
+}
+
+/// As Twilio calls the URL that it was given, with the job in it.
+async fn tells_callback(app: &TestApp, fake: &FakeCarrier, params: &[(&str, &str)]) {
+    let callback = fake.asked()[0].fields()["StatusCallback"].as_str().unwrap().to_owned();
+    let path = callback.strip_prefix("https://sms.example.com").unwrap();
+    let form = crate::util::carrier::form(&[params, &[("From", OUR_NUMBER), ("To", CARLA)]].concat());
+    let signature = smslite::carriers::twilio::sign(crate::util::AUTH_TOKEN, &callback, form.as_bytes());
+    let headers = [crate::util::carrier::FORM, ("x-twilio-signature", signature.as_str())];
+    app.anonymous().ask("POST", path, &headers, form).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_receipt_while_the_carrier_is_asked_counts_however_that_ends() {
+    let fake = FakeCarrier::start().await;
+    let mut settings = settings_of(&fake);
+    settings.public_url = Some("https://sms.example.com".to_owned());
+    settings.send_timeout_seconds = 1;
+    let app = app_with("twilio", settings).await;
+    fake.tell([Told::TakeAndHang]);
+    let ended = app.state.app.outbox.settled.notified();
+    let id = queued(&app, "hello").await;
+    fake.asked_for(1).await;
+    let undelivered = [("MessageSid", "SMearly"), ("MessageStatus", "undelivered"), ("ErrorCode", "30003")];
+    tells_callback(&app, &fake, &undelivered).await;
+    let fields = ["status", "provider_message_id", "delivery_status", "provider_status", "error_code"];
+    let status = async || {
+        let told = app.viewer().get(&format!("/sms/{id}/status")).await.json();
+        Value::from_iter(fields.map(|field| told[field].clone()))
+    };
+    let wanted = json!(["sent", "SMearly", "undelivered", "undelivered", "30003"]);
+    assert_eq!(status().await, wanted);
+    // Nobody waits for the answer any more.
+    ended.await;
+    assert_eq!(status().await, wanted);
 }
 
 #[tokio::test]
