@@ -12,9 +12,12 @@ const KEPT: usize = 1_000;
 
 type Key = (OrganizationId, AssistantId);
 
-/// Of each assistant that was asked, as it was changed last.
+/// When the assistant was changed last, and its rules as they were then.
+type Compiled = (Timestamp, Option<Arc<AutoReply>>);
+
+/// Of each assistant that was asked.
 #[derive(Default)]
-pub struct Rules(Mutex<HashMap<Key, (Timestamp, Option<Arc<AutoReply>>)>>);
+pub struct Rules(Mutex<HashMap<Key, Compiled>>);
 
 impl Rules {
     pub fn of(&self, key: Key, assistant: &Assistant) -> Option<Arc<AutoReply>> {

@@ -89,7 +89,12 @@ pub struct OutboundJob {
 impl OutboundJob {
     /// Whether a receipt tells more than we know: only what a carrier took has one, however the attempt then ends.
     pub fn is_settled_by_receipt(&self) -> bool {
-        matches!(self.status, JobStatus::Sending | JobStatus::Unknown)
+        match self.status {
+            JobStatus::Sending | JobStatus::Unknown => true,
+            // It was asked before, and said that it did not take it.
+            JobStatus::Queued => self.attempts > 0,
+            JobStatus::Sent | JobStatus::Failed | JobStatus::Cancelled => false,
+        }
     }
 
     /// When something is to be done about it; none: nothing ever again.
@@ -100,15 +105,6 @@ impl OutboundJob {
                 Some(self.due_at).filter(|due| *due != Timestamp::MAX)
             }
             _ => None,
-        }
-    }
-
-    /// Whether a receipt would be news: the carrier was asked, and nobody has heard that it took the message.
-    pub fn is_settled_by_receipt(&self) -> bool {
-        match self.status {
-            JobStatus::Sending | JobStatus::Unknown => true,
-            JobStatus::Queued => self.attempts > 0,
-            JobStatus::Sent | JobStatus::Failed | JobStatus::Cancelled => false,
         }
     }
 

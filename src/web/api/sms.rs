@@ -173,7 +173,9 @@ fn is_url(text: &str) -> bool {
     let parsed = (text.len() <= LONGEST_URL).then(|| text.parse::<axum::http::Uri>().ok()).flatten();
     parsed.is_some_and(|url| {
         let Some(authority) = url.authority() else { return false };
-        let port = authority.port().is_none_or(|_| authority.port_u16().is_some());
+        // A port beyond 65535 is to the parser as if none were said.
+        let port = authority.as_str().strip_prefix(authority.host());
+        let port = port.is_some_and(|port| port.is_empty() || authority.port_u16().is_some());
         let plain = !authority.host().is_empty() && !authority.as_str().contains('@') && port;
         matches!(url.scheme_str(), Some("http" | "https")) && plain
     })

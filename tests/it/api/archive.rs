@@ -5,12 +5,15 @@ use crate::util::{CARLA, CARLOS, CONTROL_TOKEN, OUR_NUMBER, SECOND, TestApp, set
 use serde_json::json;
 use smslite::app::purge;
 use smslite::clock::Clock;
+use smslite::model::address::Address;
 use smslite::model::ids::{CallId, OrganizationId};
-use smslite::store::{ArchiveConversation, ArchiveOutcome, DataDir, Location, Snapshot};
+use smslite::model::outbound::Purpose;
+use smslite::store::{ArchiveConversation, ArchiveOutcome, DataDir, EnqueueSms, Location, Snapshot};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 const LIST: &str = "/api/v1/sms-conversations/";
 const ORGANIZATION: OrganizationId = OrganizationId(1);
@@ -99,14 +102,27 @@ async fn queued_sends_go_with_it_and_what_was_sent_stays_known() {
             r#"{{"type":"outbound_job","uuid":"00000000-0000-4000-8000-00000000000{n}",{call}"provider":"twilio","from_number":"{OUR_NUMBER}","to_number":"{CARLA}","body":"later","status":"{status}","attempts":0,"due_at":"2026-04-30T10:00:00Z","created_at":"2026-04-30T10:00:00Z"}}"#
         )
     };
-    // The first two share the half of their UUID that the link is told by.
-    let jobs = [
-        job(1, r#""call_id":1,"#, "queued"),
-        job(2, r#""call_id":1,"#, "queued"),
-        job(3, r#""call_id":1,"#, "sent"),
-        job(4, "", "queued"),
-    ];
+    // They share the half of their UUID that the link is told by. Nobody tells the dispatcher of them.
+    for uuid in ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"] {
+        let sms = EnqueueSms {
+            organization: ORGANIZATION,
+            now: app.clock.now(),
+            session_ttl_seconds: 86_400,
+            cached: None,
+            uuid: Uuid::parse_str(uuid).unwrap().into_bytes(),
+            from: Address::parse(OUR_NUMBER).unwrap(),
+            to: Address::parse(CARLA).unwrap(),
+            body: "later".to_owned(),
+            media_urls: Vec::new(),
+            segment_count: 1,
+            idempotency_key: None,
+            purpose: Purpose::Message,
+        };
+        app.state.app.store.execute(sms).await.unwrap();
+    }
+    let jobs = [job(3, r#""call_id":1,"#, "sent"), job(4, "", "queued")];
     import(&app, &jobs.join("\n")).await;
+    assert_eq!(jobs_left(&app), 4);
     app.user().delete(&format!("{LIST}1")).await.expect(200);
     let snapshot = app.state.app.store.snapshot().unwrap();
     sound(&snapshot);

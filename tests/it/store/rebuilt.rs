@@ -113,7 +113,7 @@ fn a_life_goes_on_in_a_compacted_file() {
 }
 
 /// `format-3.redb` is the script's life with, after it, a part of a long message that waits for others, an account at
-/// Vonage and two messages of ours, one of them being sent. It was compacted.
+/// Vonage, an early receipt and two messages of ours, one of them being sent. It was compacted.
 #[test]
 fn a_file_of_format_3_is_opened_as_it_is_and_gives_up_what_was_being_sent() {
     let dir = tempfile::tempdir().unwrap();
