@@ -66,8 +66,16 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
             let body = json!({
                 "account_id": account_id, "secret": secret, "verifying": verifying, "signature_method": signature_method,
             });
-            client.json(Method::PUT, &format!("{PATH}/{carrier}"), Some(body)).await?;
+            let set = client.json(Method::PUT, &format!("{PATH}/{carrier}"), Some(body)).await?;
             out::tell(&format!("The organization uses its own account at {carrier} now."));
+            if let Some(missing) = set["missing"].as_str() {
+                out::tell(&format!("Nothing can be sent with it: it has no {missing}."));
+            }
+            if carrier != "twilio" && set["verifying"] == 0 {
+                out::tell(
+                    "Webhooks are verified with the server's account alone: --verifying was not given.",
+                );
+            }
             Ok(())
         }
         Carrier::Unset { carrier } => {

@@ -90,8 +90,11 @@ impl Rule {
                     RegexBuilder::new(&pattern).case_insensitive(true).size_limit(PATTERN_BYTES).build();
                 Fits::Pattern(Box::new(pattern.map_err(|error| format!("regex: {error}"))?))
             }
-            _ => return Err("needs one of exact, contains and regex".to_owned()),
+            _ => return Err("needs exactly one of exact, contains and regex".to_owned()),
         };
+        if matches!(&fits, Fits::Exact(text) | Fits::Contains(text) if text.is_empty()) {
+            return Err("exact and contains have at least 1 character".to_owned());
+        }
         Ok(Rule { fits, reply })
     }
 
@@ -150,11 +153,13 @@ mod tests {
             (r#"{"auto_reply": null}"#, None),
             (r#"{"auto_reply": "parrot"}"#, Some("\"echo\" or a list")),
             (r#"{"auto_reply": {}}"#, Some("\"echo\" or a list")),
-            (r#"{"auto_reply": [{"reply": "x"}]}"#, Some("rule 1: needs one of")),
+            (r#"{"auto_reply": [{"reply": "x"}]}"#, Some("rule 1: needs exactly one of")),
             (
                 r#"{"auto_reply": [{"exact": "a", "contains": "b", "reply": "x"}]}"#,
-                Some("rule 1: needs one of"),
+                Some("rule 1: needs exactly one of"),
             ),
+            (r#"{"auto_reply": [{"contains": "", "reply": "x"}]}"#, Some("at least 1 character")),
+            (r#"{"auto_reply": [{"exact": " ", "reply": "x"}]}"#, Some("at least 1 character")),
             (r#"{"auto_reply": [{"exact": "a", "reply": " "}]}"#, Some("1 to 1600")),
             (
                 r#"{"auto_reply": [{"exact": "a", "reply": "x"}, {"regex": "(", "reply": "x"}]}"#,

@@ -279,6 +279,9 @@ fn wait_seconds(attempt: u32, asked: Option<u64>) -> u64 {
 pub fn decide_cancel(job: &OutboundJob, now: Timestamp) -> Option<OutboundJob> {
     (job.status == JobStatus::Queued).then(|| OutboundJob {
         status: JobStatus::Cancelled,
+        // What an attempt before had brought back is not why it was not sent.
+        error_code: Some("cancelled".to_owned()),
+        error_message: Some("It was taken back before it was sent".to_owned()),
         updated_at: now,
         ..job.clone()
     })

@@ -61,6 +61,9 @@ pub enum ApiError {
     /// 404: unknown, archived or another organization's; nothing tells which.
     #[error("Not found")]
     NotFound,
+    /// 404: something that the body names.
+    #[error("Not found: {0}")]
+    NotFoundBecause(&'static str),
     /// 405: axum adds `Allow`.
     #[error("Method not allowed")]
     MethodNotAllowed,
@@ -105,7 +108,7 @@ impl ApiError {
             ApiError::ForeignOrigin | ApiError::Forbidden | ApiError::SignatureRefused(_) => {
                 StatusCode::FORBIDDEN
             }
-            ApiError::NotFound => StatusCode::NOT_FOUND,
+            ApiError::NotFound | ApiError::NotFoundBecause(_) => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::Conflict(_) => StatusCode::CONFLICT,
             ApiError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

@@ -160,7 +160,9 @@ def jobs(records, found, tell):
     sends = {each.job: each for each in records.sends if each.acknowledged}
     exported = {job["uuid"]: job for job in found.exported["outbound_job"]}
     for each in found.exported["outbound_job"]:
-        if each["uuid"] not in sends and (each["purpose"] != "opt_out_notice" or each["body"] not in NOTICES):
+        # What a START is answered does not go to who has said STOP since.
+        purpose = "auto_reply" if each["body"] == STARTED else "opt_out_notice"
+        if each["uuid"] not in sends and (each["purpose"] != purpose or each["body"] not in NOTICES):
             tell(f"job {each['uuid']} {each['body']!r} was made though nobody asked for it")
     for uuid, send in sends.items():
         job = exported.get(uuid)

@@ -83,7 +83,7 @@ pub struct SetCarrierBody {
 
 /// Set the organization's own account at a carrier
 ///
-/// It is used instead of the server's, to send and to verify webhooks.
+/// It is sent with instead of the server's. Webhooks are verified with it first, and then with the server's.
 #[utoipa::path(
     put,
     path = "",

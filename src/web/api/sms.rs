@@ -24,6 +24,7 @@ const LONGEST_URL: usize = 2048;
 const LONGEST_KEY: usize = 256;
 
 #[derive(Deserialize, ToSchema)]
+#[serde(expecting = "an object")]
 #[schema(as = SendSMSRequest)]
 pub struct SendSmsBody {
     /// One of ours that an assistant has
@@ -81,7 +82,9 @@ pub async fn send_sms(
     let sms = checked(body, &headers)?;
     match sending::send(&state.app, &actor, sms).await? {
         Sent::Job(uuid, job) => Ok(Json(sent(uuid, *job))),
-        Sent::NoSuchNumber => Err(ApiError::NotFound),
+        Sent::NoSuchNumber => {
+            Err(ApiError::NotFoundBecause("from_phone_number is no number of an assistant of yours"))
+        }
         Sent::OptedOut => {
             Err(ApiError::Conflict("The customer has opted out of messages from this number".to_owned()))
         }
@@ -222,8 +225,9 @@ pub async fn get_sms_status(
 
 fn status_of(uuid: Uuid, job: OutboundJob, log: Option<MessageLog>) -> SmsStatusOut {
     let of_log = log.as_ref();
-    let error_code = of_log.and_then(|log| log.error_code.clone()).or(job.error_code);
-    let error_message = of_log.and_then(|log| log.error_message.clone()).or(job.error_message);
+    // One that was sent has no error of its own; any other's says why it was not.
+    let error_code = job.error_code.or_else(|| of_log.and_then(|log| log.error_code.clone()));
+    let error_message = job.error_message.or_else(|| of_log.and_then(|log| log.error_message.clone()));
     let delivered = of_log.filter(|log| log.status == DeliveryStatus::Delivered);
     SmsStatusOut {
         success: true,
@@ -269,6 +273,9 @@ pub async fn cancel_sms(Writer(actor, state): Writer, PathText(id): PathText) ->
             CancelOutcome::NotThere => return Err(ApiError::NotFound),
             CancelOutcome::Cancelled => {
                 (true, "The message was taken back", JobStatus::Queued, JobStatus::Cancelled)
+            }
+            CancelOutcome::TooLate(status @ JobStatus::Cancelled) => {
+                (false, "The message was taken back before", status, status)
             }
             CancelOutcome::TooLate(status) => {
                 (false, "It is too late to take the message back", status, status)

@@ -107,16 +107,23 @@ fn without_secrets(url: &str) -> String {
     }
 }
 
+/// Who signs with which header, whatever the path.
+const SIGNATURES: [(&str, &str); 2] =
+    [("twilio", "x-twilio-signature"), ("telnyx", "telnyx-signature-ed25519")];
+
 /// What there is no route for. Of one that a carrier seems to have been told, the log and the oldest organization's
 /// admins hear, with where it should go.
 pub async fn unknown_path(State(state): State<AppState>, request: Request) -> ApiError {
     let path = request.uri().path().to_ascii_lowercase();
-    let seems = ["webhook", "twilio", "telnyx", "vonage", "nexmo"].iter().any(|word| path.contains(word));
+    let signed = SIGNATURES.into_iter().find(|(_, header)| request.headers().contains_key(*header));
+    let seems = signed.is_some()
+        || ["webhook", "twilio", "telnyx", "vonage", "nexmo"].iter().any(|word| path.contains(word));
     let method = request.method();
     if !seems || !(*method == Method::GET || *method == Method::POST) {
         return ApiError::NotFound;
     }
-    let carrier = ["twilio", "telnyx", "vonage"].into_iter().find(|carrier| path.contains(carrier));
+    let named = ["twilio", "telnyx", "vonage"].into_iter().find(|carrier| path.contains(carrier));
+    let carrier = signed.map(|(carrier, _)| carrier).or(named);
     let known = carrier
         .map_or("/webhooks/sms/twilio, /webhooks/sms/telnyx or /webhooks/sms/vonage".to_owned(), |it| {
             format!("/webhooks/sms/{it}")

@@ -2,7 +2,9 @@
 
 use crate::util::client::Person;
 use crate::util::process::{Server, smslite, stderr, stdout};
+use std::io::Write;
 use std::path::Path;
+use std::process::Stdio;
 
 /// Runs a command that must succeed, and returns what it printed.
 fn run(data: &Path, args: &[&str]) -> String {
@@ -140,12 +142,21 @@ async fn opt_outs_and_carrier_accounts_are_set_from_the_command_line() {
     assert!(listed.contains("+15551234567  +15559876543") && listed.contains("api"), "{listed}");
     run(&data, &["opt-out", "remove", "+15551234567", "+15559876543"]);
     assert_eq!(run(&data, &["opt-out", "list"]).lines().count(), 1);
-    let set = ["carrier", "set", "telnyx", "--verifying", "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="];
-    let mut command = smslite(&data);
-    command.args(set).stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"KEY-secret\n").unwrap();
-    assert!(child.wait_with_output().unwrap().status.success());
+    let set = |options: &[&str]| {
+        let mut command = smslite(&data);
+        command.args(["carrier", "set"]).args(options);
+        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"KEY-secret\n").unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.status.success());
+        String::from_utf8(ended.stderr).unwrap()
+    };
+    let told = set(&["twilio"]);
+    assert!(told.contains("it has no twilio.account_sid"), "{told}");
+    let told = set(&["telnyx"]);
+    assert!(told.contains("--verifying was not given"), "{told}");
+    let told = set(&["telnyx", "--verifying", "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="]);
+    assert_eq!(told.lines().count(), 1, "{told}");
     let carriers = run(&data, &["carrier", "list"]);
     assert!(carriers.contains("telnyx   organization"), "{carriers}");
     assert!(!carriers.contains("KEY-secret"));

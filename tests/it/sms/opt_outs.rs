@@ -125,6 +125,7 @@ async fn people_list_add_and_remove_opt_outs() {
     }
     app.viewer().post(PATH, &pair(CARLA)).await.expect(403);
     app.user().post(PATH, &pair("nobody at all")).await.expect(422);
+    app.user().post(PATH, &pair("ACME")).await.expect(422);
     let customers = async |query: &str| -> Vec<Value> {
         let listed = app.viewer().get(&format!("{PATH}{query}")).await.expect(200).json();
         listed["items"].as_array().unwrap().iter().map(|it| it["customer_phone_number"].clone()).collect()

@@ -152,10 +152,10 @@ async fn what_is_no_message_is_refused_with_every_reason_and_nothing_is_stored()
         (with("media_urls", json!(many)), 422, "at most 10"),
         (with("idempotency_key", json!("k".repeat(257))), 422, "1 to 256"),
         (with("idempotency_key", json!("")), 422, "1 to 256"),
-        (with("from_phone_number", json!("+15550009999")), 404, "Not found"),
+        (with("from_phone_number", json!("+15550009999")), 404, "Not found: from_phone_number"),
         (r#"{"from_phone_number": "+15551234567", "to_phone_number": "+15559876543", "message": "a\ud800"}"#.into(), 422, "hex escape"),
         ("{".into(), 400, "no JSON"),
-        ("[]".into(), 422, "body"),
+        ("[]".into(), 422, "expected an object"),
     ] {
         let answer = app.user().post("/sms/send", &sent).await.expect(status);
         assert!(answer.text().contains(told), "{sent}: {}", answer.text());
@@ -221,6 +221,13 @@ async fn a_message_can_be_taken_back_until_it_is_sent() {
     );
     let again = app.user().post(&format!("/sms/cancel/{id}"), "{}").await.expect(200).json();
     assert_eq!((&again["success"], &again["new_status"]), (&json!(false), &json!("cancelled")));
+    assert!(again["message"].as_str().unwrap().contains("taken back before"), "{again}");
+    let told = app.viewer().get(&format!("/sms/{id}/status")).await.expect(200).json();
+    assert_eq!(
+        (&told["status"], &told["error_code"]),
+        (&json!("cancelled"), &json!("cancelled")),
+        "not the busy carrier's"
+    );
     app.advance(3600 * SECOND);
     let second = queued(&app, "go").await;
     once(&app, &second, "status", "sent").await;

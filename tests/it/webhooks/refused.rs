@@ -56,8 +56,12 @@ async fn an_unknown_path_is_told_with_the_right_one() {
     let app = app_of("twilio", &FakeCarrier::start().await).await;
     app.anonymous().post("/api/twilio/sms-webhook", "{}").await.expect(404);
     app.anonymous().get("/favicon.ico").await.expect(404);
+    // Where nothing in the path tells whose it is, the signature does.
+    app.anonymous().ask("POST", "/sms", &[FORM, ("x-twilio-signature", "abc=")], "From=1").await.expect(404);
     let told = refused(&app).await;
-    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0]["carrier"], "twilio");
+    let told = &told[1..];
     assert!(told[0]["reason"].as_str().unwrap().contains("/webhooks/sms/twilio"), "{told:?}");
     assert!(told[0]["url"].as_str().unwrap().ends_with("/api/twilio/sms-webhook"));
 }
