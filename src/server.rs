@@ -10,9 +10,9 @@ use crate::app::retention::Retention;
 use crate::app::throttle::Throttle;
 use crate::carriers::telnyx::TelnyxAccount;
 use crate::carriers::twilio::TwilioAccount;
-use crate::carriers::vonage::{SignatureMethod, VonageAccount};
+use crate::carriers::vonage::VonageAccount;
 use crate::clock::Clock;
-use crate::config::{self, BackupSettings, CarrierSettings, Secret, Settings};
+use crate::config::{BackupSettings, CarrierSettings, Secret, Settings};
 use crate::jobs::Jobs;
 use crate::model::message_log::Provider;
 use crate::sessions::Sessions;
@@ -135,13 +135,7 @@ fn carriers(settings: &Settings) -> Carriers {
             api_key: vonage.api_key.clone(),
             api_secret: one(&vonage.api_secret),
             signature_secrets: exposed(&vonage.signature_secrets),
-            signature_method: match vonage.signature_method {
-                config::SignatureMethod::Md5Hash => SignatureMethod::Md5Hash,
-                config::SignatureMethod::Md5 => SignatureMethod::Md5,
-                config::SignatureMethod::Sha1 => SignatureMethod::Sha1,
-                config::SignatureMethod::Sha256 => SignatureMethod::Sha256,
-                config::SignatureMethod::Sha512 => SignatureMethod::Sha512,
-            },
+            signature_method: vonage.signature_method,
             base_url: vonage.carrier.base_url.clone(),
         },
     };

@@ -5,7 +5,7 @@ use crate::carriers::Carrier;
 use crate::carriers::sandbox::Sandbox;
 use crate::carriers::telnyx::{Telnyx, TelnyxAccount};
 use crate::carriers::twilio::{Twilio, TwilioAccount};
-use crate::carriers::vonage::{SignatureMethod, Vonage, VonageAccount};
+use crate::carriers::vonage::{Vonage, VonageAccount};
 use crate::model::account::Actor;
 use crate::model::carrier_account::CarrierAccount;
 use crate::model::ids::OrganizationId;
@@ -77,7 +77,7 @@ impl Carriers {
                 signature_method: own
                     .signature_method
                     .as_deref()
-                    .and_then(SignatureMethod::named)
+                    .and_then(|word| word.parse().ok())
                     .unwrap_or(self.accounts.vonage.signature_method),
                 ..self.accounts.vonage.clone()
             })),
@@ -106,9 +106,8 @@ pub fn owners(app: &App, provider: Provider, account_id: Option<&str>) -> Vec<Or
 /// The carrier that a new number is of when nobody says which: the one that can send, the sandbox when none can. `None`:
 /// several can.
 pub fn usual(app: &App, organization: OrganizationId) -> Option<Provider> {
-    let real = [Provider::Twilio, Provider::Telnyx, Provider::Vonage].into_iter();
-    let mut able =
-        real.filter(|provider| carrier_of(app, organization, *provider).missing_to_send().is_none());
+    let can_send = |provider: &Provider| carrier_of(app, organization, *provider).missing_to_send().is_none();
+    let mut able = Provider::REAL.into_iter().filter(can_send);
     match (able.next(), able.next()) {
         (None, _) => Some(Provider::Sandbox),
         (one, None) => one,

@@ -188,16 +188,16 @@ fn stored(app: &App, organization: OrganizationId, from: &str, outcome: RecordIn
     }
 }
 
-/// Stores long messages of which parts are missing and whose time is up. Returns when the next one's is.
+/// Stores long messages of which parts are missing and whose time is up; of the others it tells when it will be.
 pub(super) fn flush_due_parts(
     app: &App,
     snapshot: &Snapshot,
     now: Timestamp,
-) -> Result<Option<Timestamp>, ReadError> {
-    let mut next: Option<Timestamp> = None;
+    mut wait_until: impl FnMut(Timestamp),
+) -> Result<(), ReadError> {
     for (organization, key, parts) in snapshot.partial_messages()? {
         if parts.due_at > now {
-            next = next.min(Some(parts.due_at)).or(Some(parts.due_at));
+            wait_until(parts.due_at);
             continue;
         }
         let (from, to) = (Address::stored(parts.from), Address::stored(parts.to));
@@ -212,7 +212,7 @@ pub(super) fn flush_due_parts(
             }
         });
     }
-    Ok(next)
+    Ok(())
 }
 
 /// The store decides which assistant answers; this one is only where the cache is looked up.

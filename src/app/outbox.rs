@@ -89,8 +89,9 @@ pub async fn run(app: App) {
 fn start_due(app: &App, attempts: &mut JoinSet<()>) -> Result<Option<Timestamp>, ReadError> {
     let now = app.clock.now();
     let snapshot = app.store.snapshot()?;
-    let mut next = inbound::flush_due_parts(app, &snapshot, now)?;
-    let mut wait_until = |then: Timestamp| next = next.min(Some(then)).or(Some(then));
+    let mut next: Option<Timestamp> = None;
+    let mut wait_until = |then: Timestamp| next = Some(next.map_or(then, |next| next.min(then)));
+    inbound::flush_due_parts(app, &snapshot, now, &mut wait_until)?;
     loop {
         let mut heads = {
             let under_way = app.outbox.under_way();

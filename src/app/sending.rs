@@ -39,13 +39,8 @@ pub enum Sent {
 /// Puts a message into the outbox; it is durable when this returns.
 pub async fn send(app: &App, actor: &Actor, sms: NewSms) -> Result<Sent, StoreError> {
     let organization = actor.organization;
-    let provider =
-        provider_of(app, actor, &sms.from).map_err(|error| StoreError::Failed(error.to_string()))?;
-    let setting = provider.and_then(|provider| carrier_of(app, organization, provider).missing_to_send());
-    if let Some(setting) = setting
-        && !is_known(app, actor, sms.idempotency_key.as_deref())
-            .map_err(|error| StoreError::Failed(error.to_string()))?
-    {
+    let missing = missing_setting(app, actor, &sms);
+    if let Some(setting) = missing.map_err(|error| StoreError::Failed(error.to_string()))? {
         return Ok(Sent::NotConfigured(setting));
     }
     let queue = sms.queue;
@@ -81,16 +76,16 @@ pub async fn send(app: &App, actor: &Actor, sms: NewSms) -> Result<Sent, StoreEr
     Ok(Sent::Job(uuid, Box::new(job)))
 }
 
-/// Whether the key was used: whoever asks again gets the first answer, whatever has changed since.
-fn is_known(app: &App, actor: &Actor, key: Option<&str>) -> Result<bool, ReadError> {
-    key.map_or(Ok(false), |key| app.store.snapshot()?.has_job_key(actor.organization, key))
-}
-
-fn provider_of(app: &App, actor: &Actor, number: &Address) -> Result<Option<Provider>, ReadError> {
-    let number = app.store.snapshot()?.phone_number(actor.organization, number)?;
-    Ok(number
-        .filter(|number| number.is_active && number.assistant_id.is_some())
-        .map(|number| number.provider))
+/// The setting without which the number's carrier cannot be asked. Not for who used the key before: whoever asks
+/// again gets the first answer, whatever has changed since.
+fn missing_setting(app: &App, actor: &Actor, sms: &NewSms) -> Result<Option<&'static str>, ReadError> {
+    let (snapshot, organization) = (app.store.snapshot()?, actor.organization);
+    let number = snapshot.phone_number(organization, &sms.from)?;
+    let number = number.filter(|number| number.is_active && number.assistant_id.is_some());
+    let setting = number.and_then(|it| carrier_of(app, organization, it.provider).missing_to_send());
+    let (Some(_), Some(key)) = (setting, &sms.idempotency_key) else { return Ok(setting) };
+    let is_known = snapshot.has_job_key(organization, key)?;
+    Ok(setting.filter(|_| !is_known))
 }
 
 /// The job once its first attempt has ended, or as it is when that takes too long.

@@ -11,6 +11,7 @@ pub mod sandbox;
 pub mod send;
 pub mod telnyx;
 pub mod twilio;
+pub mod url;
 pub mod vonage;
 
 use std::sync::OnceLock;
@@ -39,11 +40,15 @@ pub trait Carrier: Send + Sync {
     fn unified_status(&self, provider_status: &str) -> Option<DeliveryStatus>;
 
     /// What every webhook is answered once it is kept: content type and body.
-    fn answer(&self) -> (&'static str, &'static str);
+    fn answer(&self) -> (&'static str, &'static str) {
+        ("text/plain", "")
+    }
 
     /// Whether the carrier itself always answers STOP, START and HELP, so that we must not. Where this is false, a
     /// message may still say so for itself: [`InboundSms::opt_out_type`].
-    fn answers_keywords(&self) -> bool;
+    fn answers_keywords(&self) -> bool {
+        false
+    }
 
     /// The setting that is missing before anything can be sent, as in `twilio.account_sid`.
     fn missing_to_send(&self) -> Option<&'static str>;

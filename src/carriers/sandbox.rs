@@ -83,14 +83,6 @@ impl Carrier for Sandbox {
         DeliveryStatus::ALL.into_iter().find(|status| status.as_str() == provider_status)
     }
 
-    fn answer(&self) -> (&'static str, &'static str) {
-        ("text/plain", "")
-    }
-
-    fn answers_keywords(&self) -> bool {
-        false
-    }
-
     fn missing_to_send(&self) -> Option<&'static str> {
         None
     }

@@ -91,14 +91,6 @@ impl Carrier for Telnyx {
         unified_status(provider_status)
     }
 
-    fn answer(&self) -> (&'static str, &'static str) {
-        ("text/plain", "")
-    }
-
-    fn answers_keywords(&self) -> bool {
-        false
-    }
-
     fn missing_to_send(&self) -> Option<&'static str> {
         self.account.api_key.is_none().then_some("telnyx.api_key")
     }

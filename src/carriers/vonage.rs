@@ -19,6 +19,7 @@ use super::form::Form;
 use super::{
     Carrier, CarrierReply, OutboundSms, Outgoing, Refusal, SendOutcome, WebhookEvent, WebhookRequest, json,
 };
+pub use crate::model::carrier_account::SignatureMethod;
 use crate::model::message_log::{DeliveryStatus, Provider};
 pub use verify::sign;
 
@@ -32,32 +33,6 @@ pub struct VonageAccount {
     pub signature_method: SignatureMethod,
     /// Replaces scheme and host of both APIs.
     pub base_url: Option<String>,
-}
-
-/// How the account signs the SMS API's webhooks. Only the one it is set to is believed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SignatureMethod {
-    /// MD5 over parameters and secret, what accounts have unless they choose.
-    #[default]
-    Md5Hash,
-    Md5,
-    Sha1,
-    Sha256,
-    Sha512,
-}
-
-impl SignatureMethod {
-    /// By its name in settings.
-    pub fn named(name: &str) -> Option<SignatureMethod> {
-        Some(match name {
-            "md5hash" => SignatureMethod::Md5Hash,
-            "md5" => SignatureMethod::Md5,
-            "sha1" => SignatureMethod::Sha1,
-            "sha256" => SignatureMethod::Sha256,
-            "sha512" => SignatureMethod::Sha512,
-            _ => return None,
-        })
-    }
 }
 
 pub struct Vonage {
@@ -89,14 +64,6 @@ impl Carrier for Vonage {
 
     fn unified_status(&self, provider_status: &str) -> Option<DeliveryStatus> {
         unified_status(provider_status)
-    }
-
-    fn answer(&self) -> (&'static str, &'static str) {
-        ("text/plain", "")
-    }
-
-    fn answers_keywords(&self) -> bool {
-        false
     }
 
     fn missing_to_send(&self) -> Option<&'static str> {

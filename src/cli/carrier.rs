@@ -2,13 +2,14 @@
 
 use super::client::{Asked, with_client};
 use super::out;
+use crate::model::carrier_account::SignatureMethod;
+use crate::model::message_log::Provider;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use http::Method;
 use serde_json::json;
 use std::process::ExitCode;
 
 const PATH: &str = "/api/v1/carriers";
-const CARRIERS: [&str; 3] = ["twilio", "telnyx", "vonage"];
 
 /// Accounts at carriers that are an organization's own, and refused webhooks
 #[derive(Parser)]
@@ -18,7 +19,7 @@ enum Carrier {
     List,
     /// Set the organization's own account; the secret to send with is read from standard input
     Set {
-        #[arg(value_parser = CARRIERS)]
+        #[arg(value_parser = Provider::REAL.map(Provider::as_str))]
         carrier: String,
         /// Twilio's Account SID, Vonage's API key
         #[arg(long, value_name = "ID")]
@@ -28,12 +29,12 @@ enum Carrier {
         #[arg(long, value_name = "TEXT")]
         verifying: Vec<String>,
         /// How Vonage signs the account's webhooks
-        #[arg(long, value_name = "METHOD", value_parser = ["md5hash", "md5", "sha1", "sha256", "sha512"])]
+        #[arg(long, value_name = "METHOD", value_parser = SignatureMethod::WORDS)]
         signature_method: Option<String>,
     },
     /// Use the server's account again
     Unset {
-        #[arg(value_parser = CARRIERS)]
+        #[arg(value_parser = Provider::REAL.map(Provider::as_str))]
         carrier: String,
     },
     /// List the webhooks that were refused since the server started, and why

@@ -2,6 +2,7 @@
 
 use super::client::{Asked, cell, with_client};
 use super::out;
+use crate::model::message_log::Provider;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, value_parser};
 use http::Method;
 use serde_json::json;
@@ -18,7 +19,7 @@ enum Number {
         #[arg(long, value_name = "ID", value_parser = value_parser!(u64).range(1..))]
         assistant: u64,
         /// The carrier; the one that is configured unless the number is known, the sandbox when none is
-        #[arg(long, value_name = "provider", value_parser = ["twilio", "telnyx", "vonage", "sandbox"])]
+        #[arg(long, value_name = "provider", value_parser = Provider::ALL.map(Provider::as_str))]
         provider: Option<String>,
         /// A name for people
         #[arg(long, value_name = "TEXT")]

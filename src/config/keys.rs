@@ -3,7 +3,8 @@
 //! came from or what it is used for.
 
 use super::kinds::Kind;
-use super::settings::{IdFormat, LogFormat, SignatureMethod, SignatureMode};
+use super::settings::{IdFormat, LogFormat, SignatureMode};
+use crate::model::carrier_account::SignatureMethod;
 use clap::{Arg, ArgAction};
 
 /// Which commands take a key as a flag.
@@ -116,7 +117,7 @@ pub static KEYS: &[Key] = &[
         help: "The account's API secret that messages are sent with.", ..ROW },
     Key { name: "vonage.signature_secret", kind: Kind::Texts { max: 2 }, secret: true,
         help: "The account's signature secret that its webhooks are verified with; two while it is being rotated.", ..ROW },
-    Key { name: "vonage.signature_method", kind: Kind::Choice(SignatureMethod::WORDS), default: "md5hash",
+    Key { name: "vonage.signature_method", kind: Kind::Choice(&SignatureMethod::WORDS), default: "md5hash",
         help: "How the account signs webhooks of the SMS API, as its dashboard says.", ..ROW },
     Key { name: "vonage.signatures", kind: Kind::Choice(SignatureMode::WORDS), default: "enforce",
         help: "What happens to forged webhooks: refused, kept and flagged, or (only on loopback) not looked for.", ..ROW },

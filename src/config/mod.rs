@@ -16,7 +16,7 @@ pub use kinds::{Kind, is_public_key};
 pub use network::Network;
 pub use settings::{
     BackupSettings, CarrierSettings, IdFormat, JwtSettings, LogFormat, OUR_ISSUER, ProviderKey, Secret,
-    Settings, SignatureMethod, SignatureMode, TwilioSettings,
+    Settings, SignatureMode, TwilioSettings,
 };
 
 use crate::model::message_log::Provider;
@@ -76,7 +76,7 @@ pub fn load(matches: Option<&ArgMatches>, env: &Environment, dir: &Path) -> Resu
     }
     let bootstrap = Bootstrap::read(&mut found, env, dir);
     let settings = Settings::from_values(&found.values);
-    for provider in [Provider::Twilio, Provider::Telnyx, Provider::Vonage] {
+    for provider in Provider::REAL {
         let off = settings.carrier(provider).is_some_and(|carrier| carrier.signatures == SignatureMode::Off);
         if off && !settings.is_loopback() {
             let key = format!("{}.signatures", provider.as_str());

@@ -3,6 +3,7 @@
 
 use super::network::Network;
 use super::sources::Values;
+use crate::model::carrier_account::SignatureMethod;
 use crate::model::message_log::Provider;
 use std::fmt;
 use std::net::IpAddr;
@@ -39,8 +40,6 @@ choices! {
     LogFormat { Auto = "auto", Text = "text", Json = "json" }
     /// `Report` keeps a webhook with a bad signature and flags it; `Off` looks at none.
     SignatureMode { Enforce = "enforce", Report = "report", Off = "off" }
-    /// As Vonage's dashboard offers them: the first is a plain hash, the others are HMACs.
-    SignatureMethod { Md5Hash = "md5hash", Md5 = "md5", Sha1 = "sha1", Sha256 = "sha256", Sha512 = "sha512" }
 }
 
 /// A text that no log, error or listing shows. It has no `==`: what it exposes is compared in constant time.

@@ -3,6 +3,7 @@
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 
 /// Keyed by the provider. Stored as it is: whoever may read the database may send in its name.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,5 +24,40 @@ pub struct CarrierAccount {
 impl fmt::Debug for CarrierAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CarrierAccount").field("account_id", &self.account_id).finish_non_exhaustive()
+    }
+}
+
+/// How a Vonage account signs the SMS API's webhooks, as its dashboard offers it: the first is a plain hash, the others are
+/// HMACs. Only the one it is set to is believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignatureMethod {
+    /// MD5 over parameters and secret, what accounts have unless they choose.
+    #[default]
+    Md5Hash,
+    Md5,
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+impl SignatureMethod {
+    /// In the order of the variants.
+    pub const WORDS: [&str; 5] = ["md5hash", "md5", "sha1", "sha256", "sha512"];
+    const ALL: [SignatureMethod; 5] = [
+        SignatureMethod::Md5Hash,
+        SignatureMethod::Md5,
+        SignatureMethod::Sha1,
+        SignatureMethod::Sha256,
+        SignatureMethod::Sha512,
+    ];
+}
+
+/// By its word in settings.
+impl FromStr for SignatureMethod {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<SignatureMethod, ()> {
+        let known = SignatureMethod::WORDS.iter().zip(SignatureMethod::ALL);
+        known.into_iter().find(|(known, _)| **known == word).map(|(_, method)| method).ok_or(())
     }
 }

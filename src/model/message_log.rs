@@ -19,6 +19,13 @@ pub enum Provider {
 
 impl Provider {
     pub const ALL: [Provider; 4] = [Provider::Twilio, Provider::Telnyx, Provider::Vonage, Provider::Sandbox];
+    /// Those that have accounts and settings.
+    pub const REAL: [Provider; 3] = [Provider::Twilio, Provider::Telnyx, Provider::Vonage];
+
+    /// By the number that stands for it in keys.
+    pub fn numbered(number: u64) -> Option<Provider> {
+        Provider::ALL.into_iter().find(|provider| *provider as u64 == number)
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {

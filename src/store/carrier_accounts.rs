@@ -62,7 +62,7 @@ impl Snapshot {
         organization: OrganizationId,
     ) -> Result<Vec<(Provider, CarrierAccount)>, ReadError> {
         let stored = all("carrier_accounts", &self.tables.carrier_accounts, organization)?;
-        let known = |number: u64| Provider::ALL.into_iter().find(|provider| *provider as u64 == number);
-        Ok(stored.into_iter().filter_map(|(number, account)| Some((known(number)?, account))).collect())
+        let own = stored.into_iter();
+        Ok(own.filter_map(|(number, account)| Some((Provider::numbered(number)?, account))).collect())
     }
 }

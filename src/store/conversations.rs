@@ -117,8 +117,7 @@ impl Snapshot {
 
     /// How many conversations the list has without a filter.
     pub fn conversation_count(&self, organization: OrganizationId) -> Result<u64, ReadError> {
-        let key = key::count(organization, Count::Conversations as u8, 0);
-        Ok(self.tables.counts.get(&key)?.map_or(0, |count| count.value()))
+        self.counted(organization, Count::Conversations, 0)
     }
 
     /// A call record of either channel, archived ones too.

@@ -162,7 +162,7 @@ impl Directory {
             let (key, bytes) = row?;
             let (organization, number) = (key::organization_of(key.value()), key::serial_id(key.value()));
             let account = record::decode("carrier_accounts", bytes.value())?;
-            if let Some(provider) = Provider::ALL.into_iter().find(|known| *known as u64 == number) {
+            if let Some(provider) = Provider::numbered(number) {
                 entries.apply(DirectoryChange::CarrierAccount(organization, provider, Some(account)));
             }
         }

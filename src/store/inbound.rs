@@ -1,7 +1,7 @@
 //! The inbound verb's commands: a message arrives and everything about it is stored at once, or a
 //! signed request that is no message is kept.
 
-use super::key::{self, DedupeKey, ThreadPart};
+use super::key::{self, DedupeKey};
 use super::opt_outs;
 use super::outbound::EnqueueSms;
 use super::phone_numbers::phone_number;
@@ -143,8 +143,7 @@ impl RecordInbound {
     /// What an opt-out keyword changes, in the commit that stores it. `None`: it is none.
     fn keyword(&self, tx: &mut Tx<'_>, steps: &mut Vec<Step>) -> Result<Option<KeywordDecision>, TxError> {
         let Some(keyword) = self.keyword.or_else(|| Keyword::of(&self.body)) else { return Ok(None) };
-        let key = key::opt_out(self.organization, &self.to, &self.from);
-        let opted_out = tx.tables.opt_outs.get(key.as_slice())?.is_some();
+        let opted_out = opt_outs::has(tx, self.organization, &self.to, &self.from)?;
         let decision = decide_keyword(keyword, opted_out, self.keyword_answered)
             // What the carrier took for a keyword no rule of ours answers.
             .or(self.keyword.map(|_| KeywordDecision { change: None, notice: None }));
@@ -219,10 +218,6 @@ impl RecordInbound {
         at: Timestamp,
         thread: Option<(CallId, AssistantId)>,
     ) -> Result<MessageLogId, TxError> {
-        let sequences = tx.sequences(self.organization)?;
-        sequences.message_log += 1;
-        let log_id = MessageLogId(sequences.message_log);
-        let key = key::serial(self.organization, log_id.0);
         let log = MessageLog {
             call_id: thread.map(|(call_id, _)| call_id),
             assistant_id: thread.map(|(_, assistant_id)| assistant_id),
@@ -241,14 +236,11 @@ impl RecordInbound {
             created_at: at,
             updated_at: at,
         };
-        tx.put_log(self.organization, log_id, None, &log)?;
+        let log_id = tx.append_log(self.organization, &log)?;
         let (tables, bytes) = tx.encoded(&self.payload);
-        tables.raw_payloads.insert(&key, bytes)?;
+        tables.raw_payloads.insert(&key::serial(self.organization, log_id.0), bytes)?;
         let dedupe = key::dedupe(self.organization, bucket(self.now), digest);
         tx.tables.dedupe.insert(&dedupe, log_id.0)?;
-        if let Some((call_id, _)) = thread {
-            tx.link(self.organization, call_id, ThreadPart::Log, log_id.0)?;
-        }
         Ok(log_id)
     }
 }
@@ -324,12 +316,24 @@ pub(super) fn keep(
     told_by: Option<[u8; 16]>,
 ) -> Result<AuditId, TxError> {
     let audit_id = tx.append_audit(org, entry)?;
+    keep_origin(tx, org, (audit_id, entry.at), payload, told_by)?;
+    Ok(audit_id)
+}
+
+/// Writes what an audit entry was made of, and how that is recognised when it comes again.
+pub(super) fn keep_origin(
+    tx: &mut Tx<'_>,
+    org: OrganizationId,
+    (audit_id, at): (AuditId, Timestamp),
+    payload: Option<&RawPayload>,
+    told_by: Option<[u8; 16]>,
+) -> Result<(), TxError> {
     if let Some(payload) = payload {
         let (tables, bytes) = tx.encoded(payload);
         tables.audit_payloads.insert(&key::serial(org, audit_id.0), bytes)?;
     }
     if let Some(digest) = told_by {
-        tx.tables.kept_webhooks.insert(&key::dedupe(org, bucket(entry.at), &digest), audit_id.0)?;
+        tx.tables.kept_webhooks.insert(&key::dedupe(org, bucket(at), &digest), audit_id.0)?;
     }
-    Ok(audit_id)
+    Ok(())
 }

@@ -75,18 +75,20 @@ pub(super) fn change(
     }
 }
 
-/// A carrier says that the customer has opted out. The step, if that is news.
+/// A carrier says by this code that the customer of a message of ours has opted out. The step, if that is news.
 pub(super) fn learn(
     tx: &mut Tx<'_>,
     organization: OrganizationId,
-    numbers: (&Address, &Address),
-    how: String,
+    (from, to): (&str, &str),
+    code: Option<&str>,
     now: Timestamp,
 ) -> Result<Option<Step>, TxError> {
-    if has(tx, organization, numbers.0, numbers.1)? {
+    let (ours, customer) = (Address::stored(from.to_owned()), Address::stored(to.to_owned()));
+    if has(tx, organization, &ours, &customer)? {
         return Ok(None);
     }
-    change(tx, organization, numbers, OptOutChange::Add, how, now).map(Some)
+    let how = format!("carrier {}", code.unwrap_or_default());
+    change(tx, organization, (&ours, &customer), OptOutChange::Add, how, now).map(Some)
 }
 
 impl Snapshot {

@@ -13,6 +13,7 @@ use super::inbound::{digest, seen_before};
 use super::key;
 use super::opt_outs;
 use super::phone_numbers::phone_number;
+use super::sequences::{Count, job_block};
 use super::snapshot::Snapshot;
 use super::thread::{Joined, Joining};
 use super::transaction::{Command, Tx, TxError};
@@ -153,9 +154,6 @@ impl EnqueueSms {
         provider: Provider,
         at: Timestamp,
     ) -> Result<MessageLogId, TxError> {
-        let sequences = tx.sequences(self.organization)?;
-        sequences.message_log += 1;
-        let log_id = MessageLogId(sequences.message_log);
         let log = MessageLog {
             call_id: Some(call_id),
             assistant_id: Some(session.assistant_id),
@@ -175,9 +173,7 @@ impl EnqueueSms {
             created_at: at,
             updated_at: at,
         };
-        tx.put_log(self.organization, log_id, None, &log)?;
-        tx.link(self.organization, call_id, key::ThreadPart::Log, log_id.0)?;
-        Ok(log_id)
+        tx.append_log(self.organization, &log)
     }
 
     fn job(&self, call_id: CallId, log_id: MessageLogId, provider: Provider) -> OutboundJob {
@@ -357,9 +353,7 @@ impl Snapshot {
         for (provider, status) in
             Provider::ALL.into_iter().flat_map(|it| JobStatus::ALL.map(|status| (it, status)))
         {
-            let block = super::sequences::job_block(status, provider);
-            let key = key::count(organization, super::sequences::Count::Jobs as u8, block);
-            let count = self.tables.counts.get(&key)?.map_or(0, |count| count.value());
+            let count = self.counted(organization, Count::Jobs, job_block(status, provider))?;
             counts.push((provider, status, count));
         }
         Ok(counts)

@@ -1,7 +1,7 @@
 //! Delivery receipts: what a carrier tells of a message of ours. A status moves only forward; what comes late or
 //! again stays as an audit event, and the first reason of a failure stays what it is.
 
-use super::inbound::{bucket, buckets, digest, keep, seen_before};
+use super::inbound::{bucket, buckets, digest, keep, keep_origin, seen_before};
 use super::key;
 use super::opt_outs;
 use super::record;
@@ -64,11 +64,7 @@ impl Command for RecordReceipt {
         if again {
             return Ok(ReceiptOutcome::Duplicate);
         }
-        if let Some(payload) = &self.payload {
-            let (tables, bytes) = tx.encoded(payload);
-            tables.audit_payloads.insert(&key::serial(org, audit_id.0), bytes)?;
-        }
-        tx.tables.kept_webhooks.insert(&key::dedupe(org, bucket(now), &told_by), audit_id.0)?;
+        keep_origin(tx, org, (audit_id, now), self.payload.as_ref(), Some(told_by))?;
         Ok(if moved { ReceiptOutcome::Moved(log_id) } else { ReceiptOutcome::Stays(log_id) })
     }
 }
@@ -197,9 +193,8 @@ pub(super) fn apply(
     let before =
         tx.log(org, log_id)?.ok_or_else(|| TxError::Damaged("a log that was just there".to_owned()))?;
     if receipt.opted_out {
-        let numbers = (Address::stored(before.from.clone()), Address::stored(before.to.clone()));
-        let how = format!("carrier {}", receipt.error_code.as_deref().unwrap_or_default());
-        steps.extend(opt_outs::learn(tx, org, (&numbers.0, &numbers.1), how, now)?);
+        let code = receipt.error_code.as_deref();
+        steps.extend(opt_outs::learn(tx, org, (&before.from, &before.to), code, now)?);
     }
     let moved = receipt.status.filter(|next| DeliveryStatus::decide(before.status, *next));
     if let Some(status) = moved {

@@ -52,8 +52,7 @@ impl Snapshot {
         // What is kept counts also those that nobody sees while they are being purged.
         if filter.is_of_kinds() && self.purging(organization)?.is_empty() {
             for kind in LogKind::all().filter(|kind| filter.matches_kind(*kind)) {
-                let key = key::count(organization, Count::Logs as u8, kind.block());
-                counts.add(kind, self.tables.counts.get(&key)?.map_or(0, |count| count.value()));
+                counts.add(kind, self.counted(organization, Count::Logs, kind.block())?);
             }
             return Ok(counts);
         }

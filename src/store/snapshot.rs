@@ -5,7 +5,7 @@ use super::directory::Directory;
 use super::error::ReadError;
 use super::key;
 use super::record;
-use super::sequences::Sequences;
+use super::sequences::{Count, Sequences};
 use super::tables::ReadTables;
 use crate::model::ids::OrganizationId;
 use arc_swap::Guard;
@@ -38,6 +38,17 @@ impl Snapshot {
     pub fn sequences(&self, organization: OrganizationId) -> Result<Sequences, ReadError> {
         let stored = self.tables.sequences.get(&key::organization(organization))?;
         stored.map_or(Ok(Sequences::default()), |bytes| record::decode("sequences", bytes.value()))
+    }
+
+    /// A kept count; the block tells what of its kind.
+    pub(super) fn counted(
+        &self,
+        organization: OrganizationId,
+        count: Count,
+        block: u64,
+    ) -> Result<u64, ReadError> {
+        let kept = self.tables.counts.get(&key::count(organization, count as u8, block))?;
+        Ok(kept.map_or(0, |count| count.value()))
     }
 
     /// Names, numbers and keys, as they are now.

@@ -216,6 +216,22 @@ impl<'t> Tx<'t> {
         Ok(())
     }
 
+    /// Writes a new message log and links it to its thread.
+    pub(super) fn append_log(
+        &mut self,
+        organization: OrganizationId,
+        log: &MessageLog,
+    ) -> Result<MessageLogId, TxError> {
+        let sequences = self.sequences(organization)?;
+        sequences.message_log += 1;
+        let id = MessageLogId(sequences.message_log);
+        self.put_log(organization, id, None, log)?;
+        if let Some(call_id) = log.call_id {
+            self.link(organization, call_id, ThreadPart::Log, id.0)?;
+        }
+        Ok(id)
+    }
+
     /// Removes a message log. True: it was there.
     pub(super) fn remove_log(
         &mut self,

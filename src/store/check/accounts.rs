@@ -51,8 +51,11 @@ impl Check<'_, '_, '_> {
         self.usage(&keys, &sessions, &users)?;
         let carriers = &tables.carrier_accounts;
         self.each::<CarrierAccount>("carrier_accounts", carriers, |check, org, id, _| {
-            let known = Provider::ALL.into_iter().any(|provider| provider as u64 == id);
-            check.expect(known, org, format_args!("a carrier account is of no carrier"));
+            check.expect(
+                Provider::numbered(id).is_some(),
+                org,
+                format_args!("a carrier account is of no carrier"),
+            );
             Ok(())
         })?;
         self.assistants = self.each::<Assistant>("assistants", &tables.assistants, |check, org, id, _| {

@@ -6,7 +6,6 @@ use crate::model::outbound::JobStatus;
 use crate::model::time::Timestamp;
 use crate::store::error::ReadError;
 use crate::store::key;
-use crate::store::sequences::{Count, job_block};
 use crate::store::snapshot::Snapshot;
 
 /// The outbox of one of our numbers.
@@ -58,13 +57,9 @@ impl Snapshot {
 
     /// Every job that is being sent, as far as the last commit knows.
     pub fn claimed_jobs(&self, organization: OrganizationId) -> Result<Vec<Due>, ReadError> {
-        let mut claimed = 0;
-        for provider in Provider::ALL {
-            let key = key::count(organization, Count::Jobs as u8, job_block(JobStatus::Sending, provider));
-            claimed += self.tables.counts.get(&key)?.map_or(0, |count| count.value());
-        }
         let mut found = Vec::new();
-        if claimed == 0 {
+        let counts = self.job_counts(organization)?;
+        if counts.iter().all(|(_, status, count)| *status != JobStatus::Sending || *count == 0) {
             return Ok(found);
         }
         let (from, to) = key::starting_with(&key::organization(organization));
@@ -81,7 +76,8 @@ impl Snapshot {
 fn due(key: &[u8], provider: &[u8]) -> Result<Due, ReadError> {
     let damaged = || ReadError::Damaged { table: "outbox", reason: "a row is of no job".to_owned() };
     let (our_number, at, uuid) = key::outbox_parts(key).ok_or_else(damaged)?;
-    let provider = Provider::ALL.into_iter().find(|known| [*known as u8] == provider).ok_or_else(damaged)?;
+    let &[provider] = provider else { return Err(damaged()) };
+    let provider = Provider::numbered(provider.into()).ok_or_else(damaged)?;
     let lane = Lane { organization: key::organization_of(key), our_number: our_number.to_owned() };
     Ok(Due { lane, provider, at, uuid })
 }

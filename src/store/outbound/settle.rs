@@ -1,7 +1,6 @@
 //! What an attempt brought back.
 
 use super::{digest, is_open, note, seen_before};
-use crate::model::address::Address;
 use crate::model::audit::Step;
 use crate::model::ids::OrganizationId;
 use crate::model::message_log::DeliveryStatus;
@@ -50,9 +49,8 @@ impl Command for SettleJob {
             error_message: job.error_message.clone(),
         }];
         if self.opted_out {
-            let how = format!("carrier {}", job.error_code.as_deref().unwrap_or_default());
-            let numbers = (Address::stored(job.from.clone()), Address::stored(job.to.clone()));
-            steps.extend(opt_outs::learn(tx, org, (&numbers.0, &numbers.1), how, self.now)?);
+            let code = job.error_code.as_deref();
+            steps.extend(opt_outs::learn(tx, org, (&job.from, &job.to), code, self.now)?);
         }
         note(tx, org, &job, steps, |log| {
             log.segment_count = self.segment_count.unwrap_or(log.segment_count);

@@ -2,9 +2,8 @@
 
 use crate::app::carriers;
 use crate::app::refusals::Refused;
-use crate::carriers::vonage::SignatureMethod;
 use crate::config::is_public_key;
-use crate::model::carrier_account::CarrierAccount;
+use crate::model::carrier_account::{CarrierAccount, SignatureMethod};
 use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use crate::web::AppState;
@@ -121,7 +120,7 @@ pub async fn set_carrier(
             "An account needs a secret to send with or to verify webhooks with",
         ));
     }
-    if body.signature_method.as_deref().is_some_and(|name| SignatureMethod::named(name).is_none()) {
+    if body.signature_method.as_deref().is_some_and(|name| name.parse::<SignatureMethod>().is_err()) {
         return Err(ApiError::field(
             "signature_method",
             "Input should be 'md5hash', 'md5', 'sha1', 'sha256' or 'sha512'",
@@ -152,8 +151,7 @@ pub async fn unset_carrier(Admin(actor, state): Admin, PathText(provider): PathT
 
 /// One that has accounts.
 fn real(name: &str) -> Result<Provider, ApiError> {
-    let found = Provider::ALL.into_iter().find(|provider| provider.as_str() == name);
-    found.filter(|provider| *provider != Provider::Sandbox).ok_or(ApiError::NotFound)
+    Provider::REAL.into_iter().find(|provider| provider.as_str() == name).ok_or(ApiError::NotFound)
 }
 
 #[derive(Serialize, ToSchema)]

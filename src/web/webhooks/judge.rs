@@ -2,6 +2,7 @@
 
 use crate::app::inbound::Candidate;
 use crate::app::refusals::Refused;
+use crate::carriers::url::without_secrets;
 use crate::carriers::{Refusal, WebhookRequest};
 use crate::config::SignatureMode;
 use crate::model::audit::SignatureVerdict;
@@ -98,15 +99,6 @@ fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     told.collect()
 }
 
-/// The query of a GET is the message itself, user info may be a password.
-fn without_secrets(url: &str) -> String {
-    let (before, mark) = url.split_once('?').map_or((url, ""), |(before, _)| (before, "?..."));
-    match before.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
-        Some((scheme, rest)) => format!("{scheme}://...@{rest}{mark}"),
-        None => format!("{before}{mark}"),
-    }
-}
-
 /// Who signs with which header, whatever the path.
 const SIGNATURES: [(&str, &str); 2] =
     [("twilio", "x-twilio-signature"), ("telnyx", "telnyx-signature-ed25519")];
@@ -122,7 +114,7 @@ pub async fn unknown_path(State(state): State<AppState>, request: Request) -> Ap
     if !seems || !(*method == Method::GET || *method == Method::POST) {
         return ApiError::NotFound;
     }
-    let named = ["twilio", "telnyx", "vonage"].into_iter().find(|carrier| path.contains(carrier));
+    let named = Provider::REAL.map(Provider::as_str).into_iter().find(|carrier| path.contains(carrier));
     let carrier = signed.map(|(carrier, _)| carrier).or(named);
     let known = carrier
         .map_or("/webhooks/sms/twilio, /webhooks/sms/telnyx or /webhooks/sms/vonage".to_owned(), |it| {

@@ -83,13 +83,7 @@ async fn a_receipt_that_overtakes_the_answer_to_the_send_counts() {
 
 #[tokio::test]
 async fn a_receipt_tells_what_became_of_a_message_that_nobody_knew_of() {
-    let fake = FakeCarrier::start().await;
-    let mut settings = settings_of(&fake);
-    settings.public_url = Some("https://sms.example.com".to_owned());
-    let app = app_with("twilio", settings).await;
-    fake.tell([Told::TakeAndCut]);
-    let id = queued(&app, "hello").await;
-    once(&app, &id, "status", "unknown").await;
+    let (fake, app, id) = unknown().await;
     tells_callback(&app, &fake, &[("MessageSid", "SMlate"), ("MessageStatus", "delivered")]).await;
     let told = app.viewer().get(&format!("/sms/{id}/status")).await.json();
     assert_eq!(
@@ -99,11 +93,27 @@ async fn a_receipt_tells_what_became_of_a_message_that_nobody_knew_of() {
     assert_eq!(fake.asked().len(), 1);
 }
 
-/// As Twilio calls the URL that it was given, with the job in it.
+/// A message that Twilio took, though its answer was cut off.
+async fn unknown() -> (FakeCarrier, TestApp, String) {
+    let fake = FakeCarrier::start().await;
+    let mut settings = settings_of(&fake);
+    settings.public_url = Some("https://sms.example.com".to_owned());
+    let app = app_with("twilio", settings).await;
+    fake.tell([Told::TakeAndCut]);
+    let id = queued(&app, "hello").await;
+    once(&app, &id, "status", "unknown").await;
+    (fake, app, id)
+}
+
+/// As Twilio calls the URL that it was given, with the job in it, of a message to Carla.
 async fn tells_callback(app: &TestApp, fake: &FakeCarrier, params: &[(&str, &str)]) {
+    tells_callback_of(app, fake, CARLA, params).await;
+}
+
+async fn tells_callback_of(app: &TestApp, fake: &FakeCarrier, to: &str, params: &[(&str, &str)]) {
     let callback = fake.asked()[0].fields()["StatusCallback"].as_str().unwrap().to_owned();
     let path = callback.strip_prefix("https://sms.example.com").unwrap();
-    let form = crate::util::carrier::form(&[params, &[("From", OUR_NUMBER), ("To", CARLA)]].concat());
+    let form = crate::util::carrier::form(&[params, &[("From", OUR_NUMBER), ("To", to)]].concat());
     let signature = smslite::carriers::twilio::sign(crate::util::AUTH_TOKEN, &callback, form.as_bytes());
     let headers = [crate::util::carrier::FORM, ("x-twilio-signature", signature.as_str())];
     app.anonymous().ask("POST", path, &headers, form).await.expect(200);
@@ -187,23 +197,8 @@ async fn what_a_receipt_tells_while_the_carrier_is_being_asked_stays() {
 
 #[tokio::test]
 async fn a_job_is_believed_only_for_its_own_customer() {
-    let fake = FakeCarrier::start().await;
-    let mut settings = settings_of(&fake);
-    settings.public_url = Some("https://sms.example.com".to_owned());
-    let app = app_with("twilio", settings).await;
-    fake.tell([Told::TakeAndCut]);
-    let id = queued(&app, "hello").await;
-    once(&app, &id, "status", "unknown").await;
-    let callback = fake.asked()[0].fields()["StatusCallback"].as_str().unwrap().to_owned();
-    let form = crate::util::carrier::form(&[
-        ("MessageSid", "SMother"),
-        ("MessageStatus", "delivered"),
-        ("From", OUR_NUMBER),
-        ("To", "+15550001111"),
-    ]);
-    let signature = smslite::carriers::twilio::sign(crate::util::AUTH_TOKEN, &callback, form.as_bytes());
-    let headers = [crate::util::carrier::FORM, ("x-twilio-signature", signature.as_str())];
-    let path = callback.strip_prefix("https://sms.example.com").unwrap();
-    app.anonymous().ask("POST", path, &headers, form).await.expect(200);
+    let (fake, app, id) = unknown().await;
+    let delivered = [("MessageSid", "SMother"), ("MessageStatus", "delivered")];
+    tells_callback_of(&app, &fake, "+15550001111", &delivered).await;
     assert_eq!(app.viewer().get(&format!("/sms/{id}/status")).await.json()["status"], "unknown");
 }

@@ -173,7 +173,7 @@ async fn a_receipt_of_either_api_moves_the_status() {
 async fn only_the_method_that_the_account_is_set_to_is_believed() {
     let fake = FakeCarrier::start().await;
     let mut settings = settings_of(&fake);
-    settings.vonage.signature_method = smslite::config::SignatureMethod::Sha256;
+    settings.vonage.signature_method = smslite::carriers::vonage::SignatureMethod::Sha256;
     let app = app_with("vonage", settings).await;
     app.vonage_delivers("V1", CARLA, &[("text", "signed by another")]).await.expect(403);
     app.advance(301 * SECOND);
