@@ -5,7 +5,9 @@ use crate::app::App;
 use crate::app::accounts::random_secret;
 use crate::app::backup::Schedule;
 use crate::app::carriers::{Accounts, Carriers, Rates};
+use crate::app::forwarding::Forwarding;
 use crate::app::outbox::Outbox;
+use crate::app::reach::Reach;
 use crate::app::retention::Retention;
 use crate::app::throttle::Throttle;
 use crate::carriers::telnyx::TelnyxAccount;
@@ -83,6 +85,9 @@ pub fn build(
     };
     let store = Store::open(location, settings.cache_bytes)?;
     let carriers = carriers(&settings);
+    let forward_timeout = Duration::from_secs(settings.forward_timeout_seconds);
+    let allowed = settings.forward_allowed_networks.as_slice().into();
+    let reach = Reach::Public { loopback: settings.is_loopback(), allowed };
     let timeout = Duration::from_secs(settings.send_timeout_seconds);
     let app = App {
         store,
@@ -90,6 +95,7 @@ pub fn build(
         throttle: Arc::new(Throttle::new(&clock)),
         outbox: Arc::new(Outbox::new(&carriers, timeout)),
         carriers: Arc::new(carriers),
+        forwarding: Arc::new(Forwarding::new(reach, forward_timeout, clock.now())),
         refusals: Arc::default(),
         rules: Arc::default(),
         clock,

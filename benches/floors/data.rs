@@ -173,6 +173,8 @@ fn open_new(dir: &Path, now: i64) -> anyhow::Result<Store> {
         created_at: now,
         updated_at: now,
         extra: JsonText::default(),
+        forwards_since: now,
+        webhook_secrets: Vec::new(),
     };
     let assistant_id: AssistantId =
         store.execute_blocking(CreateAssistant { organization: ORGANIZATION, assistant })?;

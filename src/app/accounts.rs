@@ -36,10 +36,14 @@ pub struct MadeUp {
 
 /// 256 random bits as URL-safe text.
 pub fn random_secret() -> String {
+    URL_SAFE_NO_PAD.encode(random_bytes())
+}
+
+pub(super) fn random_bytes() -> [u8; 32] {
     let mut bits = [0; 32];
     // Without randomness no secret can be made, and nothing else would be safe either.
     getrandom::fill(&mut bits).expect("the operating system has randomness");
-    URL_SAFE_NO_PAD.encode(bits)
+    bits
 }
 
 /// What a process may tell of its control token to everyone: whoever has the token knows it again.

@@ -10,14 +10,19 @@ pub mod check;
 pub mod conversations;
 pub mod erasure;
 pub mod export;
+pub mod forwarding;
+mod http_client;
 pub mod import;
 pub mod inbound;
 pub mod limits;
 pub mod opt_outs;
 pub mod outbox;
+pub mod parked_events;
 pub mod passwords;
+mod persist;
 pub mod phone_numbers;
 pub mod purge;
+pub mod reach;
 mod receipts;
 pub mod refusals;
 pub mod retention;
@@ -49,6 +54,7 @@ pub struct App {
     pub throttle: Arc<Throttle>,
     pub carriers: Arc<carriers::Carriers>,
     pub outbox: Arc<outbox::Outbox>,
+    pub forwarding: Arc<forwarding::Forwarding>,
     pub refusals: Arc<refusals::Refusals>,
     pub rules: Arc<rules::Rules>,
     pub retention: retention::Retention,

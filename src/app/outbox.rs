@@ -4,13 +4,14 @@
 //! one, the job rests as `unknown` until a receipt tells, and is never tried again by itself.
 
 mod attempt;
-mod client;
 mod pace;
 
 use self::attempt::UnderWay;
-use self::client::CarrierClient;
 use self::pace::{NotNow, Pace};
 use super::carriers::Carriers;
+use super::http_client::HttpClient;
+use super::persist::AFTER_FAILURE;
+use super::reach::Reach;
 use super::{App, inbound};
 use crate::model::time::Timestamp;
 use crate::store::ReadError;
@@ -20,9 +21,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-/// How soon a storage that failed is asked again.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
-
 /// What is shared by those who queue messages, the dispatcher, and those who wait for an outcome.
 pub struct Outbox {
     /// Told when there may be something to do.
@@ -31,7 +29,7 @@ pub struct Outbox {
     pub settled: Notify,
     /// Told when the server stops: nothing new is claimed.
     pub stop: Notify,
-    client: CarrierClient,
+    client: HttpClient,
     pace: Pace,
     under_way: Mutex<HashSet<[u8; 16]>>,
 }
@@ -42,7 +40,7 @@ impl Outbox {
             wanted: Notify::new(),
             settled: Notify::new(),
             stop: Notify::new(),
-            client: CarrierClient::new(timeout),
+            client: HttpClient::new(timeout, Reach::Anywhere),
             pace: Pace::new(carriers),
             under_way: Mutex::default(),
         }

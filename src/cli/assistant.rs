@@ -22,6 +22,13 @@ enum Assistant {
     },
     /// List the assistants
     List,
+    /// Print what an assistant's forwarded messages are signed with, the newest secret first
+    WebhookSecret {
+        id: u64,
+        /// Sign with a new secret from now on, and for a day with the last one, too
+        #[arg(long)]
+        rotate: bool,
+    },
 }
 
 pub(super) fn command() -> Command {
@@ -39,6 +46,16 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
                 made["name"], made["id"]
             ));
             out::print(&format!("{}\n", made["id"]))
+        }
+        Assistant::WebhookSecret { id, rotate } => {
+            let path = format!("{PATH}/{id}/sms-webhook-secret");
+            let signing = match rotate {
+                true => client.json(Method::POST, &path, Some(json!({}))).await?,
+                false => client.json(Method::GET, &path, None).await?,
+            };
+            let secrets = signing["secrets"].as_array().into_iter().flatten();
+            let lines = secrets.filter_map(|it| it["secret"].as_str()).map(|secret| format!("{secret}\n"));
+            out::print(&lines.collect::<String>())
         }
         Assistant::List => {
             let columns = [

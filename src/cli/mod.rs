@@ -16,6 +16,7 @@ mod key;
 mod number;
 mod opt_out;
 mod out;
+mod parked;
 mod restore;
 mod serve;
 mod server_file;
@@ -62,6 +63,7 @@ fn command() -> Command {
         .subcommand(number::command())
         .subcommand(opt_out::command())
         .subcommand(carrier::command())
+        .subcommand(parked::command())
         .subcommand(config::command().args(serving.clone()))
         .subcommand(healthcheck::command())
         .subcommand(
@@ -160,6 +162,7 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
                 "assistant" => assistant::run(matches, asked),
                 "opt-out" => opt_out::run(matches, asked),
                 "carrier" => carrier::run(matches, asked),
+                "parked" => parked::run(matches, asked),
                 _ => number::run(matches, asked),
             }
         }

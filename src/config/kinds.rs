@@ -1,7 +1,7 @@
 //! What kinds of value there are, what each accepts, and how people are told. A checked value is a list
 //! of canonical texts, empty when nothing is set, so that whoever uses it needs no rules of his own.
 
-use super::network::Network;
+use crate::model::network::Network;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

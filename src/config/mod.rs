@@ -6,14 +6,13 @@ mod bootstrap;
 mod file;
 mod keys;
 mod kinds;
-mod network;
 mod settings;
 mod sources;
 
+pub use crate::model::network::Network;
 pub use bootstrap::Bootstrap;
 pub use keys::{Flag, KEYS, Key, example, flags};
 pub use kinds::{Kind, is_public_key};
-pub use network::Network;
 pub use settings::{
     BackupSettings, CarrierSettings, IdFormat, JwtSettings, LogFormat, OUR_ISSUER, ProviderKey, Secret,
     Settings, SignatureMode, TwilioSettings,

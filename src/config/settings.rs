@@ -1,10 +1,10 @@
 //! The values the program uses, typed. They are made of checked ones only, so nothing that cannot be used
 //! gets in here.
 
-use super::network::Network;
 use super::sources::Values;
 use crate::model::carrier_account::SignatureMethod;
 use crate::model::message_log::Provider;
+use crate::model::network::Network;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -88,6 +88,9 @@ pub struct Settings {
     pub vonage: VonageSettings,
     /// How long a carrier may take to answer.
     pub send_timeout_seconds: u64,
+    pub forward_timeout_seconds: u64,
+    /// Where inbound messages may be forwarded beside public addresses.
+    pub forward_allowed_networks: Vec<Network>,
     pub retention: RetentionSettings,
 }
 
@@ -235,6 +238,8 @@ impl Settings {
                 carrier: CarrierSettings::of(values, "vonage"),
             },
             send_timeout_seconds: one(values, "sending.timeout_seconds"),
+            forward_timeout_seconds: one(values, "forwarding.timeout_seconds"),
+            forward_allowed_networks: list(values, "forwarding.allowed_networks"),
             retention: RetentionSettings {
                 conversations_days: one(values, "retention.conversations_days"),
                 logs_days: one(values, "retention.logs_days"),

@@ -1,7 +1,7 @@
 //! When background work runs and how it stops; what it does is in `app`. Each piece is a command that
 //! stands by itself, so the whole may be dropped at any point and goes on at the next start.
 
-use crate::app::{App, backup, outbox, purge, retention, sms_sessions, users};
+use crate::app::{App, backup, forwarding, outbox, purge, retention, sms_sessions, users};
 use std::fmt::Display;
 use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -15,25 +15,27 @@ const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 /// Background work under way.
 pub struct Jobs {
     pieces: [JoinHandle<()>; 3],
-    outbox: JoinHandle<()>,
+    attempts: [JoinHandle<()>; 2],
     app: App,
 }
 
-/// Attempts to send that are under way when the server stops.
-pub struct Sends(JoinHandle<()>);
+/// Attempts to send and to forward that are under way when the server stops.
+pub struct Sends([JoinHandle<()>; 2]);
 
 impl Sends {
     /// Returns once they have ended. What is cut off before has an outcome that nobody knows.
     pub async fn finish(&mut self) {
-        // One that panicked has ended too.
-        let _ = (&mut self.0).await;
+        for attempts in &mut self.0 {
+            // One that panicked has ended too.
+            let _ = attempts.await;
+        }
     }
 }
 
 impl Jobs {
     pub fn start(app: App) -> Jobs {
         Jobs {
-            outbox: tokio::spawn(outbox::run(app.clone())),
+            attempts: [tokio::spawn(outbox::run(app.clone())), tokio::spawn(forwarding::run(app.clone()))],
             pieces: [
                 tokio::spawn(retain(app.clone())),
                 tokio::spawn(back_up(app.clone())),
@@ -46,12 +48,13 @@ impl Jobs {
     /// Returns once nothing runs any more but what is being sent.
     pub async fn stop(self) -> Sends {
         self.app.outbox.stop.notify_one();
+        self.app.forwarding.stop.notify_one();
         for job in self.pieces {
             job.abort();
             // It says that it was aborted.
             let _ = job.await;
         }
-        Sends(self.outbox)
+        Sends(self.attempts)
     }
 }
 

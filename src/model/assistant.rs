@@ -4,6 +4,7 @@ use super::call::JsonText;
 use super::ids::{AssistantId, PhoneNumberId, UserId};
 use super::message_log::Provider;
 use super::time::Timestamp;
+use super::webhook_secret::WebhookSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -32,6 +33,10 @@ pub struct Assistant {
     pub updated_at: Timestamp,
     /// Fields that we do not know: kept and given back.
     pub extra: JsonText,
+    /// Since when inbound messages are forwarded; what came before is not, whenever that is found out.
+    pub forwards_since: Timestamp,
+    /// The newest first; made when they are first needed.
+    pub webhook_secrets: Vec<WebhookSecret>,
 }
 
 impl Assistant {
@@ -41,6 +46,11 @@ impl Assistant {
 
     pub fn is_deleted(&self) -> bool {
         self.state == AssistantState::Deleted
+    }
+
+    /// Where inbound messages are forwarded, if they are.
+    pub fn receiver(&self) -> Option<&str> {
+        self.sms_webhook_url.as_deref().filter(|url| !url.is_empty() && !self.is_deleted())
     }
 }
 
@@ -60,7 +70,8 @@ pub struct AssistantChange {
 }
 
 impl AssistantChange {
-    pub fn apply(&self, assistant: &mut Assistant) {
+    pub fn apply(&self, assistant: &mut Assistant, now: Timestamp) {
+        let had_receiver = assistant.receiver().is_some();
         fn set<T: Clone>(field: &mut T, given: &Option<T>) {
             if let Some(given) = given {
                 field.clone_from(given);
@@ -79,6 +90,10 @@ impl AssistantChange {
             extra.extend(self.extra.clone());
             extra.retain(|name, value| !(value.is_null() && self.extra.contains_key(name)));
             assistant.extra = JsonText(Value::Object(extra).to_string());
+        }
+        assistant.updated_at = now;
+        if !had_receiver {
+            assistant.forwards_since = now;
         }
     }
 }

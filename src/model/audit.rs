@@ -106,6 +106,27 @@ pub enum Step {
         number: u32,
         total: u32,
     },
+    /// The assistant's URL was told of a message.
+    ForwardAttempted {
+        /// Without what may be secret in it.
+        url: String,
+        attempt: u32,
+        http_status: Option<u16>,
+        error: Option<String>,
+    },
+    /// It could not be told for too long: the next goes on.
+    ForwardParked {
+        attempts: u32,
+        error: String,
+    },
+    /// Somebody wants it to be told again.
+    ForwardReplayed,
+    /// It is told no more: the assistant has no URL any longer, or somebody gave it up.
+    ForwardDropped,
+    /// What the receiver answered was not sent to the customer.
+    ReplyRefused {
+        reason: String,
+    },
 }
 
 /// The steps of one piece of work, stored as one row. Its key is the first step's id; the others
@@ -223,6 +244,34 @@ impl Step {
                 Level::Info,
                 format!("Part {number} of {total} of a message"),
                 Some(json!({"number": number, "total": total})),
+            ),
+            Step::ForwardAttempted { url, attempt, http_status, error } => {
+                let (level, result) = match error {
+                    None => (Level::Info, "the receiver took it".to_owned()),
+                    Some(error) => (Level::Warning, error.clone()),
+                };
+                let message = format!("Attempt {attempt} to forward: {result}");
+                let data =
+                    json!({"url": url, "attempt": attempt, "http_status": http_status, "error": error});
+                ("forward_attempted", level, message, Some(data))
+            }
+            Step::ForwardParked { attempts, error } => (
+                "forward_parked",
+                Level::Error,
+                "Not forwarded: parked until somebody replays it".to_owned(),
+                Some(json!({"attempts": attempts, "error": error})),
+            ),
+            Step::ForwardReplayed => {
+                ("forward_replayed", Level::Info, "To be forwarded again".to_owned(), None)
+            }
+            Step::ForwardDropped => {
+                ("forward_dropped", Level::Warning, "Not to be forwarded any more".to_owned(), None)
+            }
+            Step::ReplyRefused { reason } => (
+                "reply_refused",
+                Level::Warning,
+                format!("The receiver's answer was not sent to the customer: {reason}"),
+                Some(json!({"reason": reason})),
             ),
             Step::Imported { event_type, level, message, data } => {
                 return AuditWords {

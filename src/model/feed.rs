@@ -63,4 +63,9 @@ pub enum FeedEvent {
     /// Somebody opted out or in again.
     OptOutsChanged,
     CarrierAccountChanged(Provider),
+    /// The forwarding of a message went on: it was told, failed, was parked or is to be told again.
+    ForwardChanged {
+        call_id: CallId,
+        log_id: MessageLogId,
+    },
 }

@@ -59,6 +59,8 @@ pub enum Purpose {
     AutoReply,
     /// The answer to STOP, START or HELP: the one thing that goes to who has opted out.
     OptOutNotice,
+    /// The receiver of a forwarded message answered.
+    ForwardReply,
 }
 
 /// A job without its UUID, which is its key.

@@ -11,6 +11,7 @@ use crate::model::assistant::{Assistant, AssistantChange, AssistantState};
 use crate::model::feed::FeedEvent;
 use crate::model::ids::{AssistantId, OrganizationId};
 use crate::model::time::Timestamp;
+use crate::model::webhook_secret::{WebhookSecret, rotated};
 use redb::ReadableTable;
 
 #[derive(Clone, Debug)]
@@ -50,8 +51,7 @@ impl Command for UpdateAssistant {
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Assistant>, TxError> {
         let Some(mut assistant) = assistant(tx, self.organization, self.id)? else { return Ok(None) };
-        self.change.apply(&mut assistant);
-        assistant.updated_at = self.now;
+        self.change.apply(&mut assistant, self.now);
         put_assistant(tx, self.organization, self.id, &assistant)?;
         tx.append_feed(self.organization, self.now, FeedEvent::AssistantChanged(self.id))?;
         Ok(Some(assistant))
@@ -86,6 +86,37 @@ impl Command for DeleteAssistant {
     }
 }
 
+/// Makes an assistant sign its forwarded webhooks with a new secret.
+#[derive(Clone, Debug)]
+pub struct RotateWebhookSecret {
+    pub organization: OrganizationId,
+    pub id: AssistantId,
+    pub secret: String,
+    /// How long the one before still signs.
+    pub keep_seconds: u64,
+    /// What signs already stays.
+    pub only_if_none: bool,
+    pub now: Timestamp,
+}
+
+impl Command for RotateWebhookSecret {
+    /// Those that sign from now on; `None`: there is no such assistant.
+    type Outcome = Option<Vec<WebhookSecret>>;
+    const NAME: &'static str = "rotate_webhook_secret";
+
+    fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Vec<WebhookSecret>>, TxError> {
+        let Some(mut assistant) = assistant(tx, self.organization, self.id)? else { return Ok(None) };
+        if !(self.only_if_none && !assistant.webhook_secrets.is_empty()) {
+            let keep_until = self.now.plus_seconds(self.keep_seconds);
+            assistant.webhook_secrets =
+                rotated(&assistant.webhook_secrets, &self.secret, keep_until, self.now);
+            put_assistant(tx, self.organization, self.id, &assistant)?;
+            tx.append_feed(self.organization, self.now, FeedEvent::AssistantChanged(self.id))?;
+        }
+        Ok(Some(assistant.webhook_secrets))
+    }
+}
+
 /// The assistant, if it is in use.
 pub(super) fn assistant(
     tx: &Tx<'_>,
@@ -107,8 +138,7 @@ pub(super) fn put_assistant(
 ) -> Result<(), TxError> {
     let (tables, bytes) = tx.encoded(assistant);
     tables.assistants.insert(&key::serial(organization, id.0), bytes)?;
-    let name = assistant.name.as_str().into();
-    tx.changes.push(DirectoryChange::AssistantName(organization, id, name));
+    tx.changes.push(DirectoryChange::Assistant(organization, id, assistant.into()));
     Ok(())
 }
 

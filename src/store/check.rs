@@ -6,6 +6,7 @@
 //! walk can also mend what follows from other rows: see `repair`.
 
 mod accounts;
+mod forwards;
 mod ids;
 mod logs;
 mod threads;
@@ -224,6 +225,7 @@ impl<'s> Check<'s, '_, '_> {
         let logs = self.logs()?;
         self.audit(&logs)?;
         self.feed()?;
+        self.forwards()?;
         self.outbound(&logs)
     }
 

@@ -84,9 +84,24 @@ pub(super) enum DirectoryChange {
     ApiKeyGone(KeyHash),
     SignedIn(OrganizationId, DashboardSession),
     SignedOut(KeyHash),
-    AssistantName(OrganizationId, AssistantId, Arc<str>),
+    Assistant(OrganizationId, AssistantId, KnownAssistant),
     PhoneNumber(OrganizationId, Address, PhoneNumber),
     CarrierAccount(OrganizationId, Provider, Option<CarrierAccount>),
+}
+
+/// What is kept of an assistant.
+#[derive(Clone, Debug)]
+pub(super) struct KnownAssistant {
+    name: Arc<str>,
+    /// `None`: its messages are not forwarded.
+    forwards_since: Option<Timestamp>,
+}
+
+impl From<&Assistant> for KnownAssistant {
+    fn from(assistant: &Assistant) -> KnownAssistant {
+        let forwards_since = assistant.receiver().map(|_| assistant.forwards_since);
+        KnownAssistant { name: assistant.name.as_str().into(), forwards_since }
+    }
 }
 
 /// Every request reads it, from every thread: reading takes no lock and counts no reference, for
@@ -106,6 +121,8 @@ pub struct Entries {
     keys: Arc<HashMap<KeyHash, KeyOwner>>,
     sessions: Arc<HashMap<KeyHash, SessionOwner>>,
     names: Arc<HashMap<OrganizationId, AssistantNames>>,
+    /// Those whose messages are forwarded, and since when.
+    forwarding: Arc<HashMap<OrganizationId, BTreeMap<AssistantId, Timestamp>>>,
     numbers: Arc<HashMap<Address, BTreeMap<OrganizationId, Option<AssistantId>>>>,
     carriers: Arc<BTreeMap<(OrganizationId, Provider), Arc<CarrierAccount>>>,
 }
@@ -147,8 +164,8 @@ impl Directory {
             let (key, bytes) = row?;
             let id = AssistantId(key::serial_id(key.value()));
             let value: Assistant = record::decode("assistants", bytes.value())?;
-            let name = value.name.as_str().into();
-            entries.apply(DirectoryChange::AssistantName(key::organization_of(key.value()), id, name));
+            let organization = key::organization_of(key.value());
+            entries.apply(DirectoryChange::Assistant(organization, id, (&value).into()));
         }
         for row in tables.phone_numbers.range::<&[u8]>(..)? {
             let (key, bytes) = row?;
@@ -280,6 +297,27 @@ impl Entries {
         self.names.get(&organization).unwrap_or(&NO_NAMES)
     }
 
+    /// The assistants whose messages are forwarded, and since when. `None`: there are none.
+    pub fn forwarding(&self, organization: OrganizationId) -> Option<&BTreeMap<AssistantId, Timestamp>> {
+        self.forwarding.get(&organization)
+    }
+
+    fn set_forwarding(&mut self, organization: OrganizationId, id: AssistantId, since: Option<Timestamp>) {
+        let known = self.forwarding(organization).and_then(|known| known.get(&id));
+        if known == since.as_ref() {
+            return;
+        }
+        let forwarding = Arc::make_mut(&mut self.forwarding);
+        let known = forwarding.entry(organization).or_default();
+        match since {
+            Some(since) => drop(known.insert(id, since)),
+            None => drop(known.remove(&id)),
+        }
+        if known.is_empty() {
+            forwarding.remove(&organization);
+        }
+    }
+
     fn apply(&mut self, change: DirectoryChange) {
         match change {
             DirectoryChange::Organization(id, organization) => {
@@ -312,9 +350,10 @@ impl Entries {
             DirectoryChange::ApiKeyGone(hash) => {
                 Arc::make_mut(&mut self.keys).remove(&hash);
             }
-            DirectoryChange::AssistantName(organization, id, name) => {
+            DirectoryChange::Assistant(organization, id, assistant) => {
                 let names = Arc::make_mut(&mut self.names).entry(organization).or_default();
-                names.insert(id, name);
+                names.insert(id, assistant.name);
+                self.set_forwarding(organization, id, assistant.forwards_since);
             }
             DirectoryChange::CarrierAccount(organization, provider, account) => {
                 let carriers = Arc::make_mut(&mut self.carriers);

@@ -158,6 +158,7 @@ impl Export {
             let mut line = AssistantLine::of(Some(id), &assistant);
             // Nobody is named who is not in the export.
             line.user_id = line.user_id.filter(|_| self.with_secrets);
+            line.sms_webhook_secrets = line.sms_webhook_secrets.filter(|_| self.with_secrets);
             piece.line(&Line::Assistant(line))?;
         }
         for (address, number) in snapshot.phone_numbers(org)? {

@@ -34,6 +34,7 @@ pub(super) type DedupeKey = [u8; 22];
 pub(super) type CountKey = [u8; 13];
 /// Organization and a UUID, or a digest.
 pub(super) type JobKey = [u8; 20];
+pub(super) type ForwardKey = [u8; 20];
 
 fn concat<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     let mut key = [0; N];
@@ -96,6 +97,15 @@ pub(super) fn call_of(key: &ThreadKey) -> CallId {
 
 pub(super) fn thread_number(key: &ThreadKey) -> u64 {
     last_u64(key)
+}
+
+/// A conversation's messages that are to be forwarded, in the order of their logs.
+pub(super) fn forward(organization: OrganizationId, call: CallId, log: MessageLogId) -> ForwardKey {
+    concat(&[&organization.0.to_be_bytes(), &call.0.to_be_bytes(), &log.0.to_be_bytes()])
+}
+
+pub(super) fn forward_parts(key: &ForwardKey) -> (OrganizationId, CallId, MessageLogId) {
+    (organization_of(key), CallId(last_u64(&key[..12])), MessageLogId(last_u64(key)))
 }
 
 /// Newest activity first, then the greater id.

@@ -15,7 +15,9 @@ mod data_dir;
 mod directory;
 mod error;
 mod export;
+mod feed;
 mod forget;
+mod forwards;
 mod import;
 mod inbound;
 mod key;
@@ -43,7 +45,7 @@ pub use accounts::{
     Bootstrap, Bootstrapped, CreateApiKey, CreateOrganization, NewApiKey, RenameApiKey, RevokeApiKey,
 };
 pub use archive::{ArchiveConversation, ArchiveOutcome, PurgeStep, Purged};
-pub use assistants::{CreateAssistant, DeleteAssistant, UpdateAssistant};
+pub use assistants::{CreateAssistant, DeleteAssistant, RotateWebhookSecret, UpdateAssistant};
 pub use backup::{
     BackupError, Follower, Proving, Received, Restored, receive, restore, write as write_backup,
 };
@@ -55,7 +57,9 @@ pub use data_dir::DataDir;
 pub use directory::{AssistantNames, Directory, DirectoryView, Entries, KeyOwner, SessionOwner};
 pub use error::{OpenError, ReadError, StoreError};
 pub use export::{Export, ExportError};
+pub use feed::FeedNews;
 pub use forget::{Due, ForgetCalls, ForgetFeed, ForgetRows, ForgotCalls, Held, NoteErasure};
+pub use forwards::{ForwardHead, PlanForwards, ResumeParked, SettleForward, SettledForward};
 pub use import::{ImportBatch, ImportBatchOutcome, ImportRecord, Place, ReserveIds, Settled, Standing};
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{Location, OpenBackend};

@@ -236,22 +236,32 @@ fn copied(
 }
 
 /// A row of an older format as today's format has it. Format 2: the sequences tell where the feed begins. Format 3:
-/// a job tells why it is sent; what waits to be sent and what is counted have rows, which [`derive`] makes.
+/// a job tells why it is sent; what waits to be sent and what is counted have rows, which [`derive`] makes. Format 4:
+/// the sequences tell how far the feed was looked through for messages to forward, an assistant since when they are and
+/// what they are signed with.
 fn of_today<'a>(row: Row<'a>, format: u32, changed: &'a mut Vec<u8>) -> Row<'a> {
-    match (NAMES[usize::from(row.table)], row.value) {
-        ("sequences", Some(value)) if format < 2 => {
-            changed.clear();
-            changed.extend_from_slice(value);
-            changed.push(0);
-            Row { value: Some(changed), ..row }
-        }
-        ("outbound_jobs", Some(value)) if format < 3 => {
-            changed.clear();
-            changed.extend_from_slice(value);
-            changed.push(Purpose::Message as u8);
-            Row { value: Some(changed), ..row }
-        }
-        _ => row,
+    let Some(value) = row.value else { return row };
+    changed.clear();
+    changed.extend_from_slice(value);
+    match NAMES[usize::from(row.table)] {
+        "sequences" if format < 4 => complete_sequences(changed, format),
+        "outbound_jobs" if format < 3 => changed.push(Purpose::Message as u8),
+        // At the beginning of time, and no secrets.
+        "assistants" if format < 4 => changed.extend_from_slice(&[0, 0]),
+        _ => return row,
+    }
+    Row { value: Some(changed), ..row }
+}
+
+/// What formats 2 and 4 added to an organization's sequences. Nothing that is there is to be forwarded.
+fn complete_sequences(sequences: &mut Vec<u8>, format: u32) {
+    if format < 2 {
+        sequences.push(0);
+    }
+    // What is damaged stays so, and is told when it is read.
+    if let Ok(counters) = record::decode::<[u64; 11]>("sequences", sequences) {
+        let feed = counters[8];
+        *sequences = [sequences.as_slice(), &postcard::to_stdvec(&feed).unwrap_or_default()].concat();
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Sequences {
     pub longest_ttl_seconds: u64,
     /// The feed begins after this: what came before was given up by its retention.
     pub feed_forgotten: u64,
+    /// Up to here the feed was looked through for messages to forward.
+    pub forwarded: u64,
 }
 
 impl Sequences {

@@ -84,7 +84,7 @@ impl Snapshot {
         Ok(())
     }
 
-    fn purging(&self, organization: OrganizationId) -> Result<BTreeSet<CallId>, ReadError> {
+    pub(super) fn purging(&self, organization: OrganizationId) -> Result<BTreeSet<CallId>, ReadError> {
         let range = key::serial_range(organization);
         let rows = self.tables.purges.range::<&SerialKey>(range.start()..=range.end())?;
         rows.map(|row| Ok(CallId(key::serial_id(row?.0.value())))).collect()

@@ -147,6 +147,11 @@ tables! {
     partial_messages, PARTIAL_MESSAGES: Def<&'static key::JobKey> = Bytes;
     /// (organization, provider) -> `CarrierAccount`. Read at start into the directory.
     carrier_accounts, CARRIER_ACCOUNTS: Def<&'static SerialKey> = Bytes;
+    /// (organization, call, log) -> `Forward`: messages to be told to their assistant's URL, in their order. Read by the
+    /// forwarder.
+    forwards, FORWARDS: Def<&'static key::ForwardKey> = Bytes;
+    /// (organization, log) -> `ParkedEvent`: messages that could not be told. Read by people.
+    parked_events, PARKED_EVENTS: Def<&'static SerialKey> = Bytes;
     /// (organization, call) -> nothing: archived, and rows of its thread are still to be removed; a byte: the
     /// record itself is, too.
     purges, PURGES: Def<&'static SerialKey> = Bytes;

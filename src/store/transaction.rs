@@ -55,6 +55,14 @@ impl From<ReadError> for TxError {
     }
 }
 
+/// What is told of a batch once it is durable.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) directory: Vec<DirectoryChange>,
+    /// How far the feeds go that it may have taken on.
+    pub(super) feeds: Vec<(OrganizationId, u64)>,
+}
+
 /// The open transaction of a batch.
 pub struct Tx<'t> {
     pub(super) tables: Tables<'t>,
@@ -118,7 +126,9 @@ impl<'t> Tx<'t> {
     }
 
     /// Writes what was gathered in memory. Called once, before the commit.
-    pub(super) fn finish(mut self) -> Result<Vec<DirectoryChange>, TxError> {
+    pub(super) fn finish(mut self) -> Result<Changes, TxError> {
+        let feeds =
+            self.sequences.iter().map(|(organization, sequences)| (*organization, sequences.feed)).collect();
         for (organization, sequences) in &self.sequences {
             record::encode(sequences, &mut self.scratch);
             self.tables.sequences.insert(&key::organization(*organization), self.scratch.as_slice())?;
@@ -128,7 +138,7 @@ impl<'t> Tx<'t> {
             let before = self.tables.counts.get(&key)?.map_or(0, |count| count.value());
             self.tables.counts.insert(&key, before.saturating_add_signed(change))?;
         }
-        Ok(self.changes)
+        Ok(Changes { directory: self.changes, feeds })
     }
 
     pub(super) fn call(&self, organization: OrganizationId, id: CallId) -> Result<Option<Call>, TxError> {
@@ -232,7 +242,7 @@ impl<'t> Tx<'t> {
         Ok(id)
     }
 
-    /// Removes a message log. True: it was there.
+    /// Removes a message log, and what was still to be forwarded of it. True: it was there.
     pub(super) fn remove_log(
         &mut self,
         organization: OrganizationId,
@@ -240,7 +250,12 @@ impl<'t> Tx<'t> {
     ) -> Result<bool, TxError> {
         let before = self.log(organization, id)?;
         self.recount(organization, before.as_ref(), None);
-        self.tables.message_logs.remove(&key::serial(organization, id.0))?;
+        let key = key::serial(organization, id.0);
+        self.tables.message_logs.remove(&key)?;
+        self.tables.parked_events.remove(&key)?;
+        if let Some(call) = before.as_ref().and_then(|log| log.call_id) {
+            self.tables.forwards.remove(&key::forward(organization, call, id))?;
+        }
         Ok(before.is_some())
     }
 

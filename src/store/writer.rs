@@ -7,12 +7,13 @@
 //! is still committed. The queue is bounded.
 
 use super::backup::{Listener, Teller, line};
-use super::directory::{Directory, DirectoryChange};
+use super::directory::Directory;
 use super::error::{OpenError, ReadError, StoreError};
+use super::feed::FeedNews;
 use super::open::{self, Location, Opened};
 use super::rows::RowLog;
 use super::snapshot::{Snapshot, SnapshotView};
-use super::transaction::{Command, Tx, TxError};
+use super::transaction::{Changes, Command, Tx, TxError};
 use arc_swap::ArcSwap;
 use redb::{Database, ReadableDatabase};
 use std::cell::RefCell;
@@ -52,6 +53,7 @@ struct Shared {
     failing: RwLock<Option<String>>,
     waiting: AtomicUsize,
     followers: Mutex<Vec<Teller>>,
+    news: FeedNews,
 }
 
 impl Store {
@@ -73,6 +75,7 @@ impl Store {
             failing: RwLock::new(None),
             waiting: AtomicUsize::new(0),
             followers: Mutex::default(),
+            news: FeedNews::default(),
         });
         let (queue, jobs) = sync_channel(QUEUE);
         let writer = Writer {
@@ -131,6 +134,11 @@ impl Store {
 
     pub fn directory(&self) -> &Directory {
         &self.shared.directory
+    }
+
+    /// Tells when feeds go on.
+    pub fn news(&self) -> &FeedNews {
+        &self.shared.news
     }
 
     pub fn health(&self) -> Health {
@@ -347,13 +355,14 @@ impl Writer {
 
     /// Makes a durable commit visible: to the directory first, then to readers, then (by the
     /// caller) to those who asked for it.
-    fn publish(&mut self, changes: Vec<DirectoryChange>) {
-        self.shared.directory.apply(changes);
+    fn publish(&mut self, changes: Changes) {
+        self.shared.directory.apply(changes.directory);
         self.commits += 1;
         match snapshot(&self.opened.database, &self.shared.directory, self.commits) {
             Ok(snapshot) => self.show(Ok(snapshot)),
             Err(error) => self.fail(&error.to_string(), 0),
         }
+        self.shared.news.tell(&changes.feeds);
     }
 
     /// One who began to follow while this commit was under way has it in their snapshot.
@@ -442,7 +451,7 @@ fn commit(
     directory: &Directory,
     batch: &mut [Box<dyn Job>],
     log: RowLog<'_>,
-) -> Result<Vec<DirectoryChange>, BatchError> {
+) -> Result<Changes, BatchError> {
     let storage = |error: &dyn std::fmt::Display| BatchError::Storage(error.to_string());
     let mut txn = opened.database.begin_write().map_err(|error| storage(&error))?;
     // Without it a killed server would walk the whole file when it starts again.

@@ -8,10 +8,20 @@ use crate::model::ids::CallId;
 use crate::model::message::Message;
 use crate::model::time::{TimeWriter, Timestamp};
 use crate::store::AssistantNames;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// A conversation's id, printed as `id_format` has it.
 pub struct ConversationId(pub CallId, pub IdFormat);
+
+impl Serialize for ConversationId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.1 {
+            IdFormat::Integer => self.0.serialize(serializer),
+            IdFormat::String => serializer.collect_str(&self.0),
+        }
+    }
+}
 
 /// A conversation on the wire.
 #[derive(ToSchema)]
@@ -171,16 +181,6 @@ mod tests {
     use crate::model::ids::{AssistantId, MessageId};
     use crate::model::message::Role;
     use proptest::prelude::*;
-    use serde::{Serialize, Serializer};
-
-    impl Serialize for ConversationId {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            match self.1 {
-                IdFormat::Integer => self.0.serialize(serializer),
-                IdFormat::String => serializer.collect_str(&self.0),
-            }
-        }
-    }
 
     impl<'a> ConversationOut<'a> {
         pub fn new(row: &Conversation<'a>, names: &'a AssistantNames, now: Timestamp, ids: IdFormat) -> Self {

@@ -3,7 +3,8 @@
 use super::AppState;
 use super::api::{
     api_keys, assistants, auth, backup, calls, carriers, check, conversation_export, conversations, erasures,
-    export, health, import, opt_outs, phone_numbers, sms, sms_logs, sms_sessions, sms_timeline, users,
+    export, health, import, opt_outs, parked_events, phone_numbers, sms, sms_logs, sms_sessions,
+    sms_timeline, users, webhook_secrets,
 };
 use super::error::ApiError;
 use super::openapi;
@@ -84,6 +85,15 @@ fn table() -> Table {
                 assistants::delete_assistant
             ),
         )
+        .at(
+            "/api/v1/assistants/{assistant_id}/sms-webhook-secret",
+            routes!(webhook_secrets::get_sms_webhook_secret, webhook_secrets::rotate_sms_webhook_secret),
+        )
+        .tag("Forwarding")
+        .at("/api/v1/parked-events/", routes!(parked_events::list_parked_events))
+        .at("/api/v1/parked-events/replay", routes!(parked_events::replay_parked_events))
+        .at("/api/v1/parked-events/{event_id}", routes!(parked_events::discard_parked_event))
+        .at("/api/v1/parked-events/{event_id}/replay", routes!(parked_events::replay_parked_event))
         .tag("Phone numbers")
         .at("/api/v1/assistants/organization/phone-numbers", routes!(phone_numbers::list_phone_numbers))
         .at(

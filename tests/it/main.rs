@@ -18,6 +18,7 @@ mod api;
 mod architecture;
 mod cli;
 mod config;
+mod forwarding;
 mod sms;
 mod store;
 mod transfer;

@@ -1,18 +1,21 @@
 //! One attempt: claim, call, settle.
 
-use super::client::CallError;
+use super::App;
 use super::pace::Place;
-use super::{AFTER_FAILURE, App};
 use crate::app::carriers::carrier_of;
+use crate::app::http_client::{Answer, CallError};
+use crate::app::persist::{AFTER_FAILURE, persist};
 use crate::app::receipts;
 use crate::carriers::{Carrier, CarrierError, CarrierReply, OutboundSms, Outgoing, RefusedWhy, SendOutcome};
 use crate::model::ids::OrganizationId;
 use crate::model::message_log::{DeliveryStatus, Provider};
 use crate::model::outbound::{AttemptOutcome, Claim, Claiming, JobStatus, OutboundJob};
 use crate::model::time::Timestamp;
-use crate::store::{ClaimJob, Command, DueJob, SettleJob, StoreError};
-use std::sync::atomic::Ordering;
+use crate::store::{ClaimJob, DueJob, SettleJob, StoreError};
 use uuid::Uuid;
+
+/// No carrier's answer is longer.
+const ANSWER_BYTES: usize = 256 * 1024;
 
 /// Claims left by a server that is gone: whoever has this database open is the only one, and we have claimed nothing.
 pub(super) async fn give_up_abandoned(app: &App) {
@@ -83,19 +86,6 @@ async fn attempt(app: &App, due: &DueJob) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Carries out what must not be lost because the storage is not well for a while; it is safe to repeat.
-async fn persist<C: Command>(app: &App, command: impl Fn() -> C) -> Result<C::Outcome, StoreError> {
-    loop {
-        match app.store.execute(command()).await {
-            Err(error) if matches!(error, StoreError::Failed(_)) || app.stopping.load(Ordering::Relaxed) => {
-                return Err(error);
-            }
-            Err(_) => tokio::time::sleep(AFTER_FAILURE).await,
-            done => return done,
-        }
-    }
-}
-
 async fn ask(
     app: &App,
     organization: OrganizationId,
@@ -125,14 +115,17 @@ async fn ask(
         Outgoing::Done(outcome) => return outcome,
         Outgoing::Request(request) => request,
     };
-    match app.outbox.client.call(request).await {
-        Ok((status, headers, body)) => carrier.read_reply(&CarrierReply {
+    match app.outbox.client.call(request, ANSWER_BYTES).await {
+        Ok(Answer { status, headers, body: Some(body) }) => carrier.read_reply(&CarrierReply {
             status,
             headers: &headers,
             body: &body,
             now_unix: app.clock.now().unix_seconds(),
             attempt: job.attempts,
         }),
+        Ok(Answer { body: None, .. }) => {
+            SendOutcome::Unknown { reason: format!("the answer is longer than {ANSWER_BYTES} bytes") }
+        }
         Err(CallError::NotSent(reason)) => SendOutcome::Retry {
             after_seconds: None,
             busy: false,

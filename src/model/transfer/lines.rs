@@ -16,6 +16,7 @@ use crate::model::message_log::{DeliveryStatus, MessageLog, Provider, RawPayload
 use crate::model::opt_out::OptOut;
 use crate::model::outbound::{JobStatus, OutboundJob, Purpose};
 use crate::model::time::Timestamp;
+use crate::model::webhook_secret::WebhookSecret;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -118,6 +119,8 @@ pub struct AssistantLine {
     pub is_deleted: Option<bool>,
     pub created_at: Option<Timestamp>,
     pub updated_at: Option<Timestamp>,
+    /// Only in an export with secrets.
+    pub sms_webhook_secrets: Option<Vec<WebhookSecret>>,
     /// The fields that we do not know, beside the others in the line.
     #[serde(skip_deserializing, flatten, serialize_with = "super::extra::serialize")]
     pub extra: JsonText,

@@ -20,6 +20,11 @@ impl Line {
             Line::MessageLog(line) if line.id.is_none() && line.provider_message_id.is_empty() => {
                 Err("a message_log needs an id or a provider_message_id".to_owned().into())
             }
+            Line::Assistant(line)
+                if line.sms_webhook_secrets.iter().flatten().any(|it| it.key().is_none()) =>
+            {
+                Err("sms_webhook_secrets: a secret is whsec_ and base64 of 24 to 64 bytes".to_owned().into())
+            }
             Line::AuditEvent(line) if line.id.is_none() && line.call_id.is_none() => {
                 Err("an audit_event needs an id or a call_id".to_owned().into())
             }
@@ -58,6 +63,7 @@ impl Line {
             // A conversation's end; a voice call that has none goes on.
             (Line::Call(line), "ended_at") => line.is_sms(),
             (Line::Assistant(line), "is_active") if line.is_deleted == Some(true) => true,
+            (_, "sms_webhook_secrets") => true,
             (_, "is_active") => *stored == true,
             (_, "is_deleted") => *stored == false,
             (_, "segment_count") => *stored == 1,
@@ -124,6 +130,8 @@ impl AssistantLine {
             created_at,
             updated_at: self.updated_at.unwrap_or(created_at),
             extra: self.extra.clone(),
+            forwards_since: now,
+            webhook_secrets: self.sms_webhook_secrets.clone().unwrap_or_default(),
         }
     }
 
@@ -143,6 +151,7 @@ impl AssistantLine {
             is_deleted: Some(stored.is_deleted()),
             created_at: Some(stored.created_at),
             updated_at: Some(stored.updated_at),
+            sms_webhook_secrets: Some(stored.webhook_secrets.clone()).filter(|it| !it.is_empty()),
             extra: stored.extra.clone(),
         }
     }

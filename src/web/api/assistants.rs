@@ -2,6 +2,7 @@
 
 use super::auth::DoneOut;
 use crate::app::assistants;
+use crate::app::forwarding::receiver;
 use crate::model::account::Actor;
 use crate::model::assistant::{Assistant, AssistantChange, AssistantState};
 use crate::model::auto_reply::AutoReply;
@@ -200,6 +201,12 @@ impl AssistantFields {
         let custom_settings = self.custom_settings.map(|settings| settings.map(text));
         AutoReply::of(custom_settings.as_ref().and_then(Option::as_ref))
             .map_err(|what| ApiError::field("custom_settings", &what))?;
+        if let Some(Some(url)) = self.sms_webhook_url.as_ref()
+            && !url.is_empty()
+            && let Err(what) = receiver(url)
+        {
+            return Err(ApiError::field("sms_webhook_url", &format!("Input should be a URL: {what}")));
+        }
         let state = |active| if active { AssistantState::Active } else { AssistantState::Inactive };
         Ok(AssistantChange {
             name,
@@ -217,7 +224,8 @@ impl AssistantFields {
 
 /// What we say of an assistant is not its caller's to say, nor are the words that import tells it by.
 fn kept(mut extra: Map<String, Value>) -> Map<String, Value> {
-    for ours in ["id", "organization_id", "user_id", "created_at", "updated_at", "type", "is_deleted"] {
+    let ours = ["id", "organization_id", "user_id", "created_at", "updated_at"];
+    for ours in ours.into_iter().chain(["type", "is_deleted", "sms_webhook_secrets"]) {
         extra.remove(ours);
     }
     extra

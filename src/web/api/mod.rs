@@ -14,12 +14,14 @@ pub mod export;
 pub mod health;
 pub mod import;
 pub mod opt_outs;
+pub mod parked_events;
 pub mod phone_numbers;
 pub mod sms;
 pub mod sms_logs;
 pub mod sms_sessions;
 pub mod sms_timeline;
 pub mod users;
+pub mod webhook_secrets;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};

@@ -251,6 +251,8 @@ pub fn create_assistant(organization: OrganizationId, name: &str) -> Act {
         created_at: START,
         updated_at: START,
         extra: JsonText::default(),
+        forwards_since: START,
+        webhook_secrets: Vec::new(),
     };
     Act::CreateAssistant(CreateAssistant { organization, assistant })
 }

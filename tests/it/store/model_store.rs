@@ -676,8 +676,7 @@ impl Door for Model {
             Act::UpdateAssistant(command) => {
                 let assistant = self.tenant(command.organization).assistant(command.id);
                 Answer::Updated(assistant.map(|assistant| {
-                    command.change.apply(assistant);
-                    assistant.updated_at = command.now;
+                    command.change.apply(assistant, command.now);
                     assistant.clone()
                 }))
             }

@@ -181,6 +181,8 @@ fn what_is_made_while_an_export_runs_is_left_out_and_nothing_dangles() {
             created_at: now(),
             updated_at: now(),
             extra: JsonText::default(),
+            forwards_since: now(),
+            webhook_secrets: Vec::new(),
         };
         store.execute_blocking(CreateAssistant { organization: ORGANIZATION, assistant }).unwrap();
         // One in a thread that is there, one in a new one.

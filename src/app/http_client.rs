@@ -1,8 +1,10 @@
-//! The HTTP client that carriers are asked with. What it must tell apart is whether a request can have reached them.
+//! The HTTP client that carriers and receivers are asked with. What it must tell apart is whether a request can have
+//! reached them; what it refuses is to follow redirects, and to ask where `Reach` does not reach.
 
+use super::reach::Reach;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -10,13 +12,21 @@ use hyper_util::rt::TokioExecutor;
 use std::error::Error;
 use std::time::Duration;
 
-/// An answer that is longer is cut off; no carrier's is.
-const ANSWER_BYTES: usize = 256 * 1024;
 const IDLE: Duration = Duration::from_secs(20);
 
-pub(super) struct CarrierClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+pub(super) struct HttpClient {
+    client: Client<HttpsConnector<HttpConnector<Reach>>, Full<Bytes>>,
+    reach: Reach,
+    /// From the first step to the end of the answer.
     pub(super) timeout: Duration,
+}
+
+/// What was answered.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// `None`: it is longer than was asked for.
+    pub(super) body: Option<Bytes>,
 }
 
 /// No answer came.
@@ -28,9 +38,17 @@ pub(super) enum CallError {
     Lost(String),
 }
 
-impl CarrierClient {
-    pub(super) fn new(timeout: Duration) -> CarrierClient {
-        let mut http = HttpConnector::new();
+impl CallError {
+    pub(super) fn reason(self) -> String {
+        match self {
+            CallError::NotSent(reason) | CallError::Lost(reason) => reason,
+        }
+    }
+}
+
+impl HttpClient {
+    pub(super) fn new(timeout: Duration, reach: Reach) -> HttpClient {
+        let mut http = HttpConnector::new_with_resolver(reach.clone());
         http.enforce_http(false);
         http.set_connect_timeout(Some(timeout / 2));
         http.set_nodelay(true);
@@ -44,13 +62,17 @@ impl CarrierClient {
             // On another connection, when nothing of it was written to one that the other end had closed.
             .retry_canceled_requests(true)
             .build(https);
-        CarrierClient { client, timeout }
+        HttpClient { client, reach, timeout }
     }
 
+    /// `limit_bytes`: the most that is read of an answer.
     pub(super) async fn call(
         &self,
         request: Request<Vec<u8>>,
-    ) -> Result<(StatusCode, HeaderMap, Bytes), CallError> {
+        limit_bytes: usize,
+    ) -> Result<Answer, CallError> {
+        // An address in the URL is no name, so nobody resolves it.
+        self.reach.check_literal(request.uri()).map_err(CallError::NotSent)?;
         let request = request.map(|body| Full::new(Bytes::from(body)));
         let answering = async {
             let response = self.client.request(request).await.map_err(|error| {
@@ -58,9 +80,12 @@ impl CarrierClient {
                 if error.is_connect() { CallError::NotSent(reason) } else { CallError::Lost(reason) }
             })?;
             let (parts, body) = response.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES).collect().await;
-            let body = body.map_err(|error| CallError::Lost(format!("the answer was cut short: {error}")))?;
-            Ok((parts.status, parts.headers, body.to_bytes()))
+            let body = match Limited::new(body, limit_bytes).collect().await {
+                Ok(body) => Some(body.to_bytes()),
+                Err(error) if error.is::<LengthLimitError>() => None,
+                Err(error) => return Err(CallError::Lost(format!("the answer was cut short: {error}"))),
+            };
+            Ok(Answer { status: parts.status, headers: parts.headers, body })
         };
         let late = || CallError::Lost(format!("no answer within {} s", self.timeout.as_secs_f32()));
         tokio::time::timeout(self.timeout, answering).await.unwrap_or_else(|_| Err(late()))
