@@ -19,6 +19,7 @@ use crate::jobs::Jobs;
 use crate::model::message_log::Provider;
 use crate::sessions::Sessions;
 use crate::store::{Location, OpenError, Store};
+use crate::web::live::Live;
 use crate::web::tokens::Tokens;
 use crate::web::{AppState, Peer, Shared, request_id, routes};
 use axum::Router;
@@ -39,6 +40,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 
 /// How long requests that are under way may take once the server was told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -47,6 +49,8 @@ pub const GRACE: Duration = Duration::from_secs(10);
 const LAST_REQUESTS: Duration = Duration::from_millis(250);
 /// How long a connection may take until the next request's head is there.
 const HEADER_PATIENCE: Duration = Duration::from_secs(75);
+/// How long the other end may take nothing of what is written to it.
+const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 /// The most connections at a time; more wait to be accepted.
 const CONNECTIONS: usize = 10_000;
 /// Where passwords are tried: budgets are kept for each address.
@@ -113,7 +117,14 @@ pub fn build(
         stopping: Arc::default(),
         purging: Arc::default(),
     };
-    Ok(Arc::new(Shared { tokens, app, settings, control_token: control_token.to_owned(), spool_dir }))
+    Ok(Arc::new(Shared {
+        tokens,
+        live: Live::default(),
+        app,
+        settings,
+        control_token: control_token.to_owned(),
+        spool_dir,
+    }))
 }
 
 fn carriers(settings: &Settings) -> Carriers {
@@ -214,6 +225,8 @@ pub async fn serve(
         take(stream, peer, place.ok());
     }
     stopping.store(true, Ordering::Relaxed);
+    // Those who listen to events come back when the next server is there.
+    state.app.store.news().close();
     // Those who have connected may have sent a request already.
     let listener = listener.into_std()?;
     while let (Ok(place), Ok((stream, peer))) = (places.clone().try_acquire_owned(), listener.accept()) {
@@ -261,6 +274,8 @@ fn connection(
 ) -> impl GracefulConnection<Error = hyper::Error> {
     // Small answers should not wait for more to send; it is only slower if that cannot be had.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_PATIENCE));
     let service = service_fn(move |mut request: Request<Incoming>| {
         if tell_peer || request.uri().path().starts_with(SIGN_IN) {
             request.extensions_mut().insert(Peer(peer));
@@ -278,5 +293,5 @@ fn connection(
         .writev(false)
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_PATIENCE)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
 }

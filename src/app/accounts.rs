@@ -7,8 +7,8 @@ use crate::model::account::{
 use crate::model::ids::{ApiKeyId, OrganizationId, UserId};
 use crate::model::time::Timestamp;
 use crate::store::{
-    Bootstrap, Bootstrapped, CreateApiKey, NewApiKey, ReadError, RenameApiKey, RevokeApiKey, Store,
-    StoreError, UpdateUser,
+    Bootstrap, Bootstrapped, CreateApiKey, Entries, KeyOwner, NewApiKey, ReadError, RenameApiKey,
+    RevokeApiKey, Store, StoreError, UpdateUser,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -197,8 +197,20 @@ pub async fn revoke_key(app: &App, actor: &Actor, key_id: ApiKeyId) -> Result<bo
 pub fn actor_of_key(store: &Store, presented: &str, now: Timestamp) -> Option<Actor> {
     let directory = store.directory().view();
     let owner = directory.key(&KeyHash::of(presented)).filter(|owner| owner.key.is_valid(now))?;
-    let actor = sign_in::actor(&directory, owner.organization, owner.key.user_id, Some(owner.key.role), now)?;
+    let actor = of_key(&directory, owner, now)?;
     owner.usage.note(now);
+    Some(actor)
+}
+
+/// As [`actor_of_key`], of one that was presented before: that it still holds is no new use.
+pub fn actor_still_of_key(store: &Store, hash: &KeyHash, now: Timestamp) -> Option<Actor> {
+    let directory = store.directory().view();
+    let owner = directory.key(hash).filter(|owner| owner.key.is_valid(now))?;
+    of_key(&directory, owner, now)
+}
+
+fn of_key(directory: &Entries, owner: &KeyOwner, now: Timestamp) -> Option<Actor> {
+    let actor = sign_in::actor(directory, owner.organization, owner.key.user_id, Some(owner.key.role), now)?;
     Some(Actor { until: owner.key.expires_at, ..actor })
 }
 

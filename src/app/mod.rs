@@ -9,6 +9,7 @@ pub mod carriers;
 pub mod check;
 pub mod conversations;
 pub mod erasure;
+pub mod events;
 pub mod export;
 pub mod forwarding;
 mod http_client;

@@ -105,6 +105,15 @@ pub struct LiveSession {
 
 /// Who the session of this hash speaks for at `now`, if it lives. Asking is using it.
 pub fn actor_of_session(store: &Store, hash: &KeyHash, now: Timestamp) -> Option<(Actor, LiveSession)> {
+    let known = actor_still_of_session(store, hash, now)?;
+    if let Some(owner) = store.directory().view().session(hash) {
+        owner.usage.note(now);
+    }
+    Some(known)
+}
+
+/// As [`actor_of_session`], without using it.
+pub fn actor_still_of_session(store: &Store, hash: &KeyHash, now: Timestamp) -> Option<(Actor, LiveSession)> {
     let directory = store.directory().view();
     let owner = directory.session(hash)?;
     let session = owner.session.clone();
@@ -112,7 +121,6 @@ pub fn actor_of_session(store: &Store, hash: &KeyHash, now: Timestamp) -> Option
     if session.expires_at(last_used_at) <= now {
         return None;
     }
-    owner.usage.note(now);
     let actor = actor(&directory, owner.organization, session.user_id, None, now)?;
     Some((actor, LiveSession { session, last_used_at }))
 }

@@ -69,3 +69,64 @@ pub enum FeedEvent {
         log_id: MessageLogId,
     },
 }
+
+impl FeedEvent {
+    /// Its name on the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            FeedEvent::OrganizationCreated => "organization_created",
+            FeedEvent::UserChanged(_) => "user_changed",
+            FeedEvent::ApiKeyChanged(_) => "api_key_changed",
+            FeedEvent::AssistantChanged(_) => "assistant_changed",
+            FeedEvent::PhoneNumberChanged(_) => "phone_number_changed",
+            FeedEvent::ConversationStarted { .. } => "conversation_started",
+            FeedEvent::ConversationEnded { .. } => "conversation_ended",
+            FeedEvent::MessageReceived { .. } => "message_received",
+            FeedEvent::AuditKept { .. } => "audit_kept",
+            FeedEvent::Imported { .. } => "imported",
+            FeedEvent::ConversationArchived { .. } => "conversation_archived",
+            FeedEvent::ConversationDeleted { .. } => "conversation_deleted",
+            FeedEvent::MessageQueued { .. } => "message_queued",
+            FeedEvent::DeliveryChanged { .. } => "delivery_changed",
+            FeedEvent::OptOutsChanged => "opt_outs_changed",
+            FeedEvent::CarrierAccountChanged(_) => "carrier_account_changed",
+            FeedEvent::ForwardChanged { .. } => "forward_changed",
+        }
+    }
+
+    /// Every name that [`FeedEvent::name`] gives.
+    pub const NAMES: [&'static str; 17] = [
+        "organization_created",
+        "user_changed",
+        "api_key_changed",
+        "assistant_changed",
+        "phone_number_changed",
+        "conversation_started",
+        "conversation_ended",
+        "message_received",
+        "audit_kept",
+        "imported",
+        "conversation_archived",
+        "conversation_deleted",
+        "message_queued",
+        "delivery_changed",
+        "opt_outs_changed",
+        "carrier_account_changed",
+        "forward_changed",
+    ];
+
+    /// The conversation that it is about, if it is about one.
+    pub fn call_id(&self) -> Option<CallId> {
+        match self {
+            FeedEvent::ConversationStarted { call_id }
+            | FeedEvent::ConversationEnded { call_id }
+            | FeedEvent::ConversationArchived { call_id }
+            | FeedEvent::ConversationDeleted { call_id }
+            | FeedEvent::MessageReceived { call_id, .. }
+            | FeedEvent::MessageQueued { call_id, .. }
+            | FeedEvent::ForwardChanged { call_id, .. } => Some(*call_id),
+            FeedEvent::DeliveryChanged { call_id, .. } => *call_id,
+            _ => None,
+        }
+    }
+}

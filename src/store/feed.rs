@@ -45,6 +45,11 @@ impl FeedNews {
         lock(&self.waited_for).entry(organization).or_default().subscribe()
     }
 
+    /// Ends what waits: the server stops.
+    pub fn close(&self) {
+        lock(&self.waited_for).clear();
+    }
+
     /// The feeds that went on since this was last asked.
     pub fn take_moved(&self) -> BTreeSet<OrganizationId> {
         std::mem::take(&mut *lock(&self.moved))

@@ -37,6 +37,53 @@ pub struct Caller {
     pub session: Option<LiveSession>,
 }
 
+/// The caller of an answer that goes on and on. Whether they still may is asked again, and is no use of what they
+/// came by: a page that is left open keeps nobody signed in.
+pub struct Subscriber {
+    pub actor: Actor,
+    pub state: AppState,
+    credentials: Credentials,
+}
+
+enum Credentials {
+    Bearer(String),
+    Session(KeyHash),
+}
+
+impl Subscriber {
+    pub fn still_may(&self) -> bool {
+        let (state, now) = (&self.state, self.state.app.clock.now());
+        let store = &state.app.store;
+        let by_session = |hash: &KeyHash| sign_in::actor_still_of_session(store, hash, now).map(|it| it.0);
+        let actor = match &self.credentials {
+            Credentials::Session(hash) => by_session(hash),
+            Credentials::Bearer(token) if is_control_token(token, state) => return true,
+            Credentials::Bearer(token) => accounts::actor_still_of_key(store, &KeyHash::of(token), now)
+                .or_else(|| match state.tokens.read(token, now)? {
+                    Bearer::Session(hash) => by_session(&hash),
+                    Bearer::Person { email, organization, role } => {
+                        sign_in::actor_of_person(store, &email, organization.as_deref(), role, now)
+                    }
+                }),
+        };
+        actor.is_some_and(|actor| actor.organization == self.actor.organization)
+    }
+}
+
+impl FromRequestParts<AppState> for Subscriber {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Subscriber, ApiError> {
+        let Caller { actor, session } = authenticate(parts, state)?;
+        let credentials = match (parts.headers.get(AUTHORIZATION), session) {
+            (Some(header), _) => Credentials::Bearer(bearer(header)?.to_owned()),
+            (None, Some(live)) => Credentials::Session(live.session.hash),
+            (None, None) => return Err(ApiError::Unauthorized),
+        };
+        Ok(Subscriber { actor, state: state.clone(), credentials })
+    }
+}
+
 impl FromRequestParts<AppState> for Caller {
     type Rejection = ApiError;
 

@@ -6,6 +6,7 @@ pub mod error;
 pub mod extract;
 pub mod forwarded;
 pub mod json;
+pub mod live;
 pub mod openapi;
 pub mod request_id;
 pub mod routes;
@@ -32,4 +33,5 @@ pub struct Shared {
     /// Where large inputs wait while they are checked: on the disk that they are meant for.
     pub spool_dir: PathBuf,
     pub tokens: tokens::Tokens,
+    pub live: live::Live,
 }

@@ -3,7 +3,7 @@
 use super::AppState;
 use super::api::{
     api_keys, assistants, auth, backup, calls, carriers, check, conversation_export, conversations, erasures,
-    export, health, import, opt_outs, parked_events, phone_numbers, sms, sms_logs, sms_sessions,
+    events, export, health, import, opt_outs, parked_events, phone_numbers, sms, sms_logs, sms_sessions,
     sms_timeline, users, webhook_secrets,
 };
 use super::error::ApiError;
@@ -89,6 +89,8 @@ fn table() -> Table {
             "/api/v1/assistants/{assistant_id}/sms-webhook-secret",
             routes!(webhook_secrets::get_sms_webhook_secret, webhook_secrets::rotate_sms_webhook_secret),
         )
+        .tag("Live")
+        .at("/api/v1/events", routes!(events::stream_events))
         .tag("Forwarding")
         .at("/api/v1/parked-events/", routes!(parked_events::list_parked_events))
         .at("/api/v1/parked-events/replay", routes!(parked_events::replay_parked_events))

@@ -10,6 +10,7 @@ pub mod check;
 pub mod conversation_export;
 pub mod conversations;
 pub mod erasures;
+pub mod events;
 pub mod export;
 pub mod health;
 pub mod import;

@@ -10,6 +10,7 @@ mod check;
 mod conventions;
 mod conversation_export;
 mod erasures;
+mod events;
 mod every_route;
 mod export;
 mod health;

@@ -3,6 +3,7 @@
 pub mod carrier;
 pub mod client;
 pub mod fake_carrier;
+pub mod listener;
 pub mod process;
 
 use carrier::Carrier;

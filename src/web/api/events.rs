@@ -1,0 +1,220 @@
+//! `/api/v1/events`: the change feed as it goes on, in the format of server-sent events (HTML Living Standard, 9.2).
+
+use crate::app::events::{self, Extent};
+use crate::config::IdFormat;
+use crate::model::feed::FeedEvent;
+use crate::model::ids::{CallId, OrganizationId, parse_id};
+use crate::store::ReadError;
+use crate::web::auth::Subscriber;
+use crate::web::error::ApiError;
+use crate::web::extract::QueryParams;
+use crate::web::live::{self, Told};
+use axum::body::{Body, Bytes};
+use axum::http::HeaderMap;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// How often something is sent when nothing happens, so that nobody on the way takes the connection for dead.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// What is written in quick succession is sent together: a thousand listeners cost little then.
+const PACE: Duration = Duration::from_millis(20);
+/// How many stored events are read in one go.
+const PIECE: usize = 200;
+/// How soon a client should come back when the connection ends.
+const RETRY_MILLIS: u32 = 2000;
+
+/// Listen to events
+///
+/// An endless answer in the format of server-sent events, as `EventSource` in browsers reads it: `id` is the event's
+/// number in the organization's feed, `event` its type, `data` a JSON object. With `Last-Event-ID` it goes on after that
+/// event, whether or not the connection was lost for long; without, it begins with what happens next. An event of type
+/// `gap` tells that events between its `after` and its `id` are not kept any more. Comments come every 15 seconds.
+#[utoipa::path(
+    get,
+    path = "",
+    params(
+        ("conversation_id" = Option<u64>, Query, minimum = 1, description = "Of one conversation only"),
+        ("type" = Option<String>, Query, description = "Of these types only, separated by commas"),
+        ("last_event_id" = Option<u64>, Query, description = "As the header, for clients that cannot send it; 0: from the beginning"),
+        ("Last-Event-ID" = Option<u64>, Header, description = "The last event that was received"),
+    ),
+    responses((status = 200, description = "Events as they happen", content((String = "text/event-stream")))),
+)]
+pub async fn stream_events(
+    subscriber: Subscriber,
+    headers: HeaderMap,
+    mut query: QueryParams,
+) -> Result<Response, ApiError> {
+    let filter = Filter {
+        call: query.integer("conversation_id", 1..=u64::MAX).map(CallId),
+        names: query.parsed(
+            "type",
+            names,
+            "Input should be types of events, separated by commas",
+            "literal_error",
+        ),
+    };
+    let asked = query.integer("last_event_id", 0..=u64::MAX);
+    query.finish()?;
+    let given = headers.get("last-event-id").map(|value| {
+        let id = value.to_str().ok().filter(|text| !text.is_empty()).map(|text| match text {
+            "0" => Some(0),
+            text => parse_id(text),
+        });
+        let says = "Input should be the id of an event";
+        id.flatten().ok_or_else(|| ApiError::invalid(&["header", "Last-Event-ID"], says, "int_parsing"))
+    });
+    let last = given.transpose()?.or(asked);
+    let (app, organization) = (&subscriber.state.app, subscriber.actor.organization);
+    // Before the feed is looked at, or what comes in between would be waited for.
+    let news = app.store.news().of(organization);
+    let extent = events::extent(app, organization)?;
+    let (after, beginning) = begin(last, extent);
+    let listening = Listening {
+        filter,
+        after,
+        news,
+        waiting: Some(beginning),
+        heartbeat_at: Instant::now() + HEARTBEAT,
+        sent_at: None,
+        subscriber,
+    };
+    let body = Body::from_stream(futures_util::stream::unfold(listening, Listening::step));
+    let headers = [
+        (CONTENT_TYPE.as_str(), "text/event-stream"),
+        (CACHE_CONTROL.as_str(), "no-store"),
+        // Or nginx would keep events back until it has many.
+        ("x-accel-buffering", "no"),
+    ];
+    Ok((headers, body).into_response())
+}
+
+fn names(text: &str) -> Option<Vec<&'static str>> {
+    let known = |name: &str| FeedEvent::NAMES.into_iter().find(|known| *known == name.trim());
+    text.split(',').map(known).collect()
+}
+
+/// After which event it begins, and what is said first.
+fn begin(last: Option<u64>, Extent { forgotten, newest }: Extent) -> (u64, String) {
+    let (after, missed) = match last {
+        None => (newest, false),
+        Some(last) if last < forgotten => (forgotten, true),
+        // Of a database that went further than this one, say before a backup was restored.
+        Some(last) if last > newest => (newest, true),
+        Some(last) => (last, false),
+    };
+    let mut text = format!("retry: {RETRY_MILLIS}\nid: {after}\n: listening\n\n");
+    if missed {
+        let data = json!({"id": after, "type": "gap", "after": last});
+        text += &format!("id: {after}\nevent: gap\ndata: {data}\n\n");
+    }
+    (after, text)
+}
+
+struct Filter {
+    call: Option<CallId>,
+    names: Option<Vec<&'static str>>,
+}
+
+impl Filter {
+    fn wants(&self, told: &Told) -> bool {
+        self.call.is_none_or(|call| told.call_id == Some(call))
+            && self.names.as_ref().is_none_or(|names| names.contains(&told.name))
+    }
+}
+
+/// One who listens.
+struct Listening {
+    subscriber: Subscriber,
+    filter: Filter,
+    /// Events up to this one were sent or passed over.
+    after: u64,
+    news: watch::Receiver<u64>,
+    /// What is to be sent first.
+    waiting: Option<String>,
+    heartbeat_at: Instant,
+    sent_at: Option<Instant>,
+}
+
+impl Listening {
+    /// The next piece. `None`: it is over; what was sent is whole, and the client comes back.
+    async fn step(mut self) -> Option<(Result<Bytes, ReadError>, Listening)> {
+        if let Some(text) = self.waiting.take() {
+            return Some((Ok(text.into()), self));
+        }
+        loop {
+            if self.subscriber.state.app.stopping.load(Ordering::Relaxed) {
+                return None;
+            }
+            self.news.mark_unchanged();
+            match self.read().await {
+                Ok(text) if text.is_empty() => {}
+                Ok(text) => {
+                    self.sent_at = Some(Instant::now());
+                    self.heartbeat_at = Instant::now() + HEARTBEAT;
+                    return Some((Ok(text.into()), self));
+                }
+                // The storage is not well: the client comes back.
+                Err(_) => return None,
+            }
+            tokio::select! {
+                changed = self.news.changed() => changed.ok()?,
+                () = sleep_until(self.heartbeat_at) => {
+                    self.heartbeat_at = Instant::now() + HEARTBEAT;
+                    let beat = (Ok(Bytes::from_static(b": heartbeat\n\n")), self);
+                    return beat.1.subscriber.still_may().then_some(beat);
+                }
+            }
+            if !self.subscriber.still_may() {
+                return None;
+            }
+            if let Some(sent_at) = self.sent_at {
+                sleep_until(sent_at + PACE).await;
+            }
+        }
+    }
+
+    /// What is to be sent of the events that have come.
+    async fn read(&mut self) -> Result<String, ReadError> {
+        let state = self.subscriber.state.clone();
+        let (organization, ids) = (self.subscriber.actor.organization, state.settings.id_format);
+        let mut text = String::new();
+        loop {
+            if let Some(newest) = state.live.newest(&state.app, organization, ids, self.after)? {
+                self.take(newest.iter().map(Arc::as_ref), &mut text);
+                return Ok(text);
+            }
+            let piece = self.stored(organization, ids).await?;
+            if piece.is_empty() {
+                return Ok(text);
+            }
+            self.take(piece.iter(), &mut text);
+            // One who is far behind gets it piece by piece, as fast as it is taken.
+            if !text.is_empty() {
+                return Ok(text);
+            }
+        }
+    }
+
+    async fn stored(&self, organization: OrganizationId, ids: IdFormat) -> Result<Vec<Told>, ReadError> {
+        let (app, after) = (self.subscriber.state.app.clone(), self.after);
+        let reading = move || live::read(&app, organization, ids, after, PIECE);
+        let read = tokio::task::spawn_blocking(reading).await;
+        read.unwrap_or_else(|error| Err(ReadError::Unavailable(error.to_string())))
+    }
+
+    fn take<'t>(&mut self, told: impl Iterator<Item = &'t Told>, text: &mut String) {
+        for event in told {
+            self.after = event.sequence;
+            if self.filter.wants(event) {
+                text.push_str(&event.text);
+            }
+        }
+    }
+}
