@@ -13,6 +13,7 @@ pub mod export;
 pub mod import;
 pub mod inbound;
 pub mod limits;
+pub mod metrics;
 pub mod opt_outs;
 pub mod outbox;
 pub mod passwords;
@@ -30,6 +31,7 @@ pub mod throttle;
 pub mod users;
 
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::sessions::Sessions;
 use crate::store::{ReadError, Store, StoreError};
 use std::path::PathBuf;
@@ -51,6 +53,7 @@ pub struct App {
     pub outbox: Arc<outbox::Outbox>,
     pub refusals: Arc<refusals::Refusals>,
     pub rules: Arc<rules::Rules>,
+    pub metrics: Arc<Metrics>,
     pub retention: retention::Retention,
     /// Told when an archived conversation leaves something to be purged.
     pub purge_wanted: Arc<Notify>,

@@ -141,7 +141,8 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
             print(&text)
         }
         Some(("openapi", _)) => {
-            let document = crate::web::routes::document(resolved.settings.id_format);
+            let with_metrics = resolved.settings.metrics == settings::MetricsAt::Main;
+            let document = crate::web::routes::document(resolved.settings.id_format, with_metrics);
             print(format!("{}\n", document.to_pretty_json()?).as_bytes())
         }
         Some(("healthcheck", matches)) => healthcheck::run(matches, &resolved),

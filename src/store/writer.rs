@@ -13,6 +13,7 @@ use super::open::{self, Location, Opened};
 use super::rows::RowLog;
 use super::snapshot::{Snapshot, SnapshotView};
 use super::transaction::{Command, Tx, TxError};
+use crate::metrics::Commits;
 use arc_swap::ArcSwap;
 use redb::{Database, ReadableDatabase};
 use std::cell::RefCell;
@@ -52,6 +53,7 @@ struct Shared {
     failing: RwLock<Option<String>>,
     waiting: AtomicUsize,
     followers: Mutex<Vec<Teller>>,
+    metrics: Commits,
 }
 
 impl Store {
@@ -73,6 +75,7 @@ impl Store {
             failing: RwLock::new(None),
             waiting: AtomicUsize::new(0),
             followers: Mutex::default(),
+            metrics: Commits::default(),
         });
         let (queue, jobs) = sync_channel(QUEUE);
         let writer = Writer {
@@ -126,7 +129,7 @@ impl Store {
 
     /// Whether commands wait for the writer right now.
     pub fn is_busy(&self) -> bool {
-        self.shared.waiting.load(Ordering::Relaxed) > 0
+        self.queue_depth() > 0
     }
 
     pub fn directory(&self) -> &Directory {
@@ -138,9 +141,19 @@ impl Store {
         failing.clone().map_or(Health::Ready, Health::Failing)
     }
 
+    /// How many commands wait for the writer.
+    pub fn queue_depth(&self) -> usize {
+        self.shared.waiting.load(Ordering::Relaxed)
+    }
+
+    /// What the writer has done since the start.
+    pub fn metrics(&self) -> &Commits {
+        &self.shared.metrics
+    }
+
     /// True when a further command would be refused: to be asked before a request is parsed.
     pub fn is_overloaded(&self) -> bool {
-        self.shared.waiting.load(Ordering::Relaxed) >= QUEUE
+        self.queue_depth() >= QUEUE
     }
 
     /// Carries a command out; its outcome is durable when this returns. Dropping the future does
@@ -325,9 +338,12 @@ impl Writer {
             return answer_all(batch, &Err(StoreError::Unavailable(reason)));
         }
         while !batch.is_empty() {
+            let (began, commands) = (Instant::now(), batch.len() as u64);
             let log = (!self.shared.followers().is_empty()).then(RefCell::default);
             match commit(&self.opened, &self.shared.directory, &mut batch, log.as_ref()) {
                 Ok(changes) => {
+                    self.shared.metrics.duration.took(began.elapsed());
+                    self.shared.metrics.commands.observe(commands);
                     self.publish(changes);
                     self.tell_followers(log);
                     return answer_all(batch, &Ok(()));
@@ -338,6 +354,7 @@ impl Writer {
                     job.answer(Err(StoreError::Failed(reason)));
                 }
                 Err(BatchError::Storage(reason)) => {
+                    self.shared.metrics.failed.increment();
                     self.fail(&reason, batch.len());
                     return answer_all(batch, &Err(StoreError::OutcomeUnknown(reason)));
                 }

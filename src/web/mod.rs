@@ -6,6 +6,7 @@ pub mod error;
 pub mod extract;
 pub mod forwarded;
 pub mod json;
+mod meter;
 pub mod openapi;
 pub mod request_id;
 pub mod routes;

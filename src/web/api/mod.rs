@@ -13,6 +13,7 @@ pub mod erasures;
 pub mod export;
 pub mod health;
 pub mod import;
+pub mod metrics;
 pub mod opt_outs;
 pub mod phone_numbers;
 pub mod sms;

@@ -15,6 +15,7 @@ mod export;
 mod health;
 mod import;
 mod jwt;
+mod metrics;
 mod openapi;
 mod phone_numbers;
 mod retention;
