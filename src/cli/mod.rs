@@ -8,6 +8,7 @@ mod carrier;
 mod check;
 mod client;
 mod demo;
+pub mod doctor;
 mod erase;
 mod export;
 mod healthcheck;
@@ -64,6 +65,7 @@ fn command() -> Command {
         .subcommand(carrier::command())
         .subcommand(config::command().args(serving.clone()))
         .subcommand(healthcheck::command())
+        .subcommand(doctor::command().args(serving.clone()))
         .subcommand(
             Command::new("openapi").about("Print the OpenAPI document of this configuration").args(serving),
         )
@@ -96,6 +98,9 @@ pub fn main() -> ExitCode {
     let resolved = match resolved {
         Ok(resolved) => resolved,
         Err(errors) => {
+            if let Some(asked) = matches.subcommand_matches("doctor") {
+                return exit(doctor::unconfigured(asked, &errors));
+            }
             out::tell(&format!("{errors}"));
             return ExitCode::from(WRONG_USAGE);
         }
@@ -106,8 +111,11 @@ pub fn main() -> ExitCode {
         out::tell(&format!("SMSLITE_ADMIN_PASSWORD: {says}"));
         return ExitCode::from(WRONG_USAGE);
     }
-    for warning in &resolved.warnings {
-        out::tell(&format!("warning: {warning}"));
+    // The doctor has findings of them.
+    if matches.subcommand_name() != Some("doctor") {
+        for warning in &resolved.warnings {
+            out::tell(&format!("warning: {warning}"));
+        }
     }
     exit(run(&matches, resolved))
 }
@@ -155,6 +163,7 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
                 "restore" => restore::restore(matches, &asked),
                 "check" => check::run(matches, asked),
                 "compact" => restore::compact(&asked),
+                "doctor" => doctor::run(matches, asked),
                 "erase" => erase::run(matches, asked),
                 "key" => key::run(matches, asked),
                 "user" => user::run(matches, asked),
