@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 pub(super) fn command() -> Command {
     Command::new("serve").about("Serve the API (the default command)").args(args())
@@ -63,7 +64,7 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
     let listener = listen(address).await?;
     let for_metrics = match settings.metrics {
         MetricsAt::Own(address) => Some(listen(address).await?),
-        MetricsAt::Main | MetricsAt::Nowhere => None,
+        _ => None,
     };
     let bound = listener.local_addr()?;
     let url = format!("http://{}", reachable(bound));
@@ -95,20 +96,13 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
         let what = if demo { "\nA demo: its data are in memory and end with it.\n" } else { "" };
         out::print_once(&format!("{what}{}{}", introduction(&made), first_commands(&url, &made, demo)))?;
     }
-    let metrics = for_metrics.map(|listener| {
-        if let Ok(address) = listener.local_addr() {
-            tracing::info!(url = format!("http://{address}/metrics"), "metrics are served, without a key");
-        }
-        tokio::spawn(server::serve_metrics(listener, state.clone()))
-    });
+    let metrics = for_metrics.map(|listener| start_metrics(listener, state.clone()));
     let served =
         announce_and_serve(listener, &state, &url, data_dir.as_deref(), ready_file.as_deref(), stop).await;
     if let Some(dir) = data_dir {
         ServerFile::remove(dir.path());
     }
-    if let Some(metrics) = metrics {
-        metrics.abort();
-    }
+    drop(metrics);
     let app = state.app.clone();
     drop(state);
     let close = move || {
@@ -119,6 +113,16 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
     };
     tokio::task::spawn_blocking(close).await?;
     served
+}
+
+/// Serves metrics until what it returns is dropped.
+fn start_metrics(listener: TcpListener, state: AppState) -> JoinSet<()> {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(url = format!("http://{address}/metrics"), "metrics are served, without a key");
+    }
+    let mut serving = JoinSet::new();
+    serving.spawn(server::serve_metrics(listener, state));
+    serving
 }
 
 async fn announce_and_serve(
