@@ -188,5 +188,5 @@ fn printed(findings: &[Finding]) -> String {
     }
     let count = |status| findings.iter().filter(|finding| finding.status == status).count();
     let [fails, warns] = [Status::Fail, Status::Warn].map(count);
-    text + &format!("{fails} failed, {warns} to look at, {} checks\n", findings.len())
+    text + &format!("{fails} failed, {warns} to look at, {} findings\n", findings.len())
 }

@@ -253,7 +253,7 @@ fn people_read_a_line_a_check_and_what_to_do() {
     let text = stdout(&output);
     assert!(text.starts_with("ok    configuration: no file was read"), "{text}");
     assert!(text.contains("\nwarn  backups: none are made by schedule\n      -> set [backup] dir"), "{text}");
-    assert!(text.ends_with("0 failed, 1 to look at, 8 checks\n"), "{text}");
+    assert!(text.ends_with("0 failed, 1 to look at, 8 findings\n"), "{text}");
 
     fs::write(dir.path().join("bad.toml"), "prot = 1\n").unwrap();
     let bad = ["doctor", "--config", "bad.toml"];
