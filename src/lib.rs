@@ -8,6 +8,7 @@ pub mod clock; // now
 pub mod config;
 pub mod jobs; // when background work runs
 pub mod logging; // where log lines go
+pub mod metrics; // what Prometheus is told
 pub mod model; // data and rules
 pub mod server; // the composition root
 pub mod sessions; // the TTL cache in front of the store

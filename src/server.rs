@@ -20,9 +20,9 @@ use crate::model::message_log::Provider;
 use crate::sessions::Sessions;
 use crate::store::{Location, OpenError, Store};
 use crate::web::live::Live;
+use crate::web::routes::Served;
 use crate::web::tokens::Tokens;
 use crate::web::{AppState, Peer, Shared, request_id, routes};
-use axum::Router;
 pub use axum::body::Body;
 use futures_util::FutureExt;
 use http::header::CONNECTION;
@@ -53,6 +53,8 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(75);
 const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 /// The most connections at a time; more wait to be accepted.
 const CONNECTIONS: usize = 10_000;
+/// The most that ask for metrics at a time, where these have a listener of their own.
+const METRICS_CONNECTIONS: usize = 32;
 /// Where passwords are tried: budgets are kept for each address.
 const SIGN_IN: &str = "/api/auth/";
 const AFTER_REFUSAL: Duration = Duration::from_millis(500);
@@ -102,6 +104,7 @@ pub fn build(
         forwarding: Arc::new(Forwarding::new(reach, forward_timeout, clock.now())),
         refusals: Arc::default(),
         rules: Arc::default(),
+        metrics: Arc::default(),
         clock,
         session_ttl_seconds: settings.session_ttl_seconds,
         retention: Retention {
@@ -169,11 +172,11 @@ fn schedule(settings: &BackupSettings) -> Schedule {
 }
 
 /// The server without a network: for commands that find no server running.
-pub struct Local(Router);
+pub struct Local(Served);
 
 impl Local {
     pub fn new(state: AppState) -> Local {
-        Local(routes::router(state))
+        Local(routes::served(state))
     }
 
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
@@ -188,14 +191,14 @@ pub async fn serve(
     state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let router = routes::router(state.clone());
+    let served = routes::served(state.clone());
     let jobs = Jobs::start(state.app.clone());
     // Who is at the other end matters only where somebody is trusted to speak for others.
     let tell_peer = !state.settings.trusted_proxies.is_empty();
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(CONNECTIONS)));
     let stopping = state.app.stopping.clone();
     let take = |stream, peer: SocketAddr, place: Option<OwnedSemaphorePermit>| {
-        let connection = connection(stream, router.clone(), peer.ip(), tell_peer, stopping.clone());
+        let connection = connection(stream, served.clone(), peer.ip(), tell_peer, stopping.clone());
         let serving = graceful.watch(connection);
         tokio::spawn(async move {
             // A connection that breaks is the other end's business.
@@ -265,9 +268,32 @@ pub async fn serve(
     Ok(())
 }
 
+/// Answers `/metrics` and nothing else, to whoever connects, until it is dropped.
+pub async fn serve_metrics(listener: TcpListener, state: AppState) {
+    let (served, stopping) = (routes::metrics_alone(state.clone()), state.app.stopping.clone());
+    let places = Arc::new(Semaphore::new(METRICS_CONNECTIONS));
+    loop {
+        let place = places.clone().acquire_owned().await;
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let connection = connection(stream, served.clone(), peer.ip(), false, stopping.clone());
+                tokio::spawn(async move {
+                    // A connection that breaks is the other end's business.
+                    let _ = connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::error!(%error, "a connection for metrics cannot be accepted");
+                tokio::time::sleep(AFTER_REFUSAL).await;
+            }
+        }
+    }
+}
+
 fn connection(
     stream: TcpStream,
-    router: Router,
+    served: Served,
     peer: IpAddr,
     tell_peer: bool,
     stopping: Arc<AtomicBool>,
@@ -281,7 +307,7 @@ fn connection(
             request.extensions_mut().insert(Peer(peer));
         }
         let stopping = stopping.clone();
-        request_id::answer(router.clone(), request).map(move |mut response| {
+        request_id::answer(served.clone(), request).map(move |mut response| {
             if stopping.load(Ordering::Relaxed) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

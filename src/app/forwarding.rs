@@ -107,6 +107,7 @@ impl Forwarder {
         for lane in lanes {
             self.lanes.want(lane, now);
         }
+        self.app.metrics.feed_lag.set("forwarding", self.plan.lag(&self.app));
         let next = self.begin_due(now, attempts)?;
         looked_through.map(|()| next)
     }

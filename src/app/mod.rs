@@ -16,6 +16,7 @@ mod http_client;
 pub mod import;
 pub mod inbound;
 pub mod limits;
+pub mod metrics;
 pub mod opt_outs;
 pub mod outbox;
 pub mod parked_events;
@@ -36,6 +37,7 @@ pub mod throttle;
 pub mod users;
 
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::sessions::Sessions;
 use crate::store::{ReadError, Store, StoreError};
 use std::path::PathBuf;
@@ -58,6 +60,7 @@ pub struct App {
     pub forwarding: Arc<forwarding::Forwarding>,
     pub refusals: Arc<refusals::Refusals>,
     pub rules: Arc<rules::Rules>,
+    pub metrics: Arc<Metrics>,
     pub retention: retention::Retention,
     /// Told when an archived conversation leaves something to be purged.
     pub purge_wanted: Arc<Notify>,

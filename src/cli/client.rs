@@ -4,8 +4,8 @@
 use super::server_file::ServerFile;
 use super::{out, serve};
 use crate::clock::Clock;
-use crate::config::Resolved;
-use crate::server::{Body, Local};
+use crate::config::{Resolved, Settings};
+use crate::server::{Body, BuildError, Local};
 use crate::store::{DataDir, Location, OpenError};
 use crate::web::AppState;
 use crate::web::auth::X_ORGANIZATION;
@@ -49,10 +49,7 @@ where
     let client = Client::find(asked)?;
     let result = runtime.block_on(talk(&client));
     drop(runtime);
-    if let Reach::Here { local, state } = client.reach {
-        drop(local);
-        state.app.store.clone().close();
-    }
+    client.close();
     result.map(|ended| ended.into().0)
 }
 
@@ -82,11 +79,39 @@ pub(super) fn with_server(
 }
 
 impl Client {
-    fn of_server(data_dir: &Path, organization: Option<String>) -> anyhow::Result<Client> {
+    pub(super) fn of_server(data_dir: &Path, organization: Option<String>) -> anyhow::Result<Client> {
         let server =
             ServerFile::read(data_dir).with_context(|| format!("no server serves {}", data_dir.display()))?;
         let authority = server.url.trim_start_matches("http://").to_owned();
         Ok(Client { reach: Reach::Server { authority }, control_token: server.control_token, organization })
+    }
+
+    /// For those who only look: nothing is made, brought up to date or written, whatever the file is.
+    pub(super) fn look(
+        dir: DataDir,
+        settings: Settings,
+        organization: Option<String>,
+    ) -> Result<Client, BuildError> {
+        let control_token = crate::app::accounts::random_secret();
+        let state = crate::server::build(settings, Location::looked_at(dir), Clock::System, &control_token)?;
+        let reach = Reach::Here { local: Local::new(state.clone()), state };
+        Ok(Client { reach, control_token, organization })
+    }
+
+    /// What answers within this process, if no server is between.
+    pub(super) fn here(&self) -> Option<&AppState> {
+        match &self.reach {
+            Reach::Here { state, .. } => Some(state),
+            Reach::Server { .. } => None,
+        }
+    }
+
+    /// Closes the store if it was opened here. Blocks.
+    pub(super) fn close(self) {
+        if let Reach::Here { local, state } = self.reach {
+            drop(local);
+            state.app.store.clone().close();
+        }
     }
 
     fn find(asked: Asked) -> anyhow::Result<Client> {

@@ -8,6 +8,7 @@ mod carrier;
 mod check;
 mod client;
 mod demo;
+pub mod doctor;
 mod erase;
 mod export;
 mod healthcheck;
@@ -66,6 +67,7 @@ fn command() -> Command {
         .subcommand(parked::command())
         .subcommand(config::command().args(serving.clone()))
         .subcommand(healthcheck::command())
+        .subcommand(doctor::command().args(serving.clone()))
         .subcommand(
             Command::new("openapi").about("Print the OpenAPI document of this configuration").args(serving),
         )
@@ -98,6 +100,9 @@ pub fn main() -> ExitCode {
     let resolved = match resolved {
         Ok(resolved) => resolved,
         Err(errors) => {
+            if let Some(asked) = matches.subcommand_matches("doctor") {
+                return exit(doctor::unconfigured(asked, &errors));
+            }
             out::tell(&format!("{errors}"));
             return ExitCode::from(WRONG_USAGE);
         }
@@ -108,8 +113,11 @@ pub fn main() -> ExitCode {
         out::tell(&format!("SMSLITE_ADMIN_PASSWORD: {says}"));
         return ExitCode::from(WRONG_USAGE);
     }
-    for warning in &resolved.warnings {
-        out::tell(&format!("warning: {warning}"));
+    // The doctor has findings of them.
+    if matches.subcommand_name() != Some("doctor") {
+        for warning in &resolved.warnings {
+            out::tell(&format!("warning: {warning}"));
+        }
     }
     exit(run(&matches, resolved))
 }
@@ -143,7 +151,8 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
             print(&text)
         }
         Some(("openapi", _)) => {
-            let document = crate::web::routes::document(resolved.settings.id_format);
+            let with_metrics = resolved.settings.metrics == settings::MetricsAt::Main;
+            let document = crate::web::routes::document(resolved.settings.id_format, with_metrics);
             print(format!("{}\n", document.to_pretty_json()?).as_bytes())
         }
         Some(("healthcheck", matches)) => healthcheck::run(matches, &resolved),
@@ -156,6 +165,7 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
                 "restore" => restore::restore(matches, &asked),
                 "check" => check::run(matches, asked),
                 "compact" => restore::compact(&asked),
+                "doctor" => doctor::run(matches, asked),
                 "erase" => erase::run(matches, asked),
                 "key" => key::run(matches, asked),
                 "user" => user::run(matches, asked),

@@ -5,7 +5,7 @@ use super::{demo, out};
 use crate::app::accounts::{self, FirstStart, MadeUp};
 use crate::app::users;
 use crate::clock::Clock;
-use crate::config::{Bootstrap, Resolved, Settings, SignatureMode};
+use crate::config::{Bootstrap, MetricsAt, Resolved, Settings, SignatureMode};
 use crate::store::{DataDir, Location};
 use crate::web::AppState;
 use crate::{logging, server};
@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 pub(super) fn command() -> Command {
     Command::new("serve").about("Serve the API (the default command)").args(args())
@@ -60,7 +61,11 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
     // The address first: what is made at the first start is shown once, and must not be made for
     // a server that cannot listen.
     let address = SocketAddr::new(settings.host, settings.port);
-    let listener = TcpListener::bind(address).await.with_context(|| cannot_listen(address))?;
+    let listener = listen(address).await?;
+    let for_metrics = match settings.metrics {
+        MetricsAt::Own(address) => Some(listen(address).await?),
+        _ => None,
+    };
     let bound = listener.local_addr()?;
     let url = format!("http://{}", reachable(bound));
     let control_token = accounts::random_secret();
@@ -91,11 +96,13 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
         let what = if demo { "\nA demo: its data are in memory and end with it.\n" } else { "" };
         out::print_once(&format!("{what}{}{}", introduction(&made), first_commands(&url, &made, demo)))?;
     }
+    let metrics = for_metrics.map(|listener| start_metrics(listener, state.clone()));
     let served =
         announce_and_serve(listener, &state, &url, data_dir.as_deref(), ready_file.as_deref(), stop).await;
     if let Some(dir) = data_dir {
         ServerFile::remove(dir.path());
     }
+    drop(metrics);
     let app = state.app.clone();
     drop(state);
     let close = move || {
@@ -106,6 +113,16 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
     };
     tokio::task::spawn_blocking(close).await?;
     served
+}
+
+/// Serves metrics until what it returns is dropped.
+fn start_metrics(listener: TcpListener, state: AppState) -> JoinSet<()> {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(url = format!("http://{address}/metrics"), "metrics are served, without a key");
+    }
+    let mut serving = JoinSet::new();
+    serving.spawn(server::serve_metrics(listener, state));
+    serving
 }
 
 async fn announce_and_serve(
@@ -142,8 +159,10 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, bound.port())
 }
 
-fn cannot_listen(address: SocketAddr) -> String {
-    format!("cannot listen on {address}; is another smslite running? Choose another port with --port")
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; is another smslite running? Choose another port with --port")
+    })
 }
 
 /// Opens the store, makes the first organization if there is none, and judges whether the server

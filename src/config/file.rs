@@ -123,6 +123,7 @@ fn given<'a>(value: &'a DeValue<'_>) -> Given<'a> {
             Ok(number) => Given::Integer(number.to_string()),
             Err(_) => Given::Other,
         },
+        DeValue::Boolean(on) => Given::Boolean(*on),
         DeValue::Array(items) => {
             let texts: Option<_> = items.iter().map(|item| item.get_ref().as_str()).collect();
             texts.map_or(Given::Other, Given::List)

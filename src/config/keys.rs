@@ -59,6 +59,8 @@ pub static KEYS: &[Key] = &[
         help: "How long after its last message a conversation still takes the next one.", ..ROW },
     Key { name: "log_format", kind: Kind::Choice(LogFormat::WORDS), default: "auto", flag: Flag::Serve,
         help: "How the log on stderr is written; auto is text on a terminal, else json.", ..ROW },
+    Key { name: "metrics", kind: Kind::Metrics, default: "off", flag: Flag::Serve,
+        help: "Where Prometheus finds /metrics: on is here, for admins; an address is a listener of its own that asks for no key.", ..ROW },
     Key { name: "trusted_proxies", kind: Kind::Networks, flag: Flag::Serve,
         help: "Whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host headers are believed.", ..ROW },
     Key { name: "cache_bytes", kind: Kind::Integer { min: 1 << 20, max: isize::MAX as u64 }, default: "67108864", flag: Flag::Serve,

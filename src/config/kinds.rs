@@ -4,7 +4,7 @@
 use crate::model::network::Network;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -19,6 +19,8 @@ pub enum Kind {
     Url,
     Choice(&'static [&'static str]),
     Networks,
+    /// Off, on, or the address of a listener.
+    Metrics,
     /// One text or a few.
     Texts {
         max: usize,
@@ -35,6 +37,7 @@ pub(super) enum Given<'a> {
     Said(&'a str),
     Text(&'a str),
     Integer(String),
+    Boolean(bool),
     List(Vec<&'a str>),
     Other,
 }
@@ -55,6 +58,7 @@ impl Kind {
             Kind::Networks => {
                 String::from("a list of IP addresses and networks like 10.0.0.0/8 (zeros behind the prefix)")
             }
+            Kind::Metrics => String::from("off, on or an address with a port like 127.0.0.1:9671"),
             Kind::Texts { max } => format!("a string or a list of up to {max} strings"),
             Kind::PublicKeys { max } => format!("an Ed25519 public key in base64 or a list of up to {max}"),
         }
@@ -69,6 +73,7 @@ impl Kind {
             Given::Said(text) if self.is_list() => text.split(',').map(str::trim).collect(),
             Given::Said(text) => vec![*text],
             Given::Text(text) if !number => vec![*text],
+            Given::Boolean(on) if matches!(self, Kind::Metrics) => vec![if *on { "on" } else { "off" }],
             Given::Integer(text) if number => vec![text.as_str()],
             Given::List(items) if self.is_list() => items.clone(),
             _ => return None,
@@ -89,9 +94,20 @@ impl Kind {
             Kind::PublicKeys { .. } => is_public_key(text).then(|| text.to_owned()),
             Kind::Url => is_base_url(text).then(|| text.trim_end_matches('/').to_owned()),
             Kind::Choice(words) => words.contains(&text).then(|| text.to_owned()),
+            Kind::Metrics => match text {
+                "off" | "false" => Some("off".to_owned()),
+                "on" | "true" => Some("on".to_owned()),
+                _ => socket_address(text).map(|address| address.to_string()),
+            },
             Kind::Networks => text.parse().ok().map(|network: Network| network.to_string()),
         }
     }
+}
+
+/// `127.0.0.1:9671`, `[::1]:9671` or `localhost:9671`.
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    let local = text.strip_prefix("localhost:").map(|port| format!("{}:{port}", Ipv4Addr::LOCALHOST));
+    local.as_deref().unwrap_or(text).parse().ok()
 }
 
 /// 32 bytes in base64.

@@ -14,8 +14,8 @@ pub use bootstrap::Bootstrap;
 pub use keys::{Flag, KEYS, Key, example, flags};
 pub use kinds::{Kind, is_public_key};
 pub use settings::{
-    BackupSettings, CarrierSettings, IdFormat, JwtSettings, LogFormat, OUR_ISSUER, ProviderKey, Secret,
-    Settings, SignatureMode, TwilioSettings,
+    BackupSettings, CarrierSettings, IdFormat, JwtSettings, LogFormat, MetricsAt, OUR_ISSUER, ProviderKey,
+    Secret, Settings, SignatureMode, TwilioSettings,
 };
 
 use crate::model::message_log::Provider;

@@ -6,7 +6,7 @@ use crate::model::carrier_account::SignatureMethod;
 use crate::model::message_log::Provider;
 use crate::model::network::Network;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -40,6 +40,28 @@ choices! {
     LogFormat { Auto = "auto", Text = "text", Json = "json" }
     /// `Report` keeps a webhook with a bad signature and flags it; `Off` looks at none.
     SignatureMode { Enforce = "enforce", Report = "report", Off = "off" }
+}
+
+/// Where `/metrics` is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsAt {
+    Nowhere,
+    /// Beside the API, for admins.
+    Main,
+    /// On a listener of its own, for whoever reaches it.
+    Own(SocketAddr),
+}
+
+impl FromStr for MetricsAt {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<MetricsAt, ()> {
+        match text {
+            "off" => Ok(MetricsAt::Nowhere),
+            "on" => Ok(MetricsAt::Main),
+            address => address.parse().map(MetricsAt::Own).map_err(drop),
+        }
+    }
 }
 
 /// A text that no log, error or listing shows. It has no `==`: what it exposes is compared in constant time.
@@ -79,6 +101,7 @@ pub struct Settings {
     pub id_format: IdFormat,
     pub session_ttl_seconds: u64,
     pub log_format: LogFormat,
+    pub metrics: MetricsAt,
     pub trusted_proxies: Vec<Network>,
     pub cache_bytes: usize,
     pub backup: Option<BackupSettings>,
@@ -211,6 +234,7 @@ impl Settings {
             id_format: one(values, "id_format"),
             session_ttl_seconds: one(values, "session_ttl_seconds"),
             log_format: one(values, "log_format"),
+            metrics: one(values, "metrics"),
             trusted_proxies: list(values, "trusted_proxies"),
             cache_bytes: one(values, "cache_bytes"),
             backup: list(values, "backup.dir").pop().map(|dir: String| BackupSettings {

@@ -57,9 +57,14 @@ impl DataDir {
         &self.path
     }
 
+    /// Where the database of a data directory is.
+    pub fn database(path: &Path) -> PathBuf {
+        path.join(FILE_NAME)
+    }
+
     /// Whether there is a database in the directory, or something in its place.
     pub fn has_database(path: &Path) -> bool {
-        path.join(FILE_NAME).exists()
+        DataDir::database(path).exists()
     }
 }
 

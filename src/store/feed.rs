@@ -45,6 +45,11 @@ impl FeedNews {
         lock(&self.waited_for).entry(organization).or_default().subscribe()
     }
 
+    /// How many wait for feeds to go on.
+    pub fn listeners(&self) -> usize {
+        lock(&self.waited_for).values().map(watch::Sender::receiver_count).sum()
+    }
+
     /// Ends what waits: the server stops.
     pub fn close(&self) {
         lock(&self.waited_for).clear();

@@ -291,9 +291,9 @@ impl Snapshot {
         Ok(Some(ForwardHead { log_id, forward: record::decode("forwards", bytes.value())? }))
     }
 
-    /// How many messages are to be forwarded, every organization's.
-    pub fn forwards_waiting(&self) -> Result<u64, ReadError> {
-        Ok(self.tables.forwards.len()?)
+    /// How many messages are to be forwarded and how many are parked, every organization's.
+    pub fn forwards(&self) -> Result<(u64, u64), ReadError> {
+        Ok((self.tables.forwards.len()?, self.tables.parked_events.len()?))
     }
 
     /// How many events are parked, and a page of them, the oldest message first.

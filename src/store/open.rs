@@ -41,6 +41,17 @@ pub enum Location {
     Backend(Arc<OpenBackend>),
 }
 
+impl Location {
+    /// The data of a directory to be looked at: what is written, even to recover what a kill left, stays in memory.
+    pub fn looked_at(dir: DataDir) -> Location {
+        let dir = Arc::new(dir);
+        Location::Backend(Arc::new(move || {
+            let below = file_to_read(&dir.path().join(FILE_NAME)).map_err(std::io::Error::other)?;
+            Ok(Box::new(Guarded::frozen(below)?))
+        }))
+    }
+}
+
 /// An open database, and what tells whether its writes arrive.
 pub(super) struct Opened {
     pub database: Database,

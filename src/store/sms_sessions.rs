@@ -12,6 +12,7 @@ use crate::model::feed::FeedEvent;
 use crate::model::ids::{AssistantId, CallId, OrganizationId};
 use crate::model::session::{Closing, SessionKey, decide_close};
 use crate::model::time::Timestamp;
+use redb::ReadableTableMetadata;
 
 #[derive(Clone, Debug)]
 pub struct CloseSessions {
@@ -51,6 +52,11 @@ pub enum SessionsOf {
 }
 
 impl Snapshot {
+    /// How many sessions of all organizations are open: they live, or have expired and were not yet swept.
+    pub fn open_sessions(&self) -> Result<u64, ReadError> {
+        Ok(self.tables.sessions.len()?)
+    }
+
     /// Looks at `rows` sessions from the key `from` on. Returns the conversations whose sessions this
     /// closing is about, and where to go on.
     pub fn sessions_to_close(

@@ -14,6 +14,7 @@ use super::open::{self, Location, Opened};
 use super::rows::RowLog;
 use super::snapshot::{Snapshot, SnapshotView};
 use super::transaction::{Changes, Command, Tx, TxError};
+use crate::metrics::Commits;
 use arc_swap::ArcSwap;
 use redb::{Database, ReadableDatabase};
 use std::cell::RefCell;
@@ -54,6 +55,7 @@ struct Shared {
     waiting: AtomicUsize,
     followers: Mutex<Vec<Teller>>,
     news: FeedNews,
+    metrics: Commits,
 }
 
 impl Store {
@@ -76,6 +78,7 @@ impl Store {
             waiting: AtomicUsize::new(0),
             followers: Mutex::default(),
             news: FeedNews::default(),
+            metrics: Commits::default(),
         });
         let (queue, jobs) = sync_channel(QUEUE);
         let writer = Writer {
@@ -129,7 +132,7 @@ impl Store {
 
     /// Whether commands wait for the writer right now.
     pub fn is_busy(&self) -> bool {
-        self.shared.waiting.load(Ordering::Relaxed) > 0
+        self.queue_depth() > 0
     }
 
     pub fn directory(&self) -> &Directory {
@@ -146,9 +149,19 @@ impl Store {
         failing.clone().map_or(Health::Ready, Health::Failing)
     }
 
+    /// How many commands wait for the writer.
+    pub fn queue_depth(&self) -> usize {
+        self.shared.waiting.load(Ordering::Relaxed)
+    }
+
+    /// What the writer has done since the start.
+    pub fn metrics(&self) -> &Commits {
+        &self.shared.metrics
+    }
+
     /// True when a further command would be refused: to be asked before a request is parsed.
     pub fn is_overloaded(&self) -> bool {
-        self.shared.waiting.load(Ordering::Relaxed) >= QUEUE
+        self.queue_depth() >= QUEUE
     }
 
     /// Carries a command out; its outcome is durable when this returns. Dropping the future does
@@ -333,9 +346,12 @@ impl Writer {
             return answer_all(batch, &Err(StoreError::Unavailable(reason)));
         }
         while !batch.is_empty() {
+            let (began, commands) = (Instant::now(), batch.len() as u64);
             let log = (!self.shared.followers().is_empty()).then(RefCell::default);
             match commit(&self.opened, &self.shared.directory, &mut batch, log.as_ref()) {
                 Ok(changes) => {
+                    self.shared.metrics.duration.took(began.elapsed());
+                    self.shared.metrics.commands.observe(commands);
                     self.publish(changes);
                     self.tell_followers(log);
                     return answer_all(batch, &Ok(()));
@@ -346,6 +362,7 @@ impl Writer {
                     job.answer(Err(StoreError::Failed(reason)));
                 }
                 Err(BatchError::Storage(reason)) => {
+                    self.shared.metrics.failed.increment();
                     self.fail(&reason, batch.len());
                     return answer_all(batch, &Err(StoreError::OutcomeUnknown(reason)));
                 }

@@ -7,6 +7,7 @@ pub mod extract;
 pub mod forwarded;
 pub mod json;
 pub mod live;
+mod meter;
 pub mod openapi;
 pub mod request_id;
 pub mod routes;

@@ -2,11 +2,12 @@
 //! to print, else ours), and the log of what went wrong.
 
 use super::error::ApiError;
+use super::routes::Served;
+use axum::BoxError;
 use axum::body::{Bytes, HttpBody};
 use axum::http::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{BoxError, Router};
 use futures_util::FutureExt;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -24,7 +25,7 @@ pub(super) struct Cause(pub String);
 
 /// Answers one request. It stands around the router instead of in it: a layer would be called by way
 /// of two more boxes for each request.
-pub async fn answer<B>(router: Router, request: Request<B>) -> Response
+pub async fn answer<B>(served: Served, request: Request<B>) -> Response
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -32,8 +33,13 @@ where
     let id =
         request.headers().get(X_REQUEST_ID).filter(|id| is_printable(id)).cloned().unwrap_or_else(new_id);
     let line = tracing::enabled!(tracing::Level::DEBUG).then(|| Line::begin(&request));
+    let Served { router, meter } = served;
+    let metered = meter.as_ref().map(|meter| meter.begin(&request));
     let response = AssertUnwindSafe(router.oneshot(request)).catch_unwind().await;
     let mut response = response.map_or_else(panicked, |Ok(response)| response);
+    if let (Some(meter), Some(metered)) = (&meter, &metered) {
+        meter.end(metered, response.status());
+    }
     let shown = id.to_str().unwrap_or_default();
     if let Some(line) = line {
         line.end(shown, &response);

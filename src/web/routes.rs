@@ -3,44 +3,74 @@
 use super::AppState;
 use super::api::{
     api_keys, assistants, auth, backup, calls, carriers, check, conversation_export, conversations, erasures,
-    events, export, health, import, opt_outs, parked_events, phone_numbers, sms, sms_logs, sms_sessions,
-    sms_timeline, users, webhook_secrets,
+    events, export, health, import, metrics, opt_outs, parked_events, phone_numbers, sms, sms_logs,
+    sms_sessions, sms_timeline, users, webhook_secrets,
 };
 use super::error::ApiError;
+use super::meter::Meter;
 use super::openapi;
 use super::webhooks::{carriers as webhooks, unknown_path};
-use crate::config::IdFormat;
+use crate::config::{IdFormat, MetricsAt};
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
+use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-/// To be called by way of `request_id::answer`.
-pub fn router(state: AppState) -> Router {
-    let Table { router, mut document } = table();
+/// The routes, to be called by way of `request_id::answer`.
+#[derive(Clone)]
+pub struct Served {
+    pub(super) router: Router,
+    /// Who counts the requests, if anybody wants to know.
+    pub(super) meter: Option<Arc<Meter>>,
+}
+
+pub fn served(state: AppState) -> Served {
+    let in_api = state.settings.metrics == MetricsAt::Main;
+    let Table { router, mut document, mut meter } = table(Meter::new(state.app.metrics.clone()), in_api);
+    meter.add("/openapi.json", &["/openapi.json"]);
+    meter.add("/docs", &["/docs", "/docs/", "/docs/{*rest}"]);
+    let meter = (state.settings.metrics != MetricsAt::Nowhere).then(|| Arc::new(meter));
     openapi::set_id_format(&mut document, state.settings.id_format);
     let docs = SwaggerUi::new("/docs")
         .url("/openapi.json", document)
         // Or the page would ask a validator elsewhere.
         .config(Config::default().validator_url("none"));
-    router
+    let router = router
         .merge(docs)
         .fallback(unknown_path)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .with_state(state)
+        .with_state(state);
+    Served { router, meter }
 }
 
-/// What [`router`] answers, as an OpenAPI document.
-pub fn document(ids: IdFormat) -> OpenApi {
-    let mut document = table().document;
+/// What a listener of the metrics' own answers.
+pub fn metrics_alone(state: AppState) -> Served {
+    let router = Router::new()
+        .route("/metrics", get(metrics::get_open_metrics))
+        .fallback(|| async { ApiError::NotFound })
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .with_state(state);
+    Served { router, meter: None }
+}
+
+/// What [`served`] answers, as an OpenAPI document. `metrics`: whether they are in the API.
+pub fn document(ids: IdFormat, metrics: bool) -> OpenApi {
+    let mut document = table(Meter::new(Arc::default()), metrics).document;
     openapi::set_id_format(&mut document, ids);
     document
 }
 
-fn table() -> Table {
-    Table { router: Router::new(), document: openapi::document() }
+fn table(meter: Meter, with_metrics: bool) -> Table {
+    let table = Table { router: Router::new(), document: openapi::document(), meter };
+    let table = api(table);
+    if with_metrics { table.tag("Metrics").at("/metrics", routes!(metrics::get_metrics)) } else { table }
+}
+
+fn api(table: Table) -> Table {
+    table
         .tag("SMS conversations")
         .at("/api/v1/sms-conversations/", routes!(conversations::list_conversations))
         .at(
@@ -160,6 +190,7 @@ fn table() -> Table {
 struct Table {
     router: Router<AppState>,
     document: OpenApi,
+    meter: Meter,
 }
 
 impl Table {
@@ -187,6 +218,7 @@ impl Table {
     /// Answers, but is not in the document.
     fn alias(mut self, path: &str, methods: MethodRouter<AppState>) -> Table {
         let bare = path.trim_end_matches('/');
+        self.meter.add(path, &[bare, &format!("{bare}/")]);
         self.router = self.router.route(bare, methods.clone()).route(&format!("{bare}/"), methods);
         self
     }

@@ -31,16 +31,20 @@ fn floor(file: &str) -> &str {
 }
 
 /// Who may know whom. What is not listed may know nothing of ours.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("cli", &["server", "logging", "web", "app", "store", "config", "clock", "model"]),
-    ("server", &["web", "jobs", "app", "store", "sessions", "carriers", "config", "clock", "model"]),
-    ("web", &["app", "store", "carriers", "config", "model"]),
-    ("jobs", &["app"]),
-    ("app", &["store", "sessions", "carriers", "clock", "model"]),
-    ("store", &["model"]),
+    (
+        "server",
+        &["web", "jobs", "app", "store", "sessions", "carriers", "config", "clock", "metrics", "model"],
+    ),
+    ("web", &["app", "store", "carriers", "config", "metrics", "model"]),
+    ("jobs", &["app", "metrics"]),
+    ("app", &["store", "sessions", "carriers", "clock", "metrics", "model"]),
+    ("store", &["metrics", "model"]),
     ("sessions", &["model"]),
     ("carriers", &["model"]),
     ("clock", &["model"]),
+    ("metrics", &["model"]),
     ("logging", &["config"]),
     ("config", &["model"]),
     ("model", &[]),
@@ -96,7 +100,7 @@ fn the_budgets_hold() {
     };
     let sources = sources();
     let total = sources.iter().map(|(_, text)| code(text)).sum::<usize>();
-    assert!(total <= 26_000, "{total} lines of code");
+    assert!(total <= 28_000, "{total} lines of code");
     for (file, text) in &sources {
         assert!(lines(text) <= 600, "{file}: is there a second noun in it?");
         assert!(text.starts_with("//!"), "{file} does not say what it owns");

@@ -181,7 +181,7 @@ fn only_the_data_directory_and_the_file_are_flags_of_every_command() {
     };
     assert_eq!(names(global), ["config", "data-dir"]);
     let expected =
-        "host port public-url id-format session-ttl-seconds log-format trusted-proxies cache-bytes";
+        "host port public-url id-format session-ttl-seconds log-format metrics trusted-proxies cache-bytes";
     assert_eq!(names(serve).join(" "), expected);
     assert!(command_line().try_get_matches_from(["smslite", "config", "--port", "1"]).is_err());
     let help = command_line().render_help().to_string();
@@ -265,6 +265,7 @@ public_url                         (not set)       default
 id_format                          string          smslite.toml:1
 session_ttl_seconds                86400           default
 log_format                         text            env SMSLITE_LOG_FORMAT
+metrics                            off             default
 trusted_proxies                    (not set)       default
 cache_bytes                        67108864        default
 backup.dir                         (not set)       default

@@ -69,6 +69,11 @@ impl Attempt {
             ForwardOutcome::Failed { error, .. } => Some(error.clone()),
             _ => None,
         };
+        match &outcome {
+            ForwardOutcome::Delivered { .. } => app.metrics.forwards_delivered.increment(),
+            ForwardOutcome::Failed { .. } => app.metrics.forwards_failed.increment(),
+            ForwardOutcome::NotTried { .. } | ForwardOutcome::NoReceiver => {}
+        }
         if let Err(error) = self.settle(app, outcome, at).await {
             tracing::warn!(%error, "what came of forwarding a message could not be written; it is forwarded again");
             tokio::time::sleep(AFTER_FAILURE).await;

@@ -74,6 +74,16 @@ impl Plan {
         }
     }
 
+    /// How many entries are still to be looked through.
+    pub(super) fn lag(&self, app: &App) -> u64 {
+        let Ok(snapshot) = app.store.snapshot() else { return 0 };
+        let behind = |organization: &OrganizationId| {
+            let newest = snapshot.sequences(*organization).map_or(0, |sequences| sequences.feed);
+            newest.saturating_sub(self.cursors.get(organization).map_or(newest, |cursor| cursor.at))
+        };
+        self.behind.iter().flatten().map(behind).sum()
+    }
+
     /// What the next entries of a feed tell. `None`: it was looked through to its end.
     fn look(&mut self, app: &App, organization: OrganizationId) -> Result<Option<Found>, ReadError> {
         let snapshot = app.store.snapshot()?;

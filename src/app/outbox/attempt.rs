@@ -7,11 +7,13 @@ use crate::app::http_client::{Answer, CallError};
 use crate::app::persist::{AFTER_FAILURE, persist};
 use crate::app::receipts;
 use crate::carriers::{Carrier, CarrierError, CarrierReply, OutboundSms, Outgoing, RefusedWhy, SendOutcome};
+use crate::metrics::carrier;
 use crate::model::ids::OrganizationId;
 use crate::model::message_log::{DeliveryStatus, Provider};
 use crate::model::outbound::{AttemptOutcome, Claim, Claiming, JobStatus, OutboundJob};
 use crate::model::time::Timestamp;
 use crate::store::{ClaimJob, DueJob, SettleJob, StoreError};
+use std::time::Instant;
 use uuid::Uuid;
 
 /// No carrier's answer is longer.
@@ -75,7 +77,9 @@ async fn attempt(app: &App, due: &DueJob) -> Result<(), StoreError> {
     tell(due, &claim);
     let Claim::Attempt(job) = claim else { return Ok(()) };
     let carrier = carrier_of(app, organization, job.provider);
+    let asked = Instant::now();
     let outcome = ask(app, organization, &Uuid::from_bytes(uuid).to_string(), &job, &*carrier).await;
+    app.metrics.carrier_asked(job.provider, counted_as(&outcome), asked.elapsed());
     let now = app.clock.now();
     if let SendOutcome::Retry { busy: true, after_seconds: Some(seconds), .. } = &outcome {
         app.outbox.pace.pause(app, due, *seconds, now);
@@ -129,9 +133,22 @@ async fn ask(
         Err(CallError::NotSent(reason)) => SendOutcome::Retry {
             after_seconds: None,
             busy: false,
-            error: CarrierError::new("unreachable", reason),
+            error: CarrierError::new(carrier::UNREACHABLE, reason),
         },
         Err(CallError::Lost(reason)) => SendOutcome::Unknown { reason },
+    }
+}
+
+fn counted_as(outcome: &SendOutcome) -> &'static str {
+    match outcome {
+        SendOutcome::Accepted { .. } => carrier::ACCEPTED,
+        SendOutcome::Retry { error, .. } if error.code.as_deref() == Some(carrier::UNREACHABLE) => {
+            carrier::UNREACHABLE
+        }
+        SendOutcome::Retry { busy: true, .. } => carrier::BUSY,
+        SendOutcome::Retry { .. } => carrier::RETRY,
+        SendOutcome::Refused { .. } => carrier::REFUSED,
+        SendOutcome::Unknown { .. } => carrier::UNKNOWN,
     }
 }
 

@@ -14,6 +14,7 @@ pub mod events;
 pub mod export;
 pub mod health;
 pub mod import;
+pub mod metrics;
 pub mod opt_outs;
 pub mod parked_events;
 pub mod phone_numbers;

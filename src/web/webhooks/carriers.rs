@@ -1,8 +1,9 @@
 //! `/webhooks/sms/{carrier}`: inbound messages and receipts. All carriers go the same way.
 
 use super::judge::judge;
-use crate::app::inbound::{self, Webhook};
-use crate::carriers::WebhookRequest;
+use crate::app::inbound::{self, Received, Webhook};
+use crate::carriers::{WebhookEvent, WebhookRequest};
+use crate::metrics::webhook;
 use crate::model::message_log::{Provider, RawPayload};
 use crate::web::error::ApiError;
 use crate::web::extract::read_body;
@@ -79,6 +80,19 @@ pub async fn receive_vonage_sms(
 }
 
 async fn receive(state: &AppState, provider: Provider, request: Request) -> Result<Response, ApiError> {
+    let received = take(state, provider, request).await;
+    let outcome = match &received {
+        Ok(outcome) => outcome,
+        Err(ApiError::SignatureRefused(_)) => webhook::REFUSED,
+        Err(ApiError::Unavailable(_) | ApiError::Internal(_)) => webhook::UNAVAILABLE,
+        Err(_) => webhook::INVALID,
+    };
+    state.app.metrics.webhooks.note(provider.as_str(), outcome);
+    received.map(|_| answered(state.app.carriers.shared(provider).answer()))
+}
+
+/// What became of it, as it is counted.
+async fn take(state: &AppState, provider: Provider, request: Request) -> Result<&'static str, ApiError> {
     if state.app.store.is_overloaded() {
         return Err(ApiError::Unavailable("too many writes are waiting".to_owned()));
     }
@@ -103,9 +117,19 @@ async fn receive(state: &AppState, provider: Provider, request: Request) -> Resu
         content_type: content_type.to_owned(),
         body: body.to_vec(),
     };
-    let answer = carrier.answer();
-    inbound::receive(&state.app, Webhook { provider, organization, signature, now, event, payload }).await?;
-    Ok(answered(answer))
+    let (is_receipt, is_usable) = match &event {
+        WebhookEvent::Status(_) => (true, true),
+        WebhookEvent::Inbound(_) => (false, true),
+        WebhookEvent::Unusable { .. } => (false, false),
+    };
+    let webhook = Webhook { provider, organization, signature, now, event, payload };
+    Ok(match inbound::receive(&state.app, webhook).await? {
+        Received::Stored { .. } => webhook::STORED,
+        Received::Duplicate => webhook::DUPLICATE,
+        Received::Kept if is_receipt => webhook::RECEIPT,
+        Received::Kept if is_usable => webhook::KEPT,
+        Received::Kept => webhook::UNUSABLE,
+    })
 }
 
 fn answered((content_type, body): (&'static str, &'static str)) -> Response {

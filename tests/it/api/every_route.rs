@@ -4,9 +4,9 @@
 
 use super::openapi::{Operation, document, operations};
 use crate::util::client::{Answer, Person};
-use crate::util::{CARLA, OUR_NUMBER, TestApp};
+use crate::util::{CARLA, OUR_NUMBER, TestApp, settings};
 use serde_json::json;
-use smslite::config::IdFormat;
+use smslite::config::{IdFormat, MetricsAt, Settings};
 use std::collections::BTreeMap;
 
 /// Stands in everything of ours that could be shown to others.
@@ -15,7 +15,7 @@ const JOB: &str = "3f2b8a52-5d1e-4c55-9d0c-0a5be7b0a007";
 
 /// What is there has the id 7 in our organization, and nothing has it in the other one.
 async fn app() -> TestApp {
-    let app = TestApp::start().await;
+    let app = TestApp::start_with(Settings { metrics: MetricsAt::Main, ..settings() }).await;
     app.organization("other", "sl_live_other").await;
     let lines = [
         json!({"type": "user", "id": 7, "email": "ann@default", "first_name": MARK, "role": "user"}),
@@ -133,8 +133,8 @@ async fn a_viewer_may_read_and_nothing_else() {
         } else if ends(&operation) {
             // What is read by admins alone says so.
             let expected = if operation.said["responses"]["403"].is_object() { 403 } else { 200 };
-            // There are two organizations here, and a backup has both.
-            let of_all = operation.path.starts_with("/api/v1/backup");
+            // There are two organizations here, and a backup has both; metrics are of both.
+            let of_all = ["/api/v1/backup", "/metrics"].contains(&operation.path.as_str());
             let admin = if of_all { app.operator() } else { app.admin() };
             for who in [(app.viewer(), expected), (admin, 200)] {
                 let bare = path.trim_end_matches('/');

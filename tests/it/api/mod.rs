@@ -16,6 +16,7 @@ mod export;
 mod health;
 mod import;
 mod jwt;
+mod metrics;
 mod openapi;
 mod phone_numbers;
 mod retention;

@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod commands;
+mod doctor;
 mod erase;
 mod exit_codes;
 mod export;

@@ -2,6 +2,7 @@
 
 use crate::util::client::Person;
 use crate::util::process::{Server, smslite, stderr, stdout};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 
 const KEY: &str = "sl_live_0123456789abcdef0123456789abcdef";
@@ -118,4 +119,27 @@ async fn a_killed_servers_file_is_not_believed() {
     assert!(smslite(&new).arg("healthcheck").output().unwrap().status.success());
     let output = smslite(&old).args(["key", "list"]).output().unwrap();
     assert!(output.status.success() && !old.join("server.json").exists(), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn metrics_have_an_address_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = smslite(&dir.path().join("data"));
+    command.env("SMSLITE_METRICS", "127.0.0.1:0");
+    let mut server = Server::start(command, dir.path());
+    let mut log = BufReader::new(server.child.stderr.take().unwrap()).lines();
+    // The log tells which port it became.
+    let url = log
+        .find_map(|line| Some(line.unwrap().split_once("http://")?.1.split_once("/metrics")?.0.to_owned()));
+    let prometheus = Person::new(url.unwrap().parse().unwrap(), None);
+    assert!(prometheus.get("/metrics").await.expect(200).text().contains("smslite_storage_ready 1"));
+    prometheus.get("/health").await.expect(404);
+    Person::new(server.address(), None).get("/metrics").await.expect(404);
+
+    let taken = prometheus.address.to_string();
+    let refused =
+        smslite(&dir.path().join("other")).args(["--port", "0", "--metrics", &taken]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains(&taken), "{}", stderr(&refused));
+    assert!(!dir.path().join("other").exists(), "nothing is made for a server that cannot listen");
 }

@@ -134,3 +134,30 @@ fn everything_that_a_kind_accepts_fits_its_setting() {
         }
     }
 }
+
+#[test]
+fn metrics_are_off_or_on_or_have_an_address() {
+    use smslite::config::MetricsAt::{Main, Nowhere, Own};
+    let own = |text: &str| Own(text.parse().unwrap());
+    for (text, at) in [
+        ("off", Nowhere),
+        ("false", Nowhere),
+        ("on", Main),
+        ("true", Main),
+        ("127.0.0.1:9671", own("127.0.0.1:9671")),
+        ("localhost:9671", own("127.0.0.1:9671")),
+        ("[::]:0", own("[::]:0")),
+        ("10.0.0.7:9671", own("10.0.0.7:9671")),
+    ] {
+        assert_eq!(variable("SMSLITE_METRICS", text).unwrap().settings.metrics, at, "{text}");
+        assert_eq!(file(&format!("metrics = '{text}'")).unwrap().settings.metrics, at, "{text}");
+    }
+    for (line, at) in [("metrics = true", Main), ("metrics = false", Nowhere), ("", Nowhere)] {
+        assert_eq!(file(line).unwrap().settings.metrics, at, "{line}");
+    }
+    for text in ["yes", "9671", ":9671", "127.0.0.1", "127.0.0.1:65536", "metrics.example.com:80"] {
+        let must =
+            "env SMSLITE_METRICS: metrics must be off, on or an address with a port like 127.0.0.1:9671";
+        assert_eq!(errors(variable("SMSLITE_METRICS", text)), [format!("{must}, not {text:?}")]);
+    }
+}
