@@ -301,6 +301,8 @@ vonage.base_url                    (not set)       default
 vonage.messages_per_minute         1800            default
 vonage.number_messages_per_minute  60              default
 sending.timeout_seconds            30              default
+forwarding.timeout_seconds         10              default
+forwarding.allowed_networks        (not set)       default
 retention.conversations_days       0               default
 retention.logs_days                0               default
 retention.raw_payloads_days        0               default

@@ -79,7 +79,7 @@ async fn the_list_is_filtered_and_paged() {
 async fn only_what_is_given_changes_and_null_clears() {
     let app = TestApp::start().await;
     let full = json!({
-        "name": "Full", "description": "d", "llm_provider": "x", "webhook_url": "u", "sms_webhook_url": "s",
+        "name": "Full", "description": "d", "llm_provider": "x", "webhook_url": "u", "sms_webhook_url": "https://app.example/sms",
         "messaging_service_sid": "MG1", "custom_settings": {"a": 1}, "is_active": false, "mood": "kind", "size": 3,
     });
     let mut expected = send(&app.user(), "POST", ASSISTANTS, full).await.expect(201).json();
