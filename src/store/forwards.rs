@@ -99,10 +99,15 @@ impl Command for SettleForward {
                 put_parked(tx, org, log_id, parked)?;
             }
         }
-        let (mut steps, reply) = (self.steps(&next), self.reply(tx, &log)?);
-        steps.extend(reply.as_ref().err().map(|reason| Step::ReplyRefused { reason: reason.clone() }));
-        note(tx, org, (call, log_id), self.now, steps)?;
-        Ok(SettledForward::Next(next, reply.ok().flatten()))
+        note(tx, org, (call, log_id), self.now, self.steps(&next))?;
+        let reply = match self.reply(tx, &log)? {
+            Ok(reply) => reply,
+            Err(reason) => {
+                note(tx, org, (call, log_id), self.now, vec![Step::ReplyRefused { reason }])?;
+                None
+            }
+        };
+        Ok(SettledForward::Next(next, reply))
     }
 }
 

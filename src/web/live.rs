@@ -5,8 +5,11 @@ use super::json::ConversationId;
 use crate::app::App;
 use crate::app::events::{self, Event, EventLog, EventMessage};
 use crate::config::IdFormat;
+use crate::model::call::Direction;
 use crate::model::feed::FeedEvent;
-use crate::model::ids::{CallId, OrganizationId};
+use crate::model::ids::{CallId, MessageLogId, OrganizationId};
+use crate::model::message::Role;
+use crate::model::message_log::{DeliveryStatus, Provider};
 use crate::model::time::Timestamp;
 use crate::store::ReadError;
 use serde::Serialize;
@@ -118,41 +121,58 @@ fn tell(event: &Event, ids: IdFormat) -> Told {
 
 /// The data of an event.
 #[derive(Serialize)]
-struct EventOut {
+struct EventOut<'a> {
     id: u64,
     r#type: &'static str,
     timestamp: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation_id: Option<ConversationId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<Value>,
+    message: Option<MessageOut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    log: Option<Value>,
+    log: Option<LogOut<'a>>,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
 
-fn message_out(message: &EventMessage) -> Value {
-    json!({
-        "message_index": message.index,
-        "role": message.role,
-        "content": message.content,
-        "timestamp": message.timestamp,
-    })
+#[derive(Serialize)]
+struct MessageOut<'a> {
+    message_index: u32,
+    role: Role,
+    content: &'a str,
+    timestamp: Timestamp,
 }
 
-fn log_out(log: &EventLog) -> Value {
-    json!({
-        "id": log.id,
-        "provider": log.provider,
-        "provider_message_id": log.provider_message_id,
-        "direction": log.direction,
-        "from_number": log.from,
-        "to_number": log.to,
-        "status": log.status,
-        "error_code": log.error_code,
-        "error_message": log.error_message,
-    })
+#[derive(Serialize)]
+struct LogOut<'a> {
+    id: MessageLogId,
+    provider: Provider,
+    provider_message_id: &'a str,
+    direction: Direction,
+    from_number: &'a str,
+    to_number: &'a str,
+    status: DeliveryStatus,
+    error_code: Option<&'a str>,
+    error_message: Option<&'a str>,
+}
+
+fn message_out(message: &EventMessage) -> MessageOut<'_> {
+    let EventMessage { index, role, content, timestamp } = message;
+    MessageOut { message_index: *index, role: *role, content, timestamp: *timestamp }
+}
+
+fn log_out(log: &EventLog) -> LogOut<'_> {
+    LogOut {
+        id: log.id,
+        provider: log.provider,
+        provider_message_id: &log.provider_message_id,
+        direction: log.direction,
+        from_number: &log.from,
+        to_number: &log.to,
+        status: log.status,
+        error_code: log.error_code.as_deref(),
+        error_message: log.error_message.as_deref(),
+    }
 }
 
 /// What events have that are of no conversation.
