@@ -9,6 +9,7 @@ pub mod call;
 pub mod carrier_account;
 pub mod feed;
 pub mod gone;
+pub mod grams;
 pub mod ids;
 pub mod message;
 pub mod message_log;
