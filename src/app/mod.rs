@@ -29,6 +29,7 @@ mod receipts;
 pub mod refusals;
 pub mod retention;
 pub mod rules;
+pub mod search_blocks;
 pub mod sending;
 pub mod sign_in;
 pub mod sms_logs;

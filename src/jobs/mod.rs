@@ -1,7 +1,7 @@
 //! When background work runs and how it stops; what it does is in `app`. Each piece is a command that
 //! stands by itself, so the whole may be dropped at any point and goes on at the next start.
 
-use crate::app::{App, backup, forwarding, outbox, purge, retention, sms_sessions, users};
+use crate::app::{App, backup, forwarding, outbox, purge, retention, search_blocks, sms_sessions, users};
 use std::fmt::Display;
 use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -12,9 +12,12 @@ const EVERY: Duration = Duration::from_secs(60);
 /// How often what is too old is looked for.
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 
+/// How often it is asked whether something is to be sealed for the search.
+const SEAL_EVERY: Duration = Duration::from_secs(5);
+
 /// Background work under way.
 pub struct Jobs {
-    pieces: [JoinHandle<()>; 3],
+    pieces: [JoinHandle<()>; 4],
     attempts: [JoinHandle<()>; 2],
     app: App,
 }
@@ -39,6 +42,7 @@ impl Jobs {
             pieces: [
                 tokio::spawn(retain(app.clone())),
                 tokio::spawn(back_up(app.clone())),
+                tokio::spawn(seal(app.clone())),
                 tokio::spawn(work(app.clone())),
             ],
             app,
@@ -64,6 +68,18 @@ async fn retain(app: App) {
     loop {
         turns.tick().await;
         tell("what is too old could not be deleted", retention::run(&app).await);
+    }
+}
+
+/// What an older version sealed is sealed anew at the start; a question is enough from then on.
+async fn seal(app: App) {
+    let mut turns = tokio::time::interval(SEAL_EVERY);
+    let mut asks = false;
+    loop {
+        turns.tick().await;
+        let sealed = search_blocks::seal(&app, asks).await;
+        asks = sealed.is_ok();
+        tell("message logs could not be sealed for the search", sealed);
     }
 }
 

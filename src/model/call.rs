@@ -33,6 +33,10 @@ pub enum Direction {
     Outbound,
 }
 
+impl Direction {
+    pub const ALL: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
+}
+
 /// Whether a conversation's session lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

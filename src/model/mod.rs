@@ -10,6 +10,7 @@ pub mod carrier_account;
 pub mod feed;
 pub mod forward;
 pub mod gone;
+pub mod grams;
 pub mod ids;
 pub mod message;
 pub mod message_log;

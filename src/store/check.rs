@@ -9,6 +9,7 @@ mod accounts;
 mod forwards;
 mod ids;
 mod logs;
+mod search_blocks;
 mod threads;
 
 use self::ids::Ids;
@@ -371,6 +372,17 @@ impl<'s> Check<'s, '_, '_> {
         &mut self,
         name: &'static str,
         table: &'s SerialTable,
+        visit: impl FnMut(&mut Self, OrganizationId, u64, T) -> Result<(), ReadError>,
+    ) -> Result<Ids, ReadError> {
+        self.each_seen(name, table, |_, _, _| Ok(()), visit)
+    }
+
+    /// As [`Check::each`]; `see` is shown all of them, as they are stored.
+    fn each_seen<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        table: &'s SerialTable,
+        mut see: impl FnMut(&mut Self, (OrganizationId, u64), &[u8]) -> Result<(), ReadError>,
         mut visit: impl FnMut(&mut Self, OrganizationId, u64, T) -> Result<(), ReadError>,
     ) -> Result<Ids, ReadError> {
         let mut ids = Ids::default();
@@ -379,6 +391,7 @@ impl<'s> Check<'s, '_, '_> {
             let (organization, id) = (key::organization_of(key.value()), key::serial_id(key.value()));
             self.row(organization);
             ids.insert(organization, id);
+            see(self, (organization, id), bytes.value())?;
             if let Some(record) = self.decode(name, organization, bytes.value()) {
                 visit(self, organization, id, record)?;
             }

@@ -251,7 +251,7 @@ impl ImportBatch {
             log.assistant_id = threads.call(tx, call)?.map(|call| call.assistant_id);
         }
         let key = key::serial(org, id);
-        tx.put_log(org, MessageLogId(id), None, &log)?;
+        tx.insert_log(org, MessageLogId(id), &log)?;
         if let Some(payload) = &line.raw_payload {
             let (tables, bytes) = tx.encoded(payload);
             tables.raw_payloads.insert(&key, bytes)?;

@@ -311,7 +311,7 @@ fn note(
     let mut log = before.clone();
     change(&mut log);
     log.updated_at = job.updated_at;
-    tx.put_log(org, log_id, Some(&before), &log)?;
+    tx.put_log(org, log_id, &before, &log)?;
     let entry = AuditEntry { call_id: log.call_id, log_id: Some(log_id), at: job.updated_at, steps };
     tx.append_audit(org, &entry)?;
     let event = FeedEvent::DeliveryChanged { call_id: log.call_id, log_id };

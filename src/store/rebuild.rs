@@ -238,7 +238,7 @@ fn copied(
 /// A row of an older format as today's format has it. Format 2: the sequences tell where the feed begins. Format 3:
 /// a job tells why it is sent; what waits to be sent and what is counted have rows, which [`derive`] makes. Format 4:
 /// the sequences tell how far the feed was looked through for messages to forward, an assistant since when they are and
-/// what they are signed with.
+/// what they are signed with; there are blocks of the search, made when the file is served.
 fn of_today<'a>(row: Row<'a>, format: u32, changed: &'a mut Vec<u8>) -> Row<'a> {
     let Some(value) = row.value else { return row };
     changed.clear();

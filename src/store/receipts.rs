@@ -158,7 +158,7 @@ impl RecordReceipt {
             error_message: None,
             ..log.clone()
         };
-        tx.put_log(org, log_id, Some(log), &known)?;
+        tx.put_log(org, log_id, log, &known)?;
         tx.tables.dedupe.insert(&key::dedupe(org, bucket(self.now), digest), log_id.0)?;
         Ok(())
     }
@@ -206,7 +206,7 @@ pub(super) fn apply(
             updated_at: now,
             ..before.clone()
         };
-        tx.put_log(org, log_id, Some(&before), &log)?;
+        tx.put_log(org, log_id, &before, &log)?;
         tx.append_feed(org, now, FeedEvent::DeliveryChanged { call_id: log.call_id, log_id })?;
     } else {
         steps.push(Step::ReceiptIgnored { status: before.status });

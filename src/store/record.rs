@@ -10,7 +10,7 @@ use crate::model::ids::{AssistantId, CallId};
 use crate::model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 /// Encodes a record into `out`, which is emptied first and may be used again and again.
 pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) {

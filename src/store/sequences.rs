@@ -58,6 +58,8 @@ pub(super) enum Count {
     Logs = 5,
     /// Outbound jobs; the block tells status and provider.
     Jobs = 6,
+    /// Message logs that the blocks of the search cover.
+    SealedLogs = 7,
 }
 
 /// What a row of a table is counted as, in a block of its own.

@@ -6,16 +6,22 @@
 use super::archive::pending;
 use super::error::ReadError;
 use super::key::{self, SerialKey, ThreadKey, ThreadPart};
-use super::record;
 use super::sequences::{Count, Counted};
 use super::snapshot::{Snapshot, get};
 use crate::model::ids::{AuditId, CallId, MessageLogId, OrganizationId};
 use crate::model::message_log::{LogCounts, LogFilter, LogKind, LogRow, MessageLog, RawPayload};
-use crate::model::page::{Page, Pager, Turn};
+use crate::model::page::Page;
 use crate::model::timeline::{TimelineEvent, timeline};
 use std::collections::BTreeSet;
 
 const TABLE: &str = "message_logs";
+
+/// What one stretch of logs has of those that match: how many, and the newest ids.
+#[derive(Default)]
+struct Matches {
+    count: u64,
+    ids: Vec<u64>,
+}
 
 impl Snapshot {
     /// How many logs match, and a page of them, the newest first.
@@ -27,18 +33,34 @@ impl Snapshot {
     ) -> Result<(u64, Vec<(MessageLogId, MessageLog)>), ReadError> {
         let counts = filter.is_of_kinds().then(|| self.count_logs(organization, filter)).transpose()?;
         let known = counts.map(|counts| counts.total());
-        let (mut pager, mut seen, mut found) = (Pager::new(page), 0, Vec::new());
-        if known.is_some_and(|total| page.skip >= total) {
-            return Ok((known.unwrap_or(0), found));
-        }
-        self.each_log(organization, filter, |id, _, bytes| {
-            seen += 1;
-            if pager.turn() == Turn::Take {
-                found.push((id, record::decode(TABLE, bytes)?));
+        let end = page.skip.saturating_add(page.limit as u64).min(known.unwrap_or(u64::MAX));
+        let stretches = self.stretches(organization, filter)?;
+        let (mut rest, mut seen, mut ids) = (stretches.as_slice(), 0, Vec::new());
+        // Where the total is known, what lies beyond the page need not be read.
+        let mut turn = if known.is_some() { 1 } else { rest.len() };
+        while !rest.is_empty() && (known.is_none() || (seen < end && page.skip < end)) {
+            let (now, later) = rest.split_at(turn.min(rest.len()));
+            let room = end.saturating_sub(seen);
+            let visit = |matches: &mut Matches, id, _: &LogRow<'_>| {
+                matches.count += 1;
+                if matches.ids.len() < room as usize {
+                    matches.ids.push(id);
+                }
+                known.is_none() || matches.count < room
+            };
+            for matches in self.scan(organization, filter, now, visit)? {
+                let from = page.skip.saturating_sub(seen).min(matches.ids.len() as u64);
+                let to = end.saturating_sub(seen).min(matches.ids.len() as u64).max(from);
+                ids.extend_from_slice(&matches.ids[from as usize..to as usize]);
+                seen += matches.count;
             }
-            // Where the total is known, what lies beyond the page need not be read.
-            Ok(known.is_none_or(|total| seen < total && !pager.is_full()))
-        })?;
+            (rest, turn) = (later, turn * 2);
+        }
+        let log = |id| {
+            let log = get(TABLE, &self.tables.message_logs, organization, id)?;
+            Ok(log.map(|log| (MessageLogId(id), log)))
+        };
+        let found = ids.into_iter().filter_map(|id| log(id).transpose()).collect::<Result<_, ReadError>>()?;
         Ok((known.unwrap_or(seen), found))
     }
 
@@ -56,34 +78,18 @@ impl Snapshot {
             }
             return Ok(counts);
         }
-        self.each_log(organization, filter, |_, log, _| {
+        let visit = |counts: &mut LogCounts, _, log: &LogRow<'_>| {
             counts.add(log.kind(), 1);
-            Ok(true)
-        })?;
+            true
+        };
+        let stretches = self.stretches(organization, filter)?;
+        for some in self.scan(organization, filter, &stretches, visit)? {
+            counts.merge(&some);
+        }
         Ok(counts)
     }
 
-    /// Visits the logs that match, the newest first, as rows and as they are stored. `visit` tells whether it
-    /// wants more.
-    fn each_log(
-        &self,
-        organization: OrganizationId,
-        filter: &LogFilter,
-        mut visit: impl FnMut(MessageLogId, &LogRow<'_>, &[u8]) -> Result<bool, ReadError>,
-    ) -> Result<(), ReadError> {
-        let (range, purging) = (key::serial_range(organization), self.purging(organization)?);
-        for row in self.tables.message_logs.range::<&SerialKey>(range.start()..=range.end())?.rev() {
-            let (key, bytes) = row?;
-            let log: LogRow<'_> = record::decode(TABLE, bytes.value())?;
-            let is_shown = log.call_id.is_none_or(|call| !purging.contains(&call));
-            let id = MessageLogId(key::serial_id(key.value()));
-            if is_shown && filter.matches(&log) && !visit(id, &log, bytes.value())? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
+    /// Calls whose logs nobody sees.
     pub(super) fn purging(&self, organization: OrganizationId) -> Result<BTreeSet<CallId>, ReadError> {
         let range = key::serial_range(organization);
         let rows = self.tables.purges.range::<&SerialKey>(range.start()..=range.end())?;
@@ -133,51 +139,5 @@ impl Snapshot {
             }
         }
         Ok(Some(timeline(entries, logs)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::call::Direction;
-    use crate::model::ids::AssistantId;
-    use crate::model::message_log::{DeliveryStatus, LogKind, Provider};
-    use crate::model::time::Timestamp;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_row_is_read_as_the_log_that_it_is(
-            ids in any::<[Option<u64>; 2]>(), kind in (0usize..4, any::<bool>(), 0usize..7), texts in any::<[String; 5]>(),
-            errors in any::<[Option<String>; 2]>(), media_urls in any::<Vec<String>>(), segment_count in any::<u32>(), times in any::<[i64; 2]>()
-        ) {
-            let [provider_message_id, from, to, body, provider_status] = texts;
-            let [error_code, error_message] = errors;
-            let log = MessageLog {
-                call_id: ids[0].map(CallId),
-                assistant_id: ids[1].map(AssistantId),
-                provider: Provider::ALL[kind.0],
-                provider_message_id,
-                direction: if kind.1 { Direction::Inbound } else { Direction::Outbound },
-                from,
-                to,
-                body,
-                media_urls,
-                segment_count,
-                status: DeliveryStatus::ALL[kind.2],
-                provider_status,
-                error_code,
-                error_message,
-                created_at: Timestamp(times[0]),
-                updated_at: Timestamp(times[1]),
-            };
-            let mut bytes = Vec::new();
-            record::encode(&log, &mut bytes);
-            let row: LogRow<'_> = record::decode(TABLE, &bytes).unwrap();
-            let LogKind { direction, status, provider } = row.kind();
-            prop_assert_eq!((direction, status, provider), (log.direction, log.status, log.provider));
-            prop_assert_eq!((row.call_id, row.assistant_id, row.created_at), (log.call_id, log.assistant_id, log.created_at));
-            prop_assert_eq!((row.from, row.to, row.body), (log.from.as_str(), log.to.as_str(), log.body.as_str()));
-        }
     }
 }

@@ -118,6 +118,9 @@ tables! {
     sessions, SESSIONS: Ids<Bytes> = u64;
     /// (organization, log) -> `MessageLog`. Appended. Read by the log list and search.
     message_logs, MESSAGE_LOGS: Def<&'static SerialKey> = Bytes;
+    /// (organization, first log) -> `SearchBlock`: up to which log it reaches, and which runs of letters stand in the
+    /// bodies. Read by the search.
+    search_blocks, SEARCH_BLOCKS: Def<&'static SerialKey> = Bytes;
     /// (organization, log) -> `RawPayload`. Appended; may go earlier than its log.
     raw_payloads, RAW_PAYLOADS: Def<&'static SerialKey> = Bytes;
     /// (organization, audit entry) -> `RawPayload` of a webhook that made no message log.

@@ -6,6 +6,7 @@ use super::error::ReadError;
 use super::key::{self, ThreadPart};
 use super::record;
 use super::rows::RowLog;
+use super::search_blocks;
 use super::sequences::{Count, Counted, Sequences};
 use super::tables::Tables;
 use crate::model::audit::AuditEntry;
@@ -212,8 +213,46 @@ impl<'t> Tx<'t> {
         Ok(stored.map(|bytes| record::decode("message_logs", bytes.value())).transpose()?)
     }
 
-    /// Writes a message log and counts it. `before` is what is stored now.
+    /// Changes a message log. Its body stays: the search knows it by that.
     pub(super) fn put_log(
+        &mut self,
+        organization: OrganizationId,
+        id: MessageLogId,
+        before: &MessageLog,
+        log: &MessageLog,
+    ) -> Result<(), TxError> {
+        debug_assert_eq!(before.body, log.body, "a body never changes");
+        self.write_log(organization, id, Some(before), log)
+    }
+
+    /// Writes a new message log and links it to its thread. None of the search's blocks reaches a new id.
+    pub(super) fn append_log(
+        &mut self,
+        organization: OrganizationId,
+        log: &MessageLog,
+    ) -> Result<MessageLogId, TxError> {
+        let sequences = self.sequences(organization)?;
+        sequences.message_log += 1;
+        let id = MessageLogId(sequences.message_log);
+        self.write_log(organization, id, None, log)?;
+        if let Some(call_id) = log.call_id {
+            self.link(organization, call_id, ThreadPart::Log, id.0)?;
+        }
+        Ok(id)
+    }
+
+    /// Writes a new message log with an id that was given to it, wherever that is.
+    pub(super) fn insert_log(
+        &mut self,
+        organization: OrganizationId,
+        id: MessageLogId,
+        log: &MessageLog,
+    ) -> Result<(), TxError> {
+        search_blocks::unseal(self, organization, id.0..=id.0)?;
+        self.write_log(organization, id, None, log)
+    }
+
+    fn write_log(
         &mut self,
         organization: OrganizationId,
         id: MessageLogId,
@@ -226,22 +265,6 @@ impl<'t> Tx<'t> {
         Ok(())
     }
 
-    /// Writes a new message log and links it to its thread.
-    pub(super) fn append_log(
-        &mut self,
-        organization: OrganizationId,
-        log: &MessageLog,
-    ) -> Result<MessageLogId, TxError> {
-        let sequences = self.sequences(organization)?;
-        sequences.message_log += 1;
-        let id = MessageLogId(sequences.message_log);
-        self.put_log(organization, id, None, log)?;
-        if let Some(call_id) = log.call_id {
-            self.link(organization, call_id, ThreadPart::Log, id.0)?;
-        }
-        Ok(id)
-    }
-
     /// Removes a message log, and what was still to be forwarded of it. True: it was there.
     pub(super) fn remove_log(
         &mut self,
@@ -249,6 +272,9 @@ impl<'t> Tx<'t> {
         id: MessageLogId,
     ) -> Result<bool, TxError> {
         let before = self.log(organization, id)?;
+        if before.is_some() {
+            search_blocks::unseal(self, organization, id.0..=id.0)?;
+        }
         self.recount(organization, before.as_ref(), None);
         let key = key::serial(organization, id.0);
         self.tables.message_logs.remove(&key)?;

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 const KEPT_LOGS: u8 = Count::Logs as u8;
 const KEPT_JOBS: u8 = Count::Jobs as u8;
+const KEPT_SEALED: u8 = Count::SealedLogs as u8;
 
 impl Check<'_, '_, '_> {
     /// First: what the rest is judged by.
@@ -97,7 +98,7 @@ impl Check<'_, '_, '_> {
                 tally.forgotten_calls = count;
             } else if is(Count::ForgottenAudits) {
                 tally.forgotten_audits = count;
-            } else if let kind @ (KEPT_LOGS | KEPT_JOBS) = key::count_parts(key.value()).0 {
+            } else if let kind @ (KEPT_LOGS | KEPT_JOBS | KEPT_SEALED) = key::count_parts(key.value()).0 {
                 tally.kept.entry((kind, key::count_parts(key.value()).1)).or_default().0 = count;
             } else {
                 let key = *key.value();

@@ -2,6 +2,7 @@
 //! a duplicate.
 
 use super::ids::Ids;
+use super::search_blocks::Sealed;
 use super::{Check, Derived, Side};
 use crate::model::audit::AuditEntry;
 use crate::model::ids::{CallId, OrganizationId};
@@ -15,22 +16,27 @@ impl Check<'_, '_, '_> {
     pub(super) fn logs(&mut self) -> Result<Ids, ReadError> {
         let tables = self.tables;
         let named = self.named()?;
-        let logs = self.each::<MessageLog>("message_logs", &tables.message_logs, |check, org, id, log| {
-            check.given(org, "message log", id, |given| &mut given.message_log);
-            check.count(org, &log);
-            let known = log.assistant_id.is_none_or(|assistant| check.assistants.contains(org, assistant.0));
-            check.expect(known, org, format_args!("message log {id} is of no assistant"));
-            if let Some(call) = log.call_id {
-                check.linked(org, call, ThreadPart::Log, id)?;
-            }
-            if named.contains(org, id) {
-                let digest = digest(log.provider, &log.provider_message_id);
-                check.is_summed(Side::Record, Derived::Duplicate, &key::serial(org, id), &digest);
-            } else if check.remember {
-                check.remember(org, id, &log)?;
-            }
-            Ok(())
-        })?;
+        let mut sealed = Sealed::new(tables)?;
+        let see = |check: &mut Self, log, bytes: &[u8]| sealed.see(check, log, bytes);
+        let logs =
+            self.each_seen("message_logs", &tables.message_logs, see, |check, org, id, log: MessageLog| {
+                check.given(org, "message log", id, |given| &mut given.message_log);
+                check.count(org, &log);
+                let known =
+                    log.assistant_id.is_none_or(|assistant| check.assistants.contains(org, assistant.0));
+                check.expect(known, org, format_args!("message log {id} is of no assistant"));
+                if let Some(call) = log.call_id {
+                    check.linked(org, call, ThreadPart::Log, id)?;
+                }
+                if named.contains(org, id) {
+                    let digest = digest(log.provider, &log.provider_message_id);
+                    check.is_summed(Side::Record, Derived::Duplicate, &key::serial(org, id), &digest);
+                } else if check.remember {
+                    check.remember(org, id, &log)?;
+                }
+                Ok(())
+            })?;
+        sealed.until(self, None)?;
         let raw = &tables.raw_payloads;
         self.each::<RawPayload>("raw_payloads", raw, |check, org, id, _| {
             let damage = format_args!("raw payload {id} is of no message log");

@@ -4,6 +4,7 @@ use crate::util::carrier::{PATH, form, sms};
 use crate::util::{CARLA, CARLOS, OUR_NUMBER, TestApp, start_of_time};
 use base64::Engine;
 use serde_json::{Value, json};
+use smslite::app::search_blocks::{self, BLOCK_ROWS};
 use smslite::model::ids::{CallId, OrganizationId};
 use smslite::store::ArchiveConversation;
 
@@ -395,4 +396,42 @@ async fn what_is_no_log_or_anothers_is_not_found() {
         assert_eq!((answer.status, &answer.body), (404, &missing.body), "{path}");
     }
     assert_eq!(outsider.get(&format!("{LOGS}1")).await.body, missing.body);
+}
+
+#[tokio::test]
+async fn what_is_sealed_is_searched_as_what_is_not_and_sealed_anew_when_some_of_it_is_erased() {
+    let app = TestApp::start().await;
+    let line = |n: usize| {
+        json!({
+            "type": "message_log", "provider": "twilio", "provider_message_id": format!("M{n}"), "direction": "inbound",
+            "from_number": if n.is_multiple_of(100) { CARLA } else { CARLOS }, "to_number": OUR_NUMBER, "body": format!("Größe {n}, bitte"),
+            "status": "received", "created_at": "2026-04-30T09:00:00Z",
+        })
+    };
+    let count = 2 * BLOCK_ROWS + 52;
+    let lines: Vec<_> = (0..count).map(|n| line(n).to_string()).collect();
+    app.imports(lines.join("\n")).await;
+    let is_unsealed = || {
+        let snapshot = app.state.app.store.snapshot().unwrap();
+        snapshot.is_unsealed(OrganizationId(1), BLOCK_ROWS).unwrap()
+    };
+    let of_carla = count.div_ceil(100);
+    for left in [count, count - of_carla] {
+        for _ in 0..2 {
+            for (search, total) in [
+                ("GRÖßE", left),
+                ("größe 1001,", 1),
+                ("GROESSE 1001", 0),
+                ("2000,", usize::from(left == count)),
+            ] {
+                let page = page(&app, &form(&[("search", search), ("limit", "3")])).await;
+                assert_eq!((&page["total"], ids(&page).len()), (&json!(total), total.min(3)), "{search}");
+            }
+            search_blocks::seal(&app.state.app, true).await.unwrap();
+            assert!(!is_unsealed());
+        }
+        let erasure = format!(r#"{{"phone_number": "{CARLA}"}}"#);
+        app.admin().post("/api/v1/erasures", &erasure).await.expect(200);
+        assert_eq!(is_unsealed(), left == count);
+    }
 }

@@ -11,6 +11,7 @@ pub type Fixed<const N: usize> = TableDefinition<'static, &'static [u8; N], &'st
 pub const THREADS: Fixed<21> = TableDefinition::new("threads");
 pub const ACTIVITY: Fixed<20> = TableDefinition::new("activity");
 pub const LOGS: Fixed<12> = TableDefinition::new("message_logs");
+pub const BLOCKS: Fixed<12> = TableDefinition::new("search_blocks");
 pub const RAW: Fixed<12> = TableDefinition::new("raw_payloads");
 pub const AUDIT: Fixed<12> = TableDefinition::new("audit_entries");
 const AUDIT_PAYLOADS: Fixed<12> = TableDefinition::new("audit_payloads");
@@ -79,6 +80,14 @@ fn spoil_list_row(txn: &WriteTransaction, at: usize) {
 
 fn first_list_key(txn: &WriteTransaction) -> [u8; 20] {
     *txn.open_table(ACTIVITY).unwrap().first().unwrap().unwrap().0.value()
+}
+
+/// Up to which log the first block of the search reaches, how many logs and what version it tells, and its runs of
+/// letters.
+pub fn first_block(txn: &WriteTransaction) -> (u64, u64, u32, Vec<u8>) {
+    let table = txn.open_table(BLOCKS).unwrap();
+    let bytes = table.get(&serial(1)).unwrap().expect("the first log is sealed").value().to_vec();
+    postcard::from_bytes(&bytes[1..]).unwrap()
 }
 
 fn each_session(txn: &WriteTransaction, change: impl Fn(u64) -> Option<u64>) {

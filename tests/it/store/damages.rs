@@ -2,8 +2,8 @@
 
 use super::acts::{ANN, DESK, START, address, at, seconds};
 use super::checker::{
-    ASSISTANTS, COUNTS, Damage, HEAD, JOB, JOBS, JUNK, KEYS, LOGS, MESSAGE, OPT_OUTS, SEQUENCES, THREADS,
-    USERS, copy, lasting, mendable, put, remove, serial, thread,
+    ASSISTANTS, BLOCKS, COUNTS, Damage, HEAD, JOB, JOBS, JUNK, KEYS, LOGS, MESSAGE, OPT_OUTS, SEQUENCES,
+    THREADS, USERS, copy, first_block, lasting, mendable, put, remove, serial, thread,
 };
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::Serialize;
@@ -98,7 +98,10 @@ fn opt_out_key(numbers: &str) -> Vec<u8> {
 }
 
 pub fn more() -> Vec<Damage> {
-    [damages_of_accounts(), damages_of_jobs(), damages_of_fields()].into_iter().flatten().collect()
+    [damages_of_accounts(), damages_of_jobs(), damages_of_fields(), damages_of_blocks()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn damages_of_accounts() -> Vec<Damage> {
@@ -171,6 +174,43 @@ fn damages_of_jobs() -> Vec<Damage> {
         mendable("a link lies elsewhere", "links to an outbound job, not one of its own", |t| {
             put_job(t, 7, 4, None);
             put(t, THREADS, thread(4, JOB, 5), &[7; 16]);
+        }),
+    ]
+}
+
+/// Blocks of the search: the first log is in the first, and not alone.
+fn damages_of_blocks() -> Vec<Damage> {
+    let first = "the search's block of message logs 1 to";
+    let change = |change: fn(&mut (u64, u64, u32, Vec<u8>))| {
+        move |txn: &WriteTransaction| {
+            let mut block = first_block(txn);
+            change(&mut block);
+            put(txn, BLOCKS, serial(1), &record(&block));
+        }
+    };
+    vec![
+        mendable("a block denies a body", first, change(|block| block.3.fill(0))),
+        mendable(
+            "a block denies one run of letters",
+            first,
+            change(|block| {
+                let byte = block.3.iter().rposition(|byte| *byte != 0).unwrap();
+                block.3[byte] = 0;
+            }),
+        ),
+        mendable("a block counts more", first, change(|block| block.1 += 1)),
+        mendable("a block reaches too far", first, change(|block| block.0 = 999)),
+        mendable("a block ends early", first, change(|block| block.0 -= 1)),
+        mendable("a block ends before it begins", first, change(|block| block.0 = 0)),
+        mendable("a block begins in another", "the search's block of message logs 2 to", |t| {
+            copy(t, BLOCKS, serial(1), serial(2));
+        }),
+        mendable("a block of no logs", "the search's block of message logs 700 to", |t| {
+            copy(t, BLOCKS, serial(1), serial(700));
+        }),
+        mendable("a block is unreadable", first, |t| put(t, BLOCKS, serial(1), JUNK)),
+        mendable("a block is gone and still counted", "rows of kind 7 and block 0 are counted", |t| {
+            remove(t, BLOCKS, serial(1))
         }),
     ]
 }

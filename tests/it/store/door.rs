@@ -17,10 +17,10 @@ use smslite::store::{
     CancelJob, CancelOutcome, ChangeOptOut, ClaimJob, CloseSessions, CreateApiKey, CreateAssistant,
     CreateOrganization, CreateUser, DeleteAssistant, EndDashboardSession, EnqueueOutcome, EnqueueSms,
     FlushParts, ForgetCalls, ForgetFeed, ForgetRows, ImportBatch, ImportBatchOutcome, KeepAudit, NoteErasure,
-    NoteUsage, PurgeStep, PutCarrierAccount, ReceiptOutcome, RecordInbound, RecordInboundOutcome, RecordPart,
-    RecordPartOutcome, RecordReceipt, RecordSandboxReceipt, RenameApiKey, ReserveIds, RevokeApiKey,
-    SettleJob, Snapshot, StartDashboardSession, Store, StoreError, UnassignNumber, UpdateAssistant,
-    UpdateUser, UserOutcome,
+    NoteUsage, PurgeStep, PutCarrierAccount, ReadError, ReceiptOutcome, RecordInbound, RecordInboundOutcome,
+    RecordPart, RecordPartOutcome, RecordReceipt, RecordSandboxReceipt, RenameApiKey, ReserveIds,
+    RevokeApiKey, SettleJob, Snapshot, StartDashboardSession, Store, StoreError, UnassignNumber,
+    UpdateAssistant, UpdateUser, UserOutcome,
 };
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
@@ -62,6 +62,24 @@ pub enum Act {
     Flush(FlushParts),
     CarrierAccount(PutCarrierAccount),
     SandboxReceipt(RecordSandboxReceipt),
+    Seal(SealBlock),
+}
+
+/// Seals the first logs of which so many make a block, whichever they are: only a snapshot tells that.
+#[derive(Clone, Debug)]
+pub struct SealBlock {
+    pub organization: OrganizationId,
+    pub rows: usize,
+}
+
+impl SealBlock {
+    fn execute(&self, store: &Store) -> Result<(), StoreError> {
+        let refused = |error: ReadError| StoreError::Unavailable(error.to_string());
+        let snapshot = store.snapshot().map_err(refused)?;
+        let block = snapshot.next_block(self.organization, 0, self.rows).map_err(refused)?;
+        drop(snapshot);
+        block.map_or(Ok(()), |block| store.execute_blocking(block).map(drop))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -222,6 +240,8 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         Act::Flush(command) => Answer::Flushed(store.execute_blocking(command)?),
         Act::CarrierAccount(command) => Answer::Done(store.execute_blocking(command)?),
         Act::SandboxReceipt(command) => Answer::Done(store.execute_blocking(command)?),
+        // Which it was, only the store's own rows tell.
+        Act::Seal(command) => Answer::Nothing(command.execute(store)?),
     })
 }
 

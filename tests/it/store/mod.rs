@@ -23,3 +23,4 @@ mod opening;
 mod rebuilt;
 mod repair;
 mod script;
+mod sealing;

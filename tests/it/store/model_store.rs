@@ -758,8 +758,8 @@ impl Door for Model {
                     OptOutChange::Add => opt_outs.insert(pair, command.how.clone()).is_none(),
                 })
             }
-            // It forgets what is archived at once.
-            Act::Purge(_) => Answer::Nothing(()),
+            // It forgets what is archived at once, and is searched by nobody.
+            Act::Seal(_) | Act::Purge(_) => Answer::Nothing(()),
             Act::Close(command) => {
                 let tenant = self.tenant(command.organization);
                 Answer::Closed(tenant.close(&command.calls, command.closing, command.now))

@@ -8,6 +8,7 @@ use super::acts::{
 use super::disk::{CACHE, open_dir};
 use super::door::{Act, Answer, execute};
 use super::script::{model_states, script, sound_state};
+use super::sealing::{found, seal};
 use smslite::model::message_log::Provider;
 use smslite::model::outbound::{Claim, Claiming};
 use smslite::store::{DataDir, EnqueueOutcome, Store, compact};
@@ -113,26 +114,43 @@ fn a_life_goes_on_in_a_compacted_file() {
 }
 
 /// `format-3.redb` is the script's life with, after it, a part of a long message that waits for others, an account at
-/// Vonage, an early receipt and two messages of ours, one of them being sent. It was compacted.
+/// Vonage, an early receipt and two messages of ours, one of them being sent. It was compacted. `format-4.redb` is that
+/// file, brought up to date; of its message logs four at a time were sealed, and it was compacted once more.
 #[test]
-fn a_file_of_format_3_is_opened_as_it_is_and_gives_up_what_was_being_sent() {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("smslite.redb"), include_bytes!("fixtures/format-3.redb")).unwrap();
-    let store = open_dir(dir.path());
-    assert_eq!(names(dir.path()), ["lock", "smslite.redb"], "nothing had to be brought up to date");
-    assert_eq!(store.snapshot().unwrap().check().unwrap(), Vec::<String>::new());
-    let account = store.directory().view().carrier_account(ORG, Provider::Vonage).unwrap().clone();
-    assert_eq!((account.account_id.as_deref(), account.verifying.len()), (Some("ACfixture"), 2));
-    let waiting = store.snapshot().unwrap().partial_messages().unwrap();
-    assert_eq!(waiting[0].2.text(), "this is SMpart[part 2 of 3 is missing][part 3 of 3 is missing]");
-    let late = at(seconds(900));
-    assert_eq!(execute(&store, &enqueue(17, "+447700900999", Some("a key"), late)), Ok(known(&store, 15)));
-    let claimed = store.snapshot().unwrap().claimed_jobs(ORG).unwrap();
-    assert_eq!(claimed.iter().map(|due| due.uuid).collect::<Vec<_>>(), [[16; 16]]);
-    let given_up = Act::Claim(claiming(16, Claiming::Abandoned, late));
-    assert!(matches!(execute(&store, &given_up), Ok(Answer::Claimed(Claim::Lost(_)))));
-    store.close();
+fn files_of_formats_3_and_4_are_opened_and_give_up_what_was_being_sent() {
+    for (file, left) in [
+        (
+            include_bytes!("fixtures/format-3.redb").as_slice(),
+            &["lock", "smslite.redb", "smslite.redb.format-3"][..],
+        ),
+        (include_bytes!("fixtures/format-4.redb"), &["lock", "smslite.redb"]),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("smslite.redb"), file).unwrap();
+        let store = open_dir(dir.path());
+        assert_eq!(names(dir.path()), left, "what was no older was not brought up to date");
+        assert_eq!(store.snapshot().unwrap().check().unwrap(), Vec::<String>::new());
+        let account = store.directory().view().carrier_account(ORG, Provider::Vonage).unwrap().clone();
+        assert_eq!((account.account_id.as_deref(), account.verifying.len()), (Some("ACfixture"), 2));
+        let waiting = store.snapshot().unwrap().partial_messages().unwrap();
+        assert_eq!(waiting[0].2.text(), "this is SMpart[part 2 of 3 is missing][part 3 of 3 is missing]");
+        let late = at(seconds(900));
+        let again = execute(&store, &enqueue(17, "+447700900999", Some("a key"), late));
+        assert_eq!(again, Ok(known(&store, 15)));
+        let claimed = store.snapshot().unwrap().claimed_jobs(ORG).unwrap();
+        assert_eq!(claimed.iter().map(|due| due.uuid).collect::<Vec<_>>(), [[16; 16]]);
+        let given_up = Act::Claim(claiming(16, Claiming::Abandoned, late));
+        assert!(matches!(execute(&store, &given_up), Ok(Answer::Claimed(Claim::Lost(_)))));
+        assert_eq!(store.snapshot().unwrap().is_unsealed(ORG, 4).unwrap(), left.len() > 2);
+        assert_eq!(found(&store.snapshot().unwrap(), "ARE you"), FOUND);
+        seal(&store);
+        assert_eq!(found(&store.snapshot().unwrap(), "are YOU?"), FOUND);
+        store.close();
+    }
 }
+
+/// The logs of what we sent.
+const FOUND: &[u64] = &[42, 41, 40, 39, 30, 29, 28, 27, 26];
 
 fn known(store: &Store, uuid: u8) -> Answer {
     let job = store.snapshot().unwrap().job(ORG, [uuid; 16]).unwrap().unwrap();

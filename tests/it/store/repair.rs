@@ -9,7 +9,7 @@ use smslite::store::{CheckReport, RepairReport, check_file, repair_file};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const FIXTURE: &[u8] = include_bytes!("fixtures/format-3.redb");
+const FIXTURE: &[u8] = include_bytes!("fixtures/format-4.redb");
 
 fn check(disk: &Disk) -> CheckReport {
     check_file(&disk.location(), CACHE, Arc::new(|_| ()), &|_, _| ()).unwrap()

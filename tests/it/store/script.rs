@@ -9,7 +9,7 @@ use super::acts::{
     update_user, with_ttl,
 };
 use super::contract::EVERYTHING;
-use super::door::{Accounts, Act, Door, Line, Outbox, Reads, Row};
+use super::door::{Accounts, Act, Door, Line, Outbox, Reads, Row, SealBlock};
 use super::model_store::Model;
 use smslite::model::account::{KeyHash, Role, Usage, Used, UserChange};
 use smslite::model::address::AddressQuery;
@@ -55,6 +55,7 @@ pub fn receiving() -> Vec<Act> {
         unreachable!()
     };
     let theirs_kept = KeepAudit { organization: OTHER_ORG, ..kept };
+    let seal = |rows| Act::Seal(SealBlock { organization: ORG, rows });
     vec![
         bootstrap(),
         bootstrap(),
@@ -74,6 +75,8 @@ pub fn receiving() -> Vec<Act> {
         create_assistant(OTHER_ORG, "Their Bot"),
         assign(OTHER_ORG, SALES, 1, START),
         Act::Inbound(theirs),
+        seal(5),
+        seal(2),
         // Ann's session has expired by now, and is asked for by a stale hint.
         Act::Inbound(hinted(with_ttl(message("SM5", ANN, DESK, at(seconds(102))), 100), 1)),
         inbound("SM6", ANN, DESK, 103),
@@ -103,6 +106,9 @@ pub fn receiving() -> Vec<Act> {
         inbound("SM11", "+15550000010", DESK, 21),
         inbound("SM12", "+15550000011", DESK, 22),
         inbound("SM13", "+15550000012", DESK, 23),
+        seal(2),
+        seal(3),
+        seal(5),
         close(Closing::Living, &[7, 99], at(seconds(24))),
         close(Closing::Expired, &[2, 3, 7], at(seconds(116))),
         archive(6, at(seconds(25)), 1),
@@ -160,6 +166,8 @@ pub fn receiving() -> Vec<Act> {
         Act::Import(elsewhere()),
         Act::Import(elsewhere()),
         inbound("SM40", "+15550000041", DESK, 19),
+        seal(3),
+        seal(3),
     ]
 }
 
