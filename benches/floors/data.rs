@@ -173,7 +173,7 @@ fn open_new(dir: &Path, now: i64) -> anyhow::Result<Store> {
         created_at: now,
         updated_at: now,
         extra: JsonText::default(),
-        forwards_since: now,
+        forwards_from: 0,
         webhook_secrets: Vec::new(),
     };
     let assistant_id: AssistantId =

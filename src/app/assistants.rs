@@ -34,7 +34,7 @@ pub async fn create(
         updated_at: actor.now,
         // Here a `null` is kept like any other value.
         extra: JsonText(Value::Object(std::mem::take(&mut said.extra)).to_string()),
-        forwards_since: actor.now,
+        forwards_from: 0,
         webhook_secrets: Vec::new(),
     };
     said.apply(&mut assistant, actor.now);

@@ -39,15 +39,14 @@ impl Reach {
         let host = uri.host().unwrap_or_default();
         let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         match literal.parse::<IpAddr>() {
-            Ok(address) if !self.allows(address) => Err(closed(address)),
+            Ok(address) if !self.allows(address) => Err(CLOSED.to_owned()),
             _ => Ok(()),
         }
     }
 }
 
-fn closed(address: IpAddr) -> String {
-    format!("{address} is no public address, and forwarding.allowed_networks does not name it")
-}
+/// Which address it is, is not told: a name may be of a network that others are not to know.
+const CLOSED: &str = "its address is not public, and forwarding.allowed_networks does not name it";
 
 impl Service<Name> for Reach {
     type Response = std::vec::IntoIter<SocketAddr>;
@@ -63,10 +62,10 @@ impl Service<Name> for Reach {
         Box::pin(async move {
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let open: Vec<_> = found.iter().copied().filter(|found| reach.allows(found.ip())).collect();
-            match (found.first(), open.is_empty()) {
-                (Some(address), true) => Err(io::Error::other(closed(address.ip()))),
-                _ => Ok(open.into_iter()),
+            if open.is_empty() && !found.is_empty() {
+                return Err(io::Error::other(CLOSED));
             }
+            Ok(open.into_iter())
         })
     }
 }
@@ -93,6 +92,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || (a == 192 && b == 0 && c == 0)
         || (a == 192 && b == 88 && c == 99)
         || (a == 198 && b & 0xfe == 18)
+        // What Azure's machines ask about themselves.
+        || address.octets() == [168, 63, 129, 16]
         || a >= 240;
     !special
 }
@@ -135,6 +136,8 @@ mod tests {
             ("127.8.8.8", false),
             ("0.0.0.0", false),
             ("169.254.169.254", false),
+            ("168.63.129.16", false),
+            ("168.63.129.17", true),
             ("100.64.0.1", false),
             ("100.100.100.200", false),
             ("192.0.0.192", false),

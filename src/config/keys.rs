@@ -131,7 +131,7 @@ pub static KEYS: &[Key] = &[
         help: "The most messages that one of its numbers sends in a minute.", ..ROW },
     Key { name: "sending.timeout_seconds", kind: Kind::Integer { min: 1, max: 120 }, default: "30",
         help: "How long a carrier may take to answer; after that nobody knows whether it took the message.", ..ROW },
-    Key { name: "forwarding.timeout_seconds", kind: Kind::Integer { min: 1, max: 30 }, default: "10",
+    Key { name: "forwarding.timeout_seconds", kind: Kind::Integer { min: 1, max: 10 }, default: "10",
         help: "How long the URL that an inbound message is forwarded to may take to answer.", ..ROW },
     Key { name: "forwarding.allowed_networks", kind: Kind::Networks,
         help: "Private networks that inbound messages may be forwarded to; loopback is open while listening on loopback.", ..ROW },

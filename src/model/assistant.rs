@@ -33,8 +33,8 @@ pub struct Assistant {
     pub updated_at: Timestamp,
     /// Fields that we do not know: kept and given back.
     pub extra: JsonText,
-    /// Since when inbound messages are forwarded; what came before is not, whenever that is found out.
-    pub forwards_since: Timestamp,
+    /// Messages that come after this entry of the feed are forwarded: it was the last when there came to be a receiver.
+    pub forwards_from: u64,
     /// The newest first; made when they are first needed.
     pub webhook_secrets: Vec<WebhookSecret>,
 }
@@ -71,7 +71,6 @@ pub struct AssistantChange {
 
 impl AssistantChange {
     pub fn apply(&self, assistant: &mut Assistant, now: Timestamp) {
-        let had_receiver = assistant.receiver().is_some();
         fn set<T: Clone>(field: &mut T, given: &Option<T>) {
             if let Some(given) = given {
                 field.clone_from(given);
@@ -92,9 +91,6 @@ impl AssistantChange {
             assistant.extra = JsonText(Value::Object(extra).to_string());
         }
         assistant.updated_at = now;
-        if !had_receiver {
-            assistant.forwards_since = now;
-        }
     }
 }
 

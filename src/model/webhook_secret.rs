@@ -37,17 +37,20 @@ impl fmt::Debug for WebhookSecret {
     }
 }
 
-/// A new secret before those that still sign then; the last one does until `keep_until`, and is the last of the old.
-pub fn rotated(
-    secrets: &[WebhookSecret],
-    new: &str,
-    keep_until: Timestamp,
-    now: Timestamp,
-) -> Vec<WebhookSecret> {
-    let last = secrets.first().filter(|last| last.secret != new && keep_until > now);
-    let kept = last.map(|last| WebhookSecret { expires_at: Some(keep_until), ..last.clone() });
+/// How many sign at most: every request carries a signature of each.
+const MOST: usize = 3;
+
+/// A new secret, and those that sign still: the last one does until `keep_until`, older ones as long as they were to.
+pub fn rotated(secrets: &[WebhookSecret], new: &str, keep_until: Timestamp, now: Timestamp) -> Vec<WebhookSecret> {
+    // Asked for once more, nothing changes.
+    if secrets.first().is_some_and(|newest| newest.secret == new) {
+        return secrets.to_vec();
+    }
+    let expires = |secret: &WebhookSecret| secret.expires_at.map_or(keep_until, |end| end.min(keep_until));
+    let kept = secrets.iter().map(|secret| WebhookSecret { expires_at: Some(expires(secret)), ..secret.clone() });
+    let kept = kept.filter(|secret| secret.secret != new && secret.expires_at > Some(now));
     let new = WebhookSecret { secret: new.to_owned(), expires_at: None };
-    std::iter::once(new).chain(kept).collect()
+    std::iter::once(new).chain(kept).take(MOST).collect()
 }
 
 /// Those that sign now, the newest first.
@@ -68,7 +71,11 @@ mod tests {
         let second = rotated(&first, "b", end, now);
         assert_eq!(signing(&second, now).collect::<Vec<_>>(), ["b", "a"]);
         assert_eq!(signing(&second, end).collect::<Vec<_>>(), ["b"]);
-        assert_eq!(signing(&rotated(&second, "c", end, now), now).collect::<Vec<_>>(), ["c", "b"]);
+        let third = rotated(&second, "c", Timestamp(20), now);
+        assert_eq!(signing(&third, now).collect::<Vec<_>>(), ["c", "b", "a"]);
+        assert_eq!(signing(&third, end).collect::<Vec<_>>(), ["c", "b"]);
+        assert_eq!(rotated(&third, "c", now, now), third, "once more");
+        assert_eq!(signing(&rotated(&third, "d", now, now), now).collect::<Vec<_>>(), ["d"]);
         assert_eq!(signing(&rotated(&first, "b", now, now), now).collect::<Vec<_>>(), ["b"]);
         assert_eq!(signing(&rotated(&first, "a", end, now), now).collect::<Vec<_>>(), ["a"]);
     }

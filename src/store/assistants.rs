@@ -11,7 +11,7 @@ use crate::model::assistant::{Assistant, AssistantChange, AssistantState};
 use crate::model::feed::FeedEvent;
 use crate::model::ids::{AssistantId, OrganizationId};
 use crate::model::time::Timestamp;
-use crate::model::webhook_secret::{WebhookSecret, rotated};
+use crate::model::webhook_secret::{WebhookSecret, rotated, signing};
 use redb::ReadableTable;
 
 #[derive(Clone, Debug)]
@@ -106,7 +106,8 @@ impl Command for RotateWebhookSecret {
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Vec<WebhookSecret>>, TxError> {
         let Some(mut assistant) = assistant(tx, self.organization, self.id)? else { return Ok(None) };
-        if !(self.only_if_none && !assistant.webhook_secrets.is_empty()) {
+        let signs = signing(&assistant.webhook_secrets, self.now).next().is_some();
+        if !(self.only_if_none && signs) {
             let keep_until = self.now.plus_seconds(self.keep_seconds);
             assistant.webhook_secrets =
                 rotated(&assistant.webhook_secrets, &self.secret, keep_until, self.now);
@@ -130,15 +131,22 @@ pub(super) fn assistant(
     Ok(Some(assistant).filter(|assistant| !assistant.is_deleted()))
 }
 
+/// Writes an assistant. Where its messages are told from now on, that is kept with it.
 pub(super) fn put_assistant(
     tx: &mut Tx<'_>,
     organization: OrganizationId,
     id: AssistantId,
     assistant: &Assistant,
 ) -> Result<(), TxError> {
-    let (tables, bytes) = tx.encoded(assistant);
+    let before = self::assistant(tx, organization, id)?;
+    let forwards_from = match before.filter(|before| before.receiver().is_some()) {
+        Some(before) => before.forwards_from,
+        None => tx.sequences(organization)?.feed,
+    };
+    let assistant = Assistant { forwards_from, ..assistant.clone() };
+    let (tables, bytes) = tx.encoded(&assistant);
     tables.assistants.insert(&key::serial(organization, id.0), bytes)?;
-    tx.changes.push(DirectoryChange::Assistant(organization, id, assistant.into()));
+    tx.changes.push(DirectoryChange::Assistant(organization, id, (&assistant).into()));
     Ok(())
 }
 

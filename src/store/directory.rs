@@ -94,13 +94,13 @@ pub(super) enum DirectoryChange {
 pub(super) struct KnownAssistant {
     name: Arc<str>,
     /// `None`: its messages are not forwarded.
-    forwards_since: Option<Timestamp>,
+    forwards_from: Option<u64>,
 }
 
 impl From<&Assistant> for KnownAssistant {
     fn from(assistant: &Assistant) -> KnownAssistant {
-        let forwards_since = assistant.receiver().map(|_| assistant.forwards_since);
-        KnownAssistant { name: assistant.name.as_str().into(), forwards_since }
+        let forwards_from = assistant.receiver().map(|_| assistant.forwards_from);
+        KnownAssistant { name: assistant.name.as_str().into(), forwards_from }
     }
 }
 
@@ -121,8 +121,8 @@ pub struct Entries {
     keys: Arc<HashMap<KeyHash, KeyOwner>>,
     sessions: Arc<HashMap<KeyHash, SessionOwner>>,
     names: Arc<HashMap<OrganizationId, AssistantNames>>,
-    /// Those whose messages are forwarded, and since when.
-    forwarding: Arc<HashMap<OrganizationId, BTreeMap<AssistantId, Timestamp>>>,
+    /// Those whose messages are forwarded, and from which entry of the feed on.
+    forwarding: Arc<HashMap<OrganizationId, BTreeMap<AssistantId, u64>>>,
     numbers: Arc<HashMap<Address, BTreeMap<OrganizationId, Option<AssistantId>>>>,
     carriers: Arc<BTreeMap<(OrganizationId, Provider), Arc<CarrierAccount>>>,
 }
@@ -297,20 +297,20 @@ impl Entries {
         self.names.get(&organization).unwrap_or(&NO_NAMES)
     }
 
-    /// The assistants whose messages are forwarded, and since when. `None`: there are none.
-    pub fn forwarding(&self, organization: OrganizationId) -> Option<&BTreeMap<AssistantId, Timestamp>> {
+    /// The assistants whose messages are forwarded, those that come after this entry of the feed. `None`: there are none.
+    pub fn forwarding(&self, organization: OrganizationId) -> Option<&BTreeMap<AssistantId, u64>> {
         self.forwarding.get(&organization)
     }
 
-    fn set_forwarding(&mut self, organization: OrganizationId, id: AssistantId, since: Option<Timestamp>) {
+    fn set_forwarding(&mut self, organization: OrganizationId, id: AssistantId, from: Option<u64>) {
         let known = self.forwarding(organization).and_then(|known| known.get(&id));
-        if known == since.as_ref() {
+        if known == from.as_ref() {
             return;
         }
         let forwarding = Arc::make_mut(&mut self.forwarding);
         let known = forwarding.entry(organization).or_default();
-        match since {
-            Some(since) => drop(known.insert(id, since)),
+        match from {
+            Some(from) => drop(known.insert(id, from)),
             None => drop(known.remove(&id)),
         }
         if known.is_empty() {
@@ -353,7 +353,7 @@ impl Entries {
             DirectoryChange::Assistant(organization, id, assistant) => {
                 let names = Arc::make_mut(&mut self.names).entry(organization).or_default();
                 names.insert(id, assistant.name);
-                self.set_forwarding(organization, id, assistant.forwards_since);
+                self.set_forwarding(organization, id, assistant.forwards_from);
             }
             DirectoryChange::CarrierAccount(organization, provider, account) => {
                 let carriers = Arc::make_mut(&mut self.carriers);

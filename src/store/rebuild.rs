@@ -246,7 +246,7 @@ fn of_today<'a>(row: Row<'a>, format: u32, changed: &'a mut Vec<u8>) -> Row<'a> 
     match NAMES[usize::from(row.table)] {
         "sequences" if format < 4 => complete_sequences(changed, format),
         "outbound_jobs" if format < 3 => changed.push(Purpose::Message as u8),
-        // At the beginning of time, and no secrets.
+        // Forwarded from the beginning, of which nothing is left to be looked through, and no secrets.
         "assistants" if format < 4 => changed.extend_from_slice(&[0, 0]),
         _ => return row,
     }

@@ -130,7 +130,7 @@ impl AssistantLine {
             created_at,
             updated_at: self.updated_at.unwrap_or(created_at),
             extra: self.extra.clone(),
-            forwards_since: now,
+            forwards_from: 0,
             webhook_secrets: self.sms_webhook_secrets.clone().unwrap_or_default(),
         }
     }

@@ -251,7 +251,7 @@ pub fn create_assistant(organization: OrganizationId, name: &str) -> Act {
         created_at: START,
         updated_at: START,
         extra: JsonText::default(),
-        forwards_since: START,
+        forwards_from: 0,
         webhook_secrets: Vec::new(),
     };
     Act::CreateAssistant(CreateAssistant { organization, assistant })

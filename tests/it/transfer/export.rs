@@ -181,7 +181,7 @@ fn what_is_made_while_an_export_runs_is_left_out_and_nothing_dangles() {
             created_at: now(),
             updated_at: now(),
             extra: JsonText::default(),
-            forwards_since: now(),
+            forwards_from: 0,
             webhook_secrets: Vec::new(),
         };
         store.execute_blocking(CreateAssistant { organization: ORGANIZATION, assistant }).unwrap();
