@@ -106,7 +106,7 @@ impl Command for RotateWebhookSecret {
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Vec<WebhookSecret>>, TxError> {
         let Some(mut assistant) = assistant(tx, self.organization, self.id)? else { return Ok(None) };
-        if !(self.only_if_none && !assistant.webhook_secrets.is_empty()) {
+        if !self.only_if_none || assistant.webhook_secrets.is_empty() {
             let keep_until = self.now.plus_seconds(self.keep_seconds);
             assistant.webhook_secrets =
                 rotated(&assistant.webhook_secrets, &self.secret, keep_until, self.now);

@@ -70,6 +70,7 @@ pub struct SettleForward {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "the large one is the frequent one")]
 pub enum SettledForward {
     /// It was settled already, or is gone.
     Gone,
@@ -180,10 +181,15 @@ impl Command for ResumeParked {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<MessageLogId>, TxError> {
         let (org, mut resumed) = (self.organization, Vec::new());
         for &log in &self.logs {
-            let stored = tx.tables.parked_events.remove(&key::serial(org, log.0))?;
+            let key = key::serial(org, log.0);
+            let stored = tx.tables.parked_events.get(&key)?;
             let stored = stored.map(|bytes| record::decode::<ParkedEvent>("parked_events", bytes.value()));
-            let Some(parked) = stored.transpose()? else { continue };
-            let call = parked.call_id;
+            let Some(ParkedEvent { call_id: call, .. }) = stored.transpose()? else { continue };
+            // It goes with its conversation.
+            if forwardable(tx, org, call, log)?.is_none() {
+                continue;
+            }
+            tx.tables.parked_events.remove(&key)?;
             if self.replay {
                 put_forward(tx, org, call, log, &Forward::new(self.now))?;
             }
@@ -276,11 +282,15 @@ impl Snapshot {
         Ok(lanes)
     }
 
+    /// What is to be forwarded next of a conversation; nothing is of an archived one.
     pub fn forward_head(
         &self,
         organization: OrganizationId,
         call: CallId,
     ) -> Result<Option<ForwardHead>, ReadError> {
+        if self.call(organization, call)?.is_none_or(|call| call.archived) {
+            return Ok(None);
+        }
         let first = key::forward(organization, call, MessageLogId(0));
         let last = key::forward(organization, call, MessageLogId(u64::MAX));
         let Some(row) = self.tables.forwards.range::<&ForwardKey>(&first..=&last)?.next() else {

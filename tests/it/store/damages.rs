@@ -2,14 +2,15 @@
 
 use super::acts::{ANN, DESK, START, address, at, seconds};
 use super::checker::{
-    ASSISTANTS, COUNTS, Damage, HEAD, JOB, JOBS, JUNK, KEYS, LOGS, MESSAGE, OPT_OUTS, SEQUENCES, THREADS,
-    USERS, copy, lasting, mendable, put, remove, serial, thread,
+    ASSISTANTS, COUNTS, Damage, FORWARDS, HEAD, JOB, JOBS, JUNK, KEYS, LOGS, MESSAGE, OPT_OUTS, PARKED,
+    SEQUENCES, THREADS, USERS, copy, forward, lasting, mendable, put, remove, serial, thread,
 };
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smslite::model::account::{DashboardSession, KeyHash, Usage};
 use smslite::model::call::Call;
+use smslite::model::forward::{Forward, ParkedEvent};
 use smslite::model::ids::{AssistantId, CallId, MessageLogId, UserId};
 use smslite::model::message::Message;
 use smslite::model::message_log::{MessageLog, Provider};
@@ -98,7 +99,10 @@ fn opt_out_key(numbers: &str) -> Vec<u8> {
 }
 
 pub fn more() -> Vec<Damage> {
-    [damages_of_accounts(), damages_of_jobs(), damages_of_fields()].into_iter().flatten().collect()
+    [damages_of_accounts(), damages_of_jobs(), damages_of_forwards(), damages_of_fields()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn damages_of_accounts() -> Vec<Damage> {
@@ -171,6 +175,49 @@ fn damages_of_jobs() -> Vec<Damage> {
         mendable("a link lies elsewhere", "links to an outbound job, not one of its own", |t| {
             put_job(t, 7, 4, None);
             put(t, THREADS, thread(4, JOB, 5), &[7; 16]);
+        }),
+    ]
+}
+
+fn put_forward(txn: &WriteTransaction, call: u64, log: u64) {
+    put(txn, FORWARDS, forward(call, log), &record(&Forward::new(START)));
+}
+
+fn park(txn: &WriteTransaction, call: u64, log: u64) {
+    let parked =
+        ParkedEvent { call_id: CallId(call), parked_at: START, attempts: 1, error: "down".to_owned() };
+    put(txn, PARKED, serial(log), &record(&parked));
+}
+
+fn damages_of_forwards() -> Vec<Damage> {
+    vec![
+        mendable("a forward of no log", "forwarded of message log 99 is of no log of call 1", |t| {
+            put_forward(t, 1, 99)
+        }),
+        mendable("a forward of another's log", "forwarded of message log 4 is of no log of call 1", |t| {
+            put_forward(t, 1, 4)
+        }),
+        mendable("a forward of a stray log", "forwarded of message log 3 is of no log of call 1", |t| {
+            put_forward(t, 1, 3)
+        }),
+        lasting("a forward is unreadable", "damaged forwards record", |t| {
+            put(t, FORWARDS, forward(1, 1), JUNK)
+        }),
+        mendable("a parked event of no log", "parked event 99 is of no message log of call 1", |t| {
+            park(t, 1, 99)
+        }),
+        mendable("a parked event of another's log", "parked event 4 is of no message log of call 1", |t| {
+            park(t, 1, 4)
+        }),
+        mendable("an event is parked and waits", "parked event 1 is of no message log of call 1", |t| {
+            put_forward(t, 1, 1);
+            park(t, 1, 1);
+        }),
+        lasting("a parked event is unreadable", "damaged parked_events record", |t| {
+            put(t, PARKED, serial(1), JUNK)
+        }),
+        mendable("the feed is looked through beyond its end", "looked through up to 999", |t| {
+            change(t, SEQUENCES, [0, 0, 0, 1], |given: &mut Sequences| given.forwarded = 999)
         }),
     ]
 }
