@@ -52,16 +52,27 @@ pub struct EventLog {
     pub error_message: Option<String>,
 }
 
-/// At most `limit` entries that come after `after`, in their order.
+/// A stretch of the feed: what was wanted of it, and its last entry.
+pub struct Stretch {
+    pub events: Vec<Event>,
+    pub up_to: u64,
+}
+
+/// Of at most `limit` entries that come after `after` those that are wanted, in their order. `None`: there are none.
 pub fn after(
     app: &App,
     organization: OrganizationId,
     after: u64,
     limit: usize,
-) -> Result<Vec<Event>, ReadError> {
+    wants: impl Fn(&FeedEvent) -> bool,
+) -> Result<Option<Stretch>, ReadError> {
     let snapshot = app.store.snapshot()?;
     let entries = snapshot.feed_after(organization, after, limit)?;
-    entries.into_iter().map(|(sequence, entry)| complete(&snapshot, organization, sequence, entry)).collect()
+    let Some((up_to, _)) = entries.last() else { return Ok(None) };
+    let up_to = *up_to;
+    let wanted = entries.into_iter().filter(|(_, entry)| wants(&entry.event));
+    let events = wanted.map(|(sequence, entry)| complete(&snapshot, organization, sequence, entry));
+    Ok(Some(Stretch { events: events.collect::<Result<_, _>>()?, up_to }))
 }
 
 fn complete(

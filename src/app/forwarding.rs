@@ -1,8 +1,8 @@
 //! Forwarding is worked off: what the feed tells of inbound messages is told to the assistants' own URLs, at least
 //! once and in order within each conversation. What could not be told in time is parked for people (`parked_events`).
 //!
-//! What is to be told is a row from the moment that the feed was looked through, and goes with the commit that writes
-//! what came of it; a kill in between tells it again.
+//! What is to be told is a row from the moment that the feed was looked through (`plan`), and goes with the commit that
+//! writes what came of it; a kill in between tells it again.
 
 mod attempt;
 mod lanes;
@@ -12,19 +12,23 @@ mod webhook;
 
 pub use webhook::receiver;
 
-use self::attempt::Looked;
+use self::attempt::{Attempt, Looked};
 use self::lanes::{Lane, Lanes};
-use self::plan::Plan;
-use self::receivers::{NotNow, Receivers};
+use self::receivers::{NotNow, Receivers, Verdict};
 use super::App;
 use super::http_client::HttpClient;
 use super::persist::AFTER_FAILURE;
 use super::reach::Reach;
 use crate::model::time::Timestamp;
 use crate::store::ReadError;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{Id, JoinError, JoinSet};
+
+/// How long a conversation rests whose attempt could not be written, or broke down.
+const REST_SECONDS: u64 = 60;
 
 /// What the forwarder shares with those who start and stop it.
 pub struct Forwarding {
@@ -32,33 +36,38 @@ pub struct Forwarding {
     pub stop: Notify,
     client: HttpClient,
     /// What came before is given the whole time again.
-    started: Timestamp,
+    started: AtomicI64,
 }
 
 impl Forwarding {
     pub fn new(reach: Reach, timeout: Duration, started: Timestamp) -> Forwarding {
         let client = HttpClient::new(timeout, reach);
-        Forwarding { stop: Notify::new(), client, started }
+        Forwarding { stop: Notify::new(), client, started: AtomicI64::new(started.0) }
+    }
+
+    fn started(&self) -> Timestamp {
+        Timestamp(self.started.load(Ordering::Relaxed))
     }
 }
 
 /// An attempt that has ended.
 struct Ended {
-    lane: Lane,
-    /// Where it took a place.
-    url: Option<String>,
-    /// Why it failed.
-    error: Option<String>,
+    verdict: Verdict,
     at: Timestamp,
+    /// When its lane is looked at again.
+    again_at: Timestamp,
 }
+
+type Attempts = JoinSet<Ended>;
 
 /// Works until the server stops; then waits for the attempts that are under way.
 pub async fn run(app: App) {
     let mut stop = std::pin::pin!(app.forwarding.stop.notified());
-    let mut forwarder = Forwarder::new(app.clone());
-    let mut attempts = JoinSet::new();
+    let (planned, mut lanes) = mpsc::unbounded_channel();
+    let planning = tokio::spawn(plan::run(app.clone(), planned));
+    let (mut forwarder, mut attempts) = (Forwarder::new(app.clone()), JoinSet::new());
     loop {
-        let next = forwarder.go_on(&mut attempts).await;
+        let next = forwarder.begin_due(&mut attempts);
         let later = async {
             match &next {
                 Ok(Some(next)) => app.clock.reaches(*next).await,
@@ -70,53 +79,73 @@ pub async fn run(app: App) {
             }
         };
         tokio::select! {
-            () = app.store.news().any.notified() => {}
-            Some(ended) = attempts.join_next(), if !attempts.is_empty() => forwarder.ended(ended.ok()),
+            Some(lane) = lanes.recv() => {
+                forwarder.want(lane);
+                while let Ok(lane) = lanes.try_recv() {
+                    forwarder.want(lane);
+                }
+            }
+            Some(ended) = attempts.join_next_with_id(), if !attempts.is_empty() => {
+                forwarder.ended(ended);
+                while let Some(ended) = attempts.try_join_next_with_id() {
+                    forwarder.ended(ended);
+                }
+            }
             () = later => {}
             () = &mut stop => break,
         }
     }
+    planning.abort();
     while attempts.join_next().await.is_some() {}
 }
 
 struct Forwarder {
     app: App,
-    plan: Plan,
     lanes: Lanes,
     receivers: Receivers,
+    /// What is under way: its lane, and where it took a place.
+    under_way: HashMap<Id, (Lane, Option<String>)>,
     /// What was to be told when the server started is among the lanes.
     is_loaded: bool,
+    last_now: Timestamp,
 }
 
 impl Forwarder {
     fn new(app: App) -> Forwarder {
-        let (plan, lanes) = (Plan::default(), Lanes::default());
-        Forwarder { app, plan, lanes, receivers: Receivers::default(), is_loaded: false }
+        Forwarder {
+            app,
+            lanes: Lanes::default(),
+            receivers: Receivers::default(),
+            under_way: HashMap::new(),
+            is_loaded: false,
+            last_now: Timestamp::MIN,
+        }
     }
 
-    /// Takes up what the feeds tell, and begins what is due. Returns when the next is.
-    async fn go_on(&mut self, attempts: &mut JoinSet<Ended>) -> Result<Option<Timestamp>, ReadError> {
+    /// Something may be to be told in a lane.
+    fn want(&mut self, lane: Lane) {
+        self.lanes.want(lane, self.app.clock.now());
+    }
+
+    fn now(&mut self) -> Timestamp {
+        let now = self.app.clock.now();
+        if now < self.last_now {
+            self.app.forwarding.started.fetch_min(now.0, Ordering::Relaxed);
+            self.lanes.all_due(now);
+        }
+        self.last_now = now;
+        now
+    }
+
+    /// Begins what is due. Returns when the next is.
+    fn begin_due(&mut self, attempts: &mut Attempts) -> Result<Option<Timestamp>, ReadError> {
+        let now = self.now();
         if !self.is_loaded {
             for (organization, call, due) in self.app.store.snapshot()?.forward_lanes()? {
                 self.lanes.want((organization, call), due);
             }
             self.is_loaded = true;
         }
-        let now = self.app.clock.now();
-        let (lanes, looked_through) = self.plan.look_through(&self.app, now).await;
-        for lane in lanes {
-            self.lanes.want(lane, now);
-        }
-        self.app.metrics.feed_lag.set("forwarding", self.plan.lag(&self.app));
-        let next = self.begin_due(now, attempts)?;
-        looked_through.map(|()| next)
-    }
-
-    fn begin_due(
-        &mut self,
-        now: Timestamp,
-        attempts: &mut JoinSet<Ended>,
-    ) -> Result<Option<Timestamp>, ReadError> {
         loop {
             while let Some(lane) = self.lanes.take(now) {
                 if !self.look_at(lane, now, attempts)? {
@@ -130,54 +159,75 @@ impl Forwarder {
     }
 
     /// Begins an attempt of the first message of a lane, if that may be now. False: no more may be begun at all.
-    fn look_at(
-        &mut self,
-        lane: Lane,
-        now: Timestamp,
-        attempts: &mut JoinSet<Ended>,
-    ) -> Result<bool, ReadError> {
+    fn look_at(&mut self, lane: Lane, now: Timestamp, attempts: &mut Attempts) -> Result<bool, ReadError> {
         let looked = attempt::look(&self.app, lane).inspect_err(|_| self.lanes.want(lane, now))?;
-        let attempt = match looked {
-            Looked::Nothing => return Ok(true),
-            Looked::Gone(attempt) => attempt,
-            Looked::Attempt(attempt) if attempt.head.forward.due_at > now => {
+        match looked {
+            Looked::Nothing => Ok(true),
+            Looked::Gone(attempt) => Ok(self.begin_without_place(attempt, now, attempts)),
+            Looked::Attempt(attempt) if !attempt.head.forward.is_due(now) => {
                 self.lanes.want(lane, attempt.head.forward.due_at);
-                return Ok(true);
+                Ok(true)
             }
-            Looked::Attempt(attempt) => match self.receivers.take(&attempt.url, now) {
-                Ok(()) => attempt.with_place(),
-                Err(NotNow::Full) => {
-                    self.lanes.wait_for(&attempt.url, lane);
-                    return Ok(true);
-                }
-                Err(NotNow::AllFull) => {
-                    // An attempt that ends wakes us.
-                    self.lanes.want(lane, now);
-                    return Ok(false);
-                }
-                Err(NotNow::Open { until, reason }) => {
-                    let last_at = attempt.head.forward.last_at(self.app.forwarding.started);
-                    if now < last_at {
-                        self.lanes.want(lane, until.min(last_at));
-                        return Ok(true);
-                    }
-                    attempt.not_tried(reason)
-                }
-            },
-        };
-        self.lanes.begin(lane);
-        let app = self.app.clone();
-        attempts.spawn(async move { attempt.make(&app).await });
-        Ok(true)
+            Looked::Attempt(attempt) => Ok(self.try_now(attempt, now, attempts)),
+        }
     }
 
-    fn ended(&mut self, ended: Option<Ended>) {
-        // One that panicked is found again when the server starts.
-        let Some(Ended { lane, url, error, at }) = ended else { return };
-        self.lanes.end(lane, at);
-        let Some(url) = url else { return };
-        let room = self.receivers.done(&url, error.as_deref(), at);
-        self.lanes.release(&url, room, at);
+    fn try_now(&mut self, attempt: Attempt, now: Timestamp, attempts: &mut Attempts) -> bool {
+        match self.receivers.take(&attempt.url, now) {
+            Ok(()) => {
+                let place = Some(attempt.url.clone());
+                self.begin(attempt, place, attempts);
+            }
+            Err(NotNow::Full) => self.lanes.wait_for(&attempt.url, attempt.lane),
+            Err(NotNow::AllFull) => {
+                // An attempt that ends wakes us.
+                self.lanes.want(attempt.lane, now);
+                return false;
+            }
+            Err(NotNow::Open { until, reason }) => {
+                let last_at = attempt.head.forward.last_at(self.app.forwarding.started(), now);
+                if now >= last_at {
+                    return self.begin_without_place(attempt.not_tried(reason), now, attempts);
+                }
+                self.lanes.want(attempt.lane, until.min(last_at));
+            }
+        }
+        true
+    }
+
+    fn begin_without_place(&mut self, attempt: Attempt, now: Timestamp, attempts: &mut Attempts) -> bool {
+        let may = self.receivers.take_any();
+        if may {
+            self.begin(attempt, None, attempts);
+        } else {
+            self.lanes.want(attempt.lane, now);
+        }
+        may
+    }
+
+    fn begin(&mut self, attempt: Attempt, place: Option<String>, attempts: &mut Attempts) {
+        let (lane, app) = (attempt.lane, self.app.clone());
+        self.lanes.begin(lane);
+        let task = attempts.spawn(async move { attempt.make(&app).await });
+        self.under_way.insert(task.id(), (lane, place));
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Ended), JoinError>) {
+        let (id, ended) = ended.unwrap_or_else(|error| {
+            tracing::error!(%error, "an attempt to forward broke down");
+            let at = self.app.clock.now();
+            (error.id(), Ended { verdict: Verdict::Unknown, at, again_at: at.plus_seconds(REST_SECONDS) })
+        });
+        let Some((lane, place)) = self.under_way.remove(&id) else { return };
+        let Ended { verdict, at, again_at } = ended;
+        self.lanes.end(lane, again_at);
+        match place {
+            None => self.receivers.done_any(),
+            Some(url) => {
+                let room = self.receivers.done(&url, &verdict, at);
+                self.lanes.release(&url, room, at);
+            }
+        }
     }
 
     /// Those that wait for a receiver at which nothing is under way any more. True: there were some.

@@ -1,6 +1,6 @@
 //! Messages that could not be forwarded in time: listed, forwarded again, given up.
 
-use super::{App, VerbError};
+use super::{App, VerbError, purge};
 use crate::model::account::Actor;
 use crate::model::forward::ParkedEvent;
 use crate::model::ids::{AssistantId, MessageLogId};
@@ -43,7 +43,7 @@ pub enum Resumed {
 /// Forwards one again.
 pub async fn replay(app: &App, actor: &Actor, id: MessageLogId) -> Result<Resumed, VerbError> {
     let is_parked = app.store.snapshot()?.parked_event(actor.organization, id)?.is_some();
-    if is_parked && with_receiver(app, actor, vec![id])?.is_empty() {
+    if is_parked && with_receiver(app, actor, vec![id], None)?.is_empty() {
         return Ok(Resumed::NoReceiver);
     }
     let resumed = resume(app, actor, vec![id], true).await?;
@@ -64,36 +64,47 @@ pub enum Which {
 
 /// Forwards many again. Returns how many; those that are not parked, or have no receiver, are passed over.
 pub async fn replay_many(app: &App, actor: &Actor, which: Which) -> Result<u64, VerbError> {
-    let wanted = match which {
-        Which::These(ids) => ids,
-        Which::All => all(app, actor, |_| true)?,
-        Which::OfAssistant(assistant) => all(app, actor, |log| log.assistant_id == Some(assistant))?,
-    };
-    let wanted = with_receiver(app, actor, wanted)?;
+    let (shared, who) = (app.clone(), *actor);
+    let wanted = tokio::task::spawn_blocking(move || wanted(&shared, &who, which)).await??;
     let mut replayed = 0;
     for some in wanted.chunks(AT_ONCE) {
-        replayed += resume(app, actor, some.to_vec(), true).await?.len() as u64;
+        let (organization, logs, now) = (actor.organization, some.to_vec(), actor.now);
+        let resumed = purge::step(app, ResumeParked { organization, logs, replay: true, now }).await?;
+        replayed += resumed.len() as u64;
     }
     Ok(replayed)
 }
 
-fn all(
-    app: &App,
-    actor: &Actor,
-    wanted: impl Fn(&MessageLog) -> bool,
-) -> Result<Vec<MessageLogId>, ReadError> {
-    let (_, events) = list(app, actor, Page { skip: 0, limit: usize::MAX })?;
-    Ok(events.into_iter().filter(|event| wanted(&event.log)).map(|event| event.id).collect())
+fn wanted(app: &App, actor: &Actor, which: Which) -> Result<Vec<MessageLogId>, ReadError> {
+    let ids = match &which {
+        Which::These(ids) => ids.clone(),
+        Which::All | Which::OfAssistant(_) => {
+            let all = Page { skip: 0, limit: usize::MAX };
+            let (_, found) = app.store.snapshot()?.parked_events(actor.organization, all)?;
+            found.into_iter().map(|(id, _)| id).collect()
+        }
+    };
+    let of = match which {
+        Which::OfAssistant(assistant) => Some(assistant),
+        Which::All | Which::These(_) => None,
+    };
+    with_receiver(app, actor, ids, of)
 }
 
-/// Those whose assistants have a URL.
-fn with_receiver(app: &App, actor: &Actor, logs: Vec<MessageLogId>) -> Result<Vec<MessageLogId>, ReadError> {
+/// Those whose assistants have a URL; only of one of them, if it is said which.
+fn with_receiver(
+    app: &App,
+    actor: &Actor,
+    logs: Vec<MessageLogId>,
+    of: Option<AssistantId>,
+) -> Result<Vec<MessageLogId>, ReadError> {
     let (snapshot, mut found) = (app.store.snapshot()?, Vec::new());
     let directory = snapshot.directory().view();
     let Some(forwarding) = directory.forwarding(actor.organization) else { return Ok(found) };
+    let has_one = |it: &AssistantId| forwarding.contains_key(it) && of.is_none_or(|of| of == *it);
     for id in logs {
         let log = snapshot.message_log(actor.organization, id)?;
-        if log.and_then(|log| log.assistant_id).is_some_and(|it| forwarding.contains_key(&it)) {
+        if log.and_then(|log| log.assistant_id).as_ref().is_some_and(has_one) {
             found.push(id);
         }
     }

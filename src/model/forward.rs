@@ -74,9 +74,14 @@ impl Forward {
     }
 
     /// When the last attempt begins, so that even one that gets no answer ends in time. What came before the
-    /// server started is given the whole time again.
-    pub fn last_at(&self, server_started: Timestamp) -> Timestamp {
-        self.planned_at.max(server_started).plus_seconds(HELD_SECONDS - LIMIT_SECONDS)
+    /// server started is given the whole time again; a clock that was set back holds nobody longer.
+    pub fn last_at(&self, server_started: Timestamp, now: Timestamp) -> Timestamp {
+        self.planned_at.max(server_started).min(now).plus_seconds(HELD_SECONDS - LIMIT_SECONDS)
+    }
+
+    /// Whether it may be tried now. What is due later than any attempt may be was put off by another clock.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.due_at <= now || self.due_at > now.plus_seconds(LONGEST_DELAY_SECONDS)
     }
 }
 
@@ -92,13 +97,13 @@ pub fn decide_forward(
         ForwardOutcome::Failed { error, .. } => (error, before.attempts.saturating_add(1)),
         ForwardOutcome::NotTried { error } => (error, before.attempts),
     };
-    let last_at = before.last_at(server_started);
+    let last_at = before.last_at(server_started, now);
     if now >= last_at {
         return ForwardNext::Park(ParkedEvent { call_id, parked_at: now, attempts, error: error.clone() });
     }
     let delay = FIRST_DELAY_SECONDS << attempts.saturating_sub(1).min(10);
     let due_at = now.plus_seconds(delay.min(LONGEST_DELAY_SECONDS)).min(last_at);
-    ForwardNext::Again(Forward { due_at, attempts, ..before.clone() })
+    ForwardNext::Again(Forward { due_at, attempts, planned_at: before.planned_at.min(now) })
 }
 
 #[cfg(test)]
@@ -140,6 +145,17 @@ mod tests {
         let forward = Forward { attempts: 9, ..Forward::new(planned) };
         let next = decide_forward(&forward, CallId(1), &failed(), started, started.plus_seconds(2));
         assert!(matches!(next, ForwardNext::Again(Forward { attempts: 10, .. })));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_holds_nobody_longer() {
+        let (planned, back) = (Timestamp(0).plus_seconds(86_400), Timestamp(0));
+        let forward = Forward { due_at: planned.plus_seconds(60), ..Forward::new(planned) };
+        assert!(forward.is_due(back) && !forward.is_due(planned) && forward.is_due(planned.plus_seconds(60)));
+        let ForwardNext::Again(again) = decide_forward(&forward, CallId(1), &failed(), back, back) else {
+            panic!("five minutes are not over")
+        };
+        assert_eq!(again.last_at(back, back.plus_seconds(100)), back.plus_seconds(290));
     }
 
     #[test]

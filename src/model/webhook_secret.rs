@@ -41,13 +41,19 @@ impl fmt::Debug for WebhookSecret {
 const MOST: usize = 3;
 
 /// A new secret, and those that sign still: the last one does until `keep_until`, older ones as long as they were to.
-pub fn rotated(secrets: &[WebhookSecret], new: &str, keep_until: Timestamp, now: Timestamp) -> Vec<WebhookSecret> {
+pub fn rotated(
+    secrets: &[WebhookSecret],
+    new: &str,
+    keep_until: Timestamp,
+    now: Timestamp,
+) -> Vec<WebhookSecret> {
     // Asked for once more, nothing changes.
     if secrets.first().is_some_and(|newest| newest.secret == new) {
         return secrets.to_vec();
     }
     let expires = |secret: &WebhookSecret| secret.expires_at.map_or(keep_until, |end| end.min(keep_until));
-    let kept = secrets.iter().map(|secret| WebhookSecret { expires_at: Some(expires(secret)), ..secret.clone() });
+    let kept =
+        secrets.iter().map(|secret| WebhookSecret { expires_at: Some(expires(secret)), ..secret.clone() });
     let kept = kept.filter(|secret| secret.secret != new && secret.expires_at > Some(now));
     let new = WebhookSecret { secret: new.to_owned(), expires_at: None };
     std::iter::once(new).chain(kept).take(MOST).collect()

@@ -107,7 +107,7 @@ impl Command for RotateWebhookSecret {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Vec<WebhookSecret>>, TxError> {
         let Some(mut assistant) = assistant(tx, self.organization, self.id)? else { return Ok(None) };
         let signs = signing(&assistant.webhook_secrets, self.now).next().is_some();
-        if !(self.only_if_none && signs) {
+        if !self.only_if_none || !signs {
             let keep_until = self.now.plus_seconds(self.keep_seconds);
             assistant.webhook_secrets =
                 rotated(&assistant.webhook_secrets, &self.secret, keep_until, self.now);

@@ -445,6 +445,7 @@ impl<'s> Check<'s, '_, '_> {
             if feed != given.feed {
                 self.raise(org, feed, |given| &mut given.feed, damage);
             }
+            self.looked_through(org, feed, given);
             let damage =
                 format_args!("{logless} duplicates are told by no log, {purged_logs} logs were purged");
             self.derived(logless <= purged_logs, org, damage, count(Count::PurgedLogs, logless))?;

@@ -11,7 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 
 impl Snapshot {
-    /// At most `limit` entries that come after the sequence number `after`, in their order.
+    /// At most `limit` entries that come after the sequence number `after`, in their order. One that cannot be read is
+    /// passed over: it holds up nobody.
     pub fn feed_after(
         &self,
         organization: OrganizationId,
@@ -20,12 +21,15 @@ impl Snapshot {
     ) -> Result<Vec<(u64, FeedEntry)>, ReadError> {
         let first = key::serial(organization, after.saturating_add(1));
         let last = key::serial(organization, u64::MAX);
-        let rows = self.tables.feed.range::<&SerialKey>(&first..=&last)?.take(limit);
-        rows.map(|row| {
-            let (key, bytes) = row?;
-            Ok((key::serial_id(key.value()), record::decode("feed", bytes.value())?))
-        })
-        .collect()
+        let rows = self.tables.feed.range::<&SerialKey>(&first..=&last)?;
+        let readable = rows.filter_map(|row| match row {
+            Ok((key, bytes)) => {
+                let entry = record::decode("feed", bytes.value()).ok()?;
+                Some(Ok((key::serial_id(key.value()), entry)))
+            }
+            Err(error) => Some(Err(error.into())),
+        });
+        readable.take(limit).collect()
     }
 }
 
@@ -43,6 +47,11 @@ impl FeedNews {
     /// Tells how far the organization's feed goes whenever a commit takes it on; at first a number of no meaning.
     pub fn of(&self, organization: OrganizationId) -> watch::Receiver<u64> {
         lock(&self.waited_for).entry(organization).or_default().subscribe()
+    }
+
+    /// How many wait for this feed to go on.
+    pub fn listeners_of(&self, organization: OrganizationId) -> usize {
+        lock(&self.waited_for).get(&organization).map_or(0, watch::Sender::receiver_count)
     }
 
     /// How many wait for feeds to go on.

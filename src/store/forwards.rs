@@ -70,6 +70,7 @@ pub struct SettleForward {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "the large one is the frequent one")]
 pub enum SettledForward {
     /// It was settled already, or is gone.
     Gone,
@@ -185,10 +186,15 @@ impl Command for ResumeParked {
     fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<MessageLogId>, TxError> {
         let (org, mut resumed) = (self.organization, Vec::new());
         for &log in &self.logs {
-            let stored = tx.tables.parked_events.remove(&key::serial(org, log.0))?;
+            let key = key::serial(org, log.0);
+            let stored = tx.tables.parked_events.get(&key)?;
             let stored = stored.map(|bytes| record::decode::<ParkedEvent>("parked_events", bytes.value()));
-            let Some(parked) = stored.transpose()? else { continue };
-            let call = parked.call_id;
+            let Some(ParkedEvent { call_id: call, .. }) = stored.transpose()? else { continue };
+            // It goes with its conversation.
+            if forwardable(tx, org, call, log)?.is_none() {
+                continue;
+            }
+            tx.tables.parked_events.remove(&key)?;
             if self.replay {
                 put_forward(tx, org, call, log, &Forward::new(self.now))?;
             }
@@ -207,9 +213,22 @@ fn forwardable(
     call: CallId,
     log: MessageLogId,
 ) -> Result<Option<MessageLog>, TxError> {
-    let is_archived = tx.call(org, call)?.is_none_or(|call| call.archived);
-    let log = tx.log(org, log)?.filter(|log| log.call_id == Some(call) && !is_archived);
+    let is_archived = readable(tx.call(org, call))?.is_none_or(|call| call.archived);
+    let log = readable(tx.log(org, log))?.filter(|log| log.call_id == Some(call) && !is_archived);
     Ok(log)
+}
+
+/// What is damaged is forwarded to nobody, and holds up nobody.
+fn readable<T>(read: Result<Option<T>, TxError>) -> Result<Option<T>, TxError> {
+    match read {
+        Err(TxError::Damaged(_)) => Ok(None),
+        read => read,
+    }
+}
+
+/// One that cannot be read begins anew.
+fn decode_forward(bytes: &[u8]) -> Forward {
+    record::decode("forwards", bytes).unwrap_or(Forward::new(Timestamp(0)))
 }
 
 fn forward(
@@ -219,7 +238,7 @@ fn forward(
     log: MessageLogId,
 ) -> Result<Option<Forward>, TxError> {
     let stored = tx.tables.forwards.get(&key::forward(org, call, log))?;
-    Ok(stored.map(|bytes| record::decode("forwards", bytes.value())).transpose()?)
+    Ok(stored.map(|bytes| decode_forward(bytes.value())))
 }
 
 fn put_forward(
@@ -274,18 +293,21 @@ impl Snapshot {
             let (key, bytes) = row?;
             let (org, call, _) = key::forward_parts(key.value());
             if lanes.last().is_none_or(|last| (last.0, last.1) != (org, call)) {
-                let forward: Forward = record::decode("forwards", bytes.value())?;
-                lanes.push((org, call, forward.due_at));
+                lanes.push((org, call, decode_forward(bytes.value()).due_at));
             }
         }
         Ok(lanes)
     }
 
+    /// What is to be forwarded next of a conversation; nothing is of an archived one.
     pub fn forward_head(
         &self,
         organization: OrganizationId,
         call: CallId,
     ) -> Result<Option<ForwardHead>, ReadError> {
+        if self.call(organization, call)?.is_none_or(|call| call.archived) {
+            return Ok(None);
+        }
         let first = key::forward(organization, call, MessageLogId(0));
         let last = key::forward(organization, call, MessageLogId(u64::MAX));
         let Some(row) = self.tables.forwards.range::<&ForwardKey>(&first..=&last)?.next() else {
@@ -293,7 +315,7 @@ impl Snapshot {
         };
         let (key, bytes) = row?;
         let (_, _, log_id) = key::forward_parts(key.value());
-        Ok(Some(ForwardHead { log_id, forward: record::decode("forwards", bytes.value())? }))
+        Ok(Some(ForwardHead { log_id, forward: decode_forward(bytes.value()) }))
     }
 
     /// How many messages are to be forwarded and how many are parked, every organization's.

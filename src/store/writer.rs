@@ -449,7 +449,12 @@ impl Writer {
             Ok(found) => found,
             Err(reason) => return self.set_failing(Some(reason)),
         };
+        // What came through after all is news to whoever acts on it.
+        let organizations = self.shared.directory.organizations().into_iter();
+        let feeds = organizations.filter_map(|(id, _)| Some((id, snapshot.sequences(id).ok()?.feed)));
+        let feeds: Vec<_> = feeds.collect();
         self.show(Ok(snapshot));
+        self.shared.news.tell(&feeds);
         std::mem::replace(&mut self.opened, opened).watch.leave();
         match commit(&self.opened, &self.shared.directory, &mut [Box::new(Probe)], None) {
             Ok(_) => self.set_failing(None),

@@ -46,27 +46,34 @@ pub struct Subscriber {
 }
 
 enum Credentials {
-    Bearer(String),
+    Operator,
+    Key(KeyHash),
     Session(KeyHash),
+    /// Of the identity provider.
+    Token(String),
 }
 
 impl Subscriber {
     pub fn still_may(&self) -> bool {
         let (state, now) = (&self.state, self.state.app.clock.now());
         let store = &state.app.store;
-        let by_session = |hash: &KeyHash| sign_in::actor_still_of_session(store, hash, now).map(|it| it.0);
         let actor = match &self.credentials {
-            Credentials::Session(hash) => by_session(hash),
-            Credentials::Bearer(token) if is_control_token(token, state) => return true,
-            Credentials::Bearer(token) => accounts::actor_still_of_key(store, &KeyHash::of(token), now)
-                .or_else(|| match state.tokens.read(token, now)? {
-                    Bearer::Session(hash) => by_session(&hash),
-                    Bearer::Person { email, organization, role } => {
-                        sign_in::actor_of_person(store, &email, organization.as_deref(), role, now)
-                    }
-                }),
+            Credentials::Operator => return true,
+            Credentials::Key(hash) => accounts::actor_still_of_key(store, hash, now),
+            Credentials::Session(hash) => sign_in::actor_still_of_session(store, hash, now).map(|it| it.0),
+            Credentials::Token(token) => match state.tokens.read(token, now) {
+                Some(Bearer::Person { email, organization, role }) => {
+                    sign_in::actor_of_person(store, &email, organization.as_deref(), role, now)
+                }
+                _ => None,
+            },
         };
         actor.is_some_and(|actor| actor.organization == self.actor.organization)
+    }
+
+    /// Whether the answer takes more than a look at what is in memory.
+    pub fn is_costly_to_ask(&self) -> bool {
+        matches!(self.credentials, Credentials::Token(_))
     }
 }
 
@@ -76,9 +83,19 @@ impl FromRequestParts<AppState> for Subscriber {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Subscriber, ApiError> {
         let Caller { actor, session } = authenticate(parts, state)?;
         let credentials = match (parts.headers.get(AUTHORIZATION), session) {
-            (Some(header), _) => Credentials::Bearer(bearer(header)?.to_owned()),
-            (None, Some(live)) => Credentials::Session(live.session.hash),
+            // By a cookie, or a token of ours.
+            (_, Some(live)) => Credentials::Session(live.session.hash),
             (None, None) => return Err(ApiError::Unauthorized),
+            (Some(header), None) => {
+                let token = bearer(header)?;
+                let hash = KeyHash::of(token);
+                let is_key = state.app.store.directory().view().key(&hash).is_some();
+                match is_control_token(token, state) {
+                    true => Credentials::Operator,
+                    false if is_key => Credentials::Key(hash),
+                    false => Credentials::Token(token.to_owned()),
+                }
+            }
         };
         Ok(Subscriber { actor, state: state.clone(), credentials })
     }

@@ -52,6 +52,9 @@ pub enum ApiError {
     /// 429
     #[error("Too many attempts; try again later")]
     TooManyRequests { retry_after_seconds: u64 },
+    /// 429
+    #[error("Too many listen to events already; close some")]
+    TooManyListeners,
     /// 403: the role is too weak.
     #[error("Your role does not allow this")]
     Forbidden,
@@ -114,7 +117,7 @@ impl ApiError {
             ApiError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Invalid(_) | ApiError::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            ApiError::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::TooManyRequests { .. } | ApiError::TooManyListeners => StatusCode::TOO_MANY_REQUESTS,
             ApiError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             ApiError::Unavailable(_) | ApiError::DiskFull(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -135,6 +138,7 @@ impl IntoResponse for ApiError {
             ApiError::Unavailable(_) | ApiError::DiskFull(_) => {
                 Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
             }
+            ApiError::TooManyListeners => Some((header::RETRY_AFTER, HeaderValue::from_static("10"))),
             ApiError::TooManyRequests { retry_after_seconds } => {
                 Some((header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds)))
             }

@@ -7,7 +7,7 @@ use crate::app::events::{self, Event, EventLog, EventMessage};
 use crate::config::IdFormat;
 use crate::model::call::Direction;
 use crate::model::feed::FeedEvent;
-use crate::model::ids::{CallId, MessageLogId, OrganizationId};
+use crate::model::ids::{MessageLogId, OrganizationId};
 use crate::model::message::Role;
 use crate::model::message_log::{DeliveryStatus, Provider};
 use crate::model::time::Timestamp;
@@ -15,74 +15,124 @@ use crate::store::ReadError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// How many are kept of an organization, and read in one go.
+/// How many are kept of an organization, in how many bytes, and how many are read in one go.
 const KEPT: usize = 1024;
+const KEPT_BYTES: usize = 1 << 20;
 
 /// An event as it is sent, and what it is chosen by.
 pub struct Told {
     pub sequence: u64,
-    pub name: &'static str,
-    pub call_id: Option<CallId>,
+    pub event: FeedEvent,
     /// In the format of `text/event-stream`.
     pub text: String,
 }
 
+/// Of each organization that somebody listens to.
 #[derive(Default)]
 pub struct Live {
-    rings: Mutex<HashMap<OrganizationId, Arc<Mutex<Ring>>>>,
+    rings: Mutex<HashMap<OrganizationId, Weak<Ring>>>,
 }
 
-/// The events from `after` on, without gaps.
+/// The newest events of an organization. It is there while somebody holds it.
+pub struct Ring {
+    organization: OrganizationId,
+    ids: IdFormat,
+    newest: Mutex<Newest>,
+}
+
+/// Events that come one after the other, without gaps.
 #[derive(Default)]
-struct Ring {
+struct Newest {
     after: u64,
     told: VecDeque<Arc<Told>>,
+    bytes: usize,
 }
 
 impl Live {
-    /// What comes after `after`, if it is among the newest; `None`: it is to be read.
-    pub fn newest(
-        &self,
-        app: &App,
-        organization: OrganizationId,
-        ids: IdFormat,
-        after: u64,
-    ) -> Result<Option<Vec<Arc<Told>>>, ReadError> {
-        let ring = lock(&self.rings).entry(organization).or_default().clone();
-        let mut ring = lock(&ring);
-        ring.read_on(app, organization, ids)?;
-        let known = after.checked_sub(ring.after).and_then(|known| usize::try_from(known).ok());
-        Ok(known.map(|known| ring.told.iter().skip(known).cloned().collect()))
+    pub fn ring(&self, organization: OrganizationId, ids: IdFormat) -> Arc<Ring> {
+        let mut rings = lock(&self.rings);
+        if let Some(ring) = rings.get(&organization).and_then(Weak::upgrade) {
+            return ring;
+        }
+        rings.retain(|_, ring| ring.strong_count() > 0);
+        let ring = Arc::new(Ring { organization, ids, newest: Mutex::default() });
+        rings.insert(organization, Arc::downgrade(&ring));
+        ring
     }
 }
 
 impl Ring {
-    fn read_on(&mut self, app: &App, organization: OrganizationId, ids: IdFormat) -> Result<(), ReadError> {
-        let newest = events::extent(app, organization)?.newest;
-        let end = self.after + self.told.len() as u64;
+    /// What comes after `after`, if it is among the newest; `None`: it is to be read.
+    pub fn after(&self, app: &App, after: u64) -> Result<Option<Vec<Arc<Told>>>, ReadError> {
+        let mut newest = lock(&self.newest);
+        self.read_on(app, &mut newest)?;
+        let known = after.checked_sub(newest.after).and_then(|known| usize::try_from(known).ok());
+        Ok(known.map(|known| newest.told.iter().skip(known).cloned().collect()))
+    }
+
+    fn read_on(&self, app: &App, ring: &mut Newest) -> Result<(), ReadError> {
+        let newest = events::extent(app, self.organization)?.newest;
         // After a long silence, or a database that goes less far, the ring begins anew.
-        if newest < end || newest - end > KEPT as u64 {
-            (self.after, self.told) = (newest.saturating_sub(KEPT as u64), VecDeque::new());
+        if newest < ring.end() || newest - ring.end() > KEPT as u64 {
+            ring.begin_after(newest.saturating_sub(KEPT as u64));
         }
-        let end = self.after + self.told.len() as u64;
-        if newest == end {
+        if newest == ring.end() {
             return Ok(());
         }
-        for event in read(app, organization, ids, end, KEPT)? {
-            let hides = ["conversation_archived", "conversation_deleted"].contains(&event.name);
-            if hides || event.sequence != self.after + self.told.len() as u64 + 1 {
-                // What was said in it is told to nobody any more.
-                (self.after, self.told) = (event.sequence - 1, VecDeque::new());
+        let read = read(app, self.organization, self.ids, ring.end(), KEPT, |_| true)?;
+        for told in read.map_or(Vec::new(), |(told, _)| told) {
+            if told.sequence != ring.end() + 1 {
+                ring.begin_after(told.sequence - 1);
             }
-            self.told.push_back(Arc::new(event));
-        }
-        while self.told.len() > KEPT {
-            self.told.pop_front();
-            self.after += 1;
+            self.hide(app, ring, &told.event)?;
+            ring.push(told);
         }
         Ok(())
+    }
+
+    /// What was said in what is archived or deleted is told to nobody any more.
+    fn hide(&self, app: &App, ring: &mut Newest, event: &FeedEvent) -> Result<(), ReadError> {
+        let hidden = match event {
+            FeedEvent::ConversationArchived { call_id } | FeedEvent::ConversationDeleted { call_id } => {
+                Some(*call_id)
+            }
+            // Among what is kept is that a number was erased, of logs without a conversation too.
+            FeedEvent::AuditKept { .. } => None,
+            _ => return Ok(()),
+        };
+        for told in &mut ring.told {
+            let has_log = hidden.is_some() || matches!(told.event, FeedEvent::DeliveryChanged { .. });
+            if has_log && told.event.call_id() == hidden {
+                let again = read(app, self.organization, self.ids, told.sequence - 1, 1, |_| true)?;
+                if let Some(again) = again.and_then(|(mut again, _)| again.pop()) {
+                    *told = Arc::new(again);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Newest {
+    /// The last one.
+    fn end(&self) -> u64 {
+        self.after + self.told.len() as u64
+    }
+
+    fn begin_after(&mut self, after: u64) {
+        *self = Newest { after, ..Newest::default() };
+    }
+
+    fn push(&mut self, told: Told) {
+        self.bytes += told.text.len();
+        self.told.push_back(Arc::new(told));
+        while self.told.len() > KEPT || self.bytes > KEPT_BYTES {
+            let Some(oldest) = self.told.pop_front() else { return };
+            self.bytes = self.bytes.saturating_sub(oldest.text.len());
+            self.after += 1;
+        }
     }
 }
 
@@ -90,16 +140,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads the stored feed.
+/// Reads what is wanted of a stretch of the stored feed, and where that ends. `None`: there is nothing.
 pub fn read(
     app: &App,
     organization: OrganizationId,
     ids: IdFormat,
     after: u64,
     limit: usize,
-) -> Result<Vec<Told>, ReadError> {
-    let events = events::after(app, organization, after, limit)?;
-    Ok(events.iter().map(|event| tell(event, ids)).collect())
+    wants: impl Fn(&FeedEvent) -> bool,
+) -> Result<Option<(Vec<Told>, u64)>, ReadError> {
+    let stretch = events::after(app, organization, after, limit, wants)?;
+    Ok(stretch.map(|stretch| (stretch.events.iter().map(|event| tell(event, ids)).collect(), stretch.up_to)))
 }
 
 fn tell(event: &Event, ids: IdFormat) -> Told {
@@ -116,7 +167,8 @@ fn tell(event: &Event, ids: IdFormat) -> Told {
     };
     // JSON has no line breaks of its own.
     let data = serde_json::to_string(&data).expect("texts and numbers are JSON");
-    Told { sequence, name, call_id, text: format!("id: {sequence}\nevent: {name}\ndata: {data}\n\n") }
+    let text = format!("id: {sequence}\nevent: {name}\ndata: {data}\n\n");
+    Told { sequence, event: event.entry.event.clone(), text }
 }
 
 /// The data of an event.

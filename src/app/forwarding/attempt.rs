@@ -1,18 +1,20 @@
 //! One attempt: the receiver is asked, and what came of it is written.
 
 use super::lanes::Lane;
-use super::plan::receiver_of;
-use super::{Ended, webhook};
+use super::plan::readable;
+use super::receivers::Verdict;
+use super::{Ended, REST_SECONDS, webhook};
 use crate::app::App;
 use crate::app::assistants::make_webhook_secret;
 use crate::app::http_client::Answer;
-use crate::app::persist::{AFTER_FAILURE, persist};
+use crate::app::persist::persist;
 use crate::model::address::Address;
+use crate::model::assistant::Assistant;
 use crate::model::forward::{ForwardNext, ForwardOutcome, ForwardReply};
 use crate::model::ids::AssistantId;
 use crate::model::message_log::MessageLog;
 use crate::model::time::Timestamp;
-use crate::model::webhook_secret::WebhookSecret;
+use crate::model::webhook_secret::{WebhookSecret, signing};
 use crate::store::{EnqueueOutcome, ForwardHead, ReadError, SettleForward, SettledForward, StoreError};
 use uuid::Uuid;
 
@@ -28,14 +30,12 @@ pub(super) enum Looked {
 }
 
 pub(super) struct Attempt {
-    lane: Lane,
+    pub(super) lane: Lane,
     pub(super) head: ForwardHead,
     /// Empty: there is no receiver.
     pub(super) url: String,
     log: Option<MessageLog>,
     assistant: Option<(AssistantId, Vec<WebhookSecret>)>,
-    /// It has a place at the receiver.
-    has_place: bool,
     /// Nobody is asked, for this reason.
     not_tried: Option<String>,
 }
@@ -43,21 +43,19 @@ pub(super) struct Attempt {
 /// Reads what is first in a lane.
 pub(super) fn look(app: &App, lane: Lane) -> Result<Looked, ReadError> {
     let snapshot = app.store.snapshot()?;
-    let Some(head) = snapshot.forward_head(lane.0, lane.1)? else { return Ok(Looked::Nothing) };
-    let log = snapshot.message_log(lane.0, head.log_id)?;
-    let receiver = receiver_of(&snapshot, lane.0, log.as_ref().and_then(|log| log.assistant_id))?;
-    let url = receiver.as_ref().and_then(|(_, it)| it.receiver()).unwrap_or_default().to_owned();
-    let assistant = receiver.map(|(id, assistant)| (id, assistant.webhook_secrets));
-    let is_gone = assistant.is_none() || log.is_none();
-    let attempt = Attempt { lane, head, url, log, assistant, has_place: false, not_tried: None };
+    let Some(head) = readable(snapshot.forward_head(lane.0, lane.1))? else { return Ok(Looked::Nothing) };
+    let log = readable(snapshot.message_log(lane.0, head.log_id))?;
+    let assistant_id = log.as_ref().and_then(|log| log.assistant_id);
+    let known = assistant_id.map_or(Ok(None), |id| readable(snapshot.assistant(lane.0, id)))?;
+    let url = known.as_ref().and_then(Assistant::receiver).unwrap_or_default().to_owned();
+    let known = known.filter(|_| !url.is_empty());
+    let assistant = assistant_id.zip(known.map(|assistant| assistant.webhook_secrets));
+    let is_gone = assistant.is_none();
+    let attempt = Attempt { lane, head, url, log, assistant, not_tried: None };
     Ok(if is_gone { Looked::Gone(attempt) } else { Looked::Attempt(attempt) })
 }
 
 impl Attempt {
-    pub(super) fn with_place(self) -> Attempt {
-        Attempt { has_place: true, ..self }
-    }
-
     pub(super) fn not_tried(self, reason: String) -> Attempt {
         Attempt { not_tried: Some(reason), ..self }
     }
@@ -65,20 +63,28 @@ impl Attempt {
     pub(super) async fn make(self, app: &App) -> Ended {
         let outcome = self.ask(app).await;
         let at = app.clock.now();
-        let error = match &outcome {
-            ForwardOutcome::Failed { error, .. } => Some(error.clone()),
-            _ => None,
-        };
+        let verdict = verdict(&outcome);
         match &outcome {
             ForwardOutcome::Delivered { .. } => app.metrics.forwards_delivered.increment(),
             ForwardOutcome::Failed { .. } => app.metrics.forwards_failed.increment(),
             ForwardOutcome::NotTried { .. } | ForwardOutcome::NoReceiver => {}
         }
-        if let Err(error) = self.settle(app, outcome, at).await {
-            tracing::warn!(%error, "what came of forwarding a message could not be written; it is forwarded again");
-            tokio::time::sleep(AFTER_FAILURE).await;
+        let mut settled = self.settle(app, outcome.clone(), at).await;
+        if let (Err(StoreError::Failed(_)), ForwardOutcome::Delivered { http_status, reply }) =
+            (&settled, outcome)
+            && reply != ForwardReply::None
+        {
+            let reply = ForwardReply::Unusable("it could not be stored".to_owned());
+            settled = self.settle(app, ForwardOutcome::Delivered { http_status, reply }, at).await;
         }
-        Ended { lane: self.lane, url: Some(self.url).filter(|_| self.has_place), error, at }
+        let rest = match settled {
+            Ok(()) => 0,
+            Err(error) => {
+                tracing::error!(%error, "what came of forwarding a message could not be written; it is forwarded again");
+                REST_SECONDS
+            }
+        };
+        Ended { verdict, at, again_at: at.plus_seconds(rest) }
     }
 
     async fn ask(&self, app: &App) -> ForwardOutcome {
@@ -89,15 +95,16 @@ impl Attempt {
             return ForwardOutcome::NotTried { error: error.clone() };
         }
         let failed = |error: String| ForwardOutcome::Failed { http_status: None, error };
-        let made = match secrets.is_empty() {
-            true => make_webhook_secret(app, self.lane.0, *assistant).await,
-            false => Ok(None),
+        let signs = signing(secrets, app.clock.now()).next().is_some();
+        let made = match signs {
+            true => Ok(None),
+            false => make_webhook_secret(app, self.lane.0, *assistant).await,
         };
-        let made = match made {
-            Ok(made) => made.unwrap_or_default(),
-            Err(error) => return failed(error.to_string()),
+        let secrets = match &made {
+            Ok(None) => secrets,
+            Ok(Some(made)) => made,
+            Err(error) => return ForwardOutcome::NotTried { error: error.to_string() },
         };
-        let secrets = if secrets.is_empty() { &made } else { secrets };
         let event_id = webhook::event_id(self.lane.0, self.head.log_id, log);
         let request = match webhook::request(&self.url, &event_id, log, secrets, app.clock.now()) {
             Ok(request) => request,
@@ -126,15 +133,17 @@ impl Attempt {
             before: self.head.forward.clone(),
             outcome,
             url: webhook::shown(&self.url),
-            server_started: app.forwarding.started,
+            server_started: app.forwarding.started(),
             now,
             session_ttl_seconds: app.session_ttl_seconds,
             reply_uuid: Uuid::new_v4().into_bytes(),
         };
-        let SettledForward::Next(next, reply) = persist(app, || settle.clone()).await? else { return Ok(()) };
+        let settled = persist(app, || settle.clone()).await?;
+        // Also when it was written without our hearing of it.
+        app.outbox.wanted.notify_one();
+        let SettledForward::Next(next, reply) = settled else { return Ok(()) };
         if let Some(EnqueueOutcome::Queued { session, call_id, expires_at, .. }) = reply {
             app.sessions.bind(organization, &session, call_id, expires_at);
-            app.outbox.wanted.notify_one();
         }
         let (log, attempt) = (self.head.log_id, self.head.forward.attempts + 1);
         match next {
@@ -150,6 +159,18 @@ impl Attempt {
             }
         }
         Ok(())
+    }
+}
+
+/// What the outcome tells of the receiver: that it does not like one message is not that it fails.
+fn verdict(outcome: &ForwardOutcome) -> Verdict {
+    match outcome {
+        ForwardOutcome::Delivered { .. } => Verdict::Well,
+        ForwardOutcome::Failed { http_status: Some(400..=407 | 409..=428 | 430..=499), .. } => {
+            Verdict::Unknown
+        }
+        ForwardOutcome::Failed { error, .. } => Verdict::Failing(error.clone()),
+        ForwardOutcome::NotTried { .. } | ForwardOutcome::NoReceiver => Verdict::Unknown,
     }
 }
 

@@ -12,15 +12,19 @@ pub(super) struct Lanes {
     /// When each lane of `due` is.
     at: HashMap<Lane, Timestamp>,
     under_way: HashSet<Lane>,
+    /// Those in `waiting`.
+    queued: HashSet<Lane>,
     /// Those that wait for a place at a receiver.
     waiting: HashMap<String, VecDeque<Lane>>,
 }
 
 impl Lanes {
-    /// There is something to be looked at then, or earlier. A lane that is under way is looked at when it ends.
+    /// There is something to be looked at then, or earlier. A lane that is under way is looked at when it ends, one that
+    /// waits for a place when there is one.
     pub(super) fn want(&mut self, lane: Lane, at: Timestamp) {
         let known = self.at.get(&lane).copied();
-        if self.under_way.contains(&lane) || known.is_some_and(|known| known <= at) {
+        let comes_by_itself = self.under_way.contains(&lane) || self.queued.contains(&lane);
+        if comes_by_itself || known.is_some_and(|known| known <= at) {
             return;
         }
         if let Some(known) = known {
@@ -48,7 +52,16 @@ impl Lanes {
     }
 
     pub(super) fn wait_for(&mut self, url: &str, lane: Lane) {
-        self.waiting.entry(url.to_owned()).or_default().push_back(lane);
+        if self.queued.insert(lane) {
+            self.waiting.entry(url.to_owned()).or_default().push_back(lane);
+        }
+    }
+
+    /// The clock was set back: when anything is due is to be found out anew.
+    pub(super) fn all_due(&mut self, now: Timestamp) {
+        let lanes: Vec<_> = self.at.drain().map(|(lane, _)| lane).collect();
+        self.due = lanes.iter().map(|lane| (now, *lane)).collect();
+        self.at = lanes.into_iter().map(|lane| (lane, now)).collect();
     }
 
     /// An attempt has ended: its lane is looked at again.
@@ -65,6 +78,7 @@ impl Lanes {
             self.waiting.remove(url);
         }
         for lane in released {
+            self.queued.remove(&lane);
             self.want(lane, now);
         }
     }
@@ -100,5 +114,8 @@ mod tests {
         lanes.release("u", 5, now);
         assert_eq!((lanes.take(now), lanes.take(now), lanes.take(now)), (Some(A), Some(B), None));
         assert!(lanes.waited_for().is_empty());
+        lanes.want(A, Timestamp(900));
+        lanes.all_due(Timestamp(3));
+        assert_eq!((lanes.take(Timestamp(3)), lanes.next()), (Some(A), None));
     }
 }

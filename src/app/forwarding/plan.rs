@@ -2,26 +2,49 @@
 
 use super::lanes::Lane;
 use crate::app::App;
-use crate::model::assistant::Assistant;
+use crate::app::persist::AFTER_FAILURE;
 use crate::model::feed::{FeedEntry, FeedEvent};
 use crate::model::ids::{AssistantId, CallId, MessageLogId, OrganizationId};
-use crate::model::time::Timestamp;
-use crate::store::{PlanForwards, ReadError, Snapshot};
+use crate::store::{PlanForwards, ReadError, Snapshot, StoreError};
+use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use tokio::sync::mpsc::UnboundedSender;
 
-/// How many entries are looked at in one go.
+/// How many entries are looked at in one go: others are to have their turn.
 const ENTRIES: usize = 500;
 /// So far the looking through may be ahead of what is written of it when there is nothing else to write.
 const UNWRITTEN: u64 = 10_000;
 
-/// How far each feed was looked through.
-#[derive(Default)]
-pub(super) struct Plan {
-    cursors: HashMap<OrganizationId, Cursor>,
-    /// Feeds that went on and were not looked through to their end.
-    behind: Option<BTreeSet<OrganizationId>>,
+/// Looks through what the feeds tell, and says in which lanes something is to be told.
+pub(super) async fn run(app: App, lanes: UnboundedSender<Lane>) {
+    let mut plan = Plan::default();
+    plan.behind
+        .extend(app.store.directory().organizations().into_iter().map(|(organization, _)| organization));
+    loop {
+        app.metrics.feed_lag.set("forwarding", plan.lag(&app));
+        match plan.round(&app, &lanes).await {
+            Ok(()) if plan.behind.is_empty() => {
+                app.metrics.feed_lag.set("forwarding", 0);
+                app.store.news().any.notified().await;
+            }
+            Ok(()) => tokio::task::yield_now().await,
+            Err(error) => {
+                tracing::warn!(%error, "what is to be forwarded cannot be looked for; it is tried again");
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+        }
+    }
 }
 
+#[derive(Default)]
+struct Plan {
+    /// How far each feed was looked through.
+    cursors: HashMap<OrganizationId, Cursor>,
+    /// Feeds that were not looked through to their end.
+    behind: BTreeSet<OrganizationId>,
+}
+
+#[derive(Clone, Copy)]
 struct Cursor {
     at: u64,
     /// As far as the store knows of it.
@@ -29,72 +52,70 @@ struct Cursor {
 }
 
 impl Plan {
-    /// Looks through what the feeds have told since, and returns the lanes that something has happened in.
-    pub(super) async fn look_through(
-        &mut self,
-        app: &App,
-        now: Timestamp,
-    ) -> (Vec<Lane>, Result<(), ReadError>) {
-        let mut behind = self.behind.take().unwrap_or_else(|| {
-            app.store.directory().organizations().into_iter().map(|(organization, _)| organization).collect()
-        });
-        behind.append(&mut app.store.news().take_moved());
-        let (mut lanes, mut outcome) = (Vec::new(), Ok(()));
-        let mut left = BTreeSet::new();
-        for organization in behind {
-            if let Err(error) = self.look_through_one(app, organization, now, &mut lanes).await {
-                outcome = Err(error);
-                left.insert(organization);
+    /// A piece of each feed that went on. What is to be told of all of them is written by one commit.
+    async fn round(&mut self, app: &App, lanes: &UnboundedSender<Lane>) -> Result<(), StoreError> {
+        self.behind.append(&mut app.store.news().take_moved());
+        let (mut written, mut outcome) = (Vec::new(), Ok(()));
+        for organization in self.behind.clone() {
+            match self.look(app, organization) {
+                Ok(None) => drop(self.behind.remove(&organization)),
+                Ok(Some(found)) => written.push(self.write(app, organization, found)),
+                Err(error) => outcome = Err(StoreError::Unavailable(error.to_string())),
             }
         }
-        self.behind = Some(left);
-        (lanes, outcome)
+        for (organization, found, written) in join_all(written).await {
+            match written {
+                Ok(cursor) => {
+                    self.cursors.insert(organization, cursor);
+                    for lane in found.lanes(organization) {
+                        // Nobody takes it when the server stops.
+                        let _ = lanes.send(lane);
+                    }
+                    if found.is_all {
+                        self.behind.remove(&organization);
+                    }
+                }
+                Err(error) => {
+                    // Whether it was written, only the store knows; from there it goes on.
+                    self.cursors.remove(&organization);
+                    outcome = Err(error);
+                }
+            }
+        }
+        outcome
     }
 
-    async fn look_through_one(
-        &mut self,
+    fn write(
+        &self,
         app: &App,
         organization: OrganizationId,
-        now: Timestamp,
-        lanes: &mut Vec<Lane>,
-    ) -> Result<(), ReadError> {
-        loop {
-            let Some(found) = self.look(app, organization)? else { return Ok(()) };
-            let Found { up_to, messages, changed } = found;
-            let cursor = self.cursors.entry(organization).or_insert(Cursor { at: up_to, written: up_to });
-            lanes.extend(changed.into_iter().map(|call| (organization, call)));
-            lanes.extend(messages.iter().map(|(call, _)| (organization, *call)));
-            if !messages.is_empty() || up_to.saturating_sub(cursor.written) > UNWRITTEN {
-                let planned = PlanForwards { organization, now, up_to, messages };
-                let written = app.store.execute(planned).await;
-                written.map_err(|error| ReadError::Unavailable(error.to_string()))?;
-                cursor.written = up_to;
+        found: Found,
+    ) -> impl Future<Output = (OrganizationId, Found, Result<Cursor, StoreError>)> + use<> {
+        let (up_to, store, now) = (found.up_to, app.store.clone(), app.clock.now());
+        let known = self.cursors.get(&organization).map_or(0, |cursor| cursor.written);
+        async move {
+            let messages = found.messages.clone();
+            if messages.is_empty() && up_to.saturating_sub(known) <= UNWRITTEN {
+                return (organization, found, Ok(Cursor { at: up_to, written: known }));
             }
-            cursor.at = up_to;
+            let written = store.execute(PlanForwards { organization, now, up_to, messages }).await;
+            (organization, found, written.map(|()| Cursor { at: up_to, written: up_to }))
         }
     }
 
     /// How many entries are still to be looked through.
-    pub(super) fn lag(&self, app: &App) -> u64 {
+    fn lag(&self, app: &App) -> u64 {
         let Ok(snapshot) = app.store.snapshot() else { return 0 };
         let behind = |organization: &OrganizationId| {
             let newest = snapshot.sequences(*organization).map_or(0, |sequences| sequences.feed);
             newest.saturating_sub(self.cursors.get(organization).map_or(newest, |cursor| cursor.at))
         };
-        self.behind.iter().flatten().map(behind).sum()
+        self.behind.iter().map(behind).sum()
     }
 
     /// What the next entries of a feed tell. `None`: it was looked through to its end.
     fn look(&mut self, app: &App, organization: OrganizationId) -> Result<Option<Found>, ReadError> {
         let snapshot = app.store.snapshot()?;
-        let cursor = match self.cursors.get(&organization) {
-            Some(cursor) => cursor.at,
-            None => {
-                let written = snapshot.sequences(organization)?.forwarded;
-                self.cursors.insert(organization, Cursor { at: written, written });
-                written
-            }
-        };
         let directory = snapshot.directory().view();
         let Some(forwarding) = directory.forwarding(organization) else {
             // Nobody wants to hear of anything.
@@ -102,11 +123,22 @@ impl Plan {
             self.cursors.insert(organization, Cursor { at: newest, written: newest });
             return Ok(None);
         };
+        let cursor = match self.cursors.get(&organization) {
+            Some(cursor) => cursor.at,
+            None => {
+                let written = snapshot.sequences(organization)?.forwarded;
+                // What came before there was anybody to tell it to is not looked at.
+                let at = forwarding.values().min().map_or(written, |from| written.max(*from));
+                self.cursors.insert(organization, Cursor { at, written });
+                at
+            }
+        };
         let entries = snapshot.feed_after(organization, cursor, ENTRIES)?;
         let Some((up_to, _)) = entries.last() else { return Ok(None) };
-        let mut found = Found { up_to: *up_to, ..Found::default() };
-        for (_, entry) in &entries {
-            found.take(&snapshot, organization, forwarding, entry)?;
+        let is_all = entries.len() < ENTRIES;
+        let mut found = Found { up_to: *up_to, is_all, ..Found::default() };
+        for (sequence, entry) in &entries {
+            found.take(&snapshot, organization, forwarding, (*sequence, entry))?;
         }
         Ok(Some(found))
     }
@@ -116,6 +148,8 @@ impl Plan {
 #[derive(Default)]
 struct Found {
     up_to: u64,
+    /// It reaches to the end.
+    is_all: bool,
     messages: Vec<(CallId, MessageLogId)>,
     /// Something was parked, or is to be told again.
     changed: BTreeSet<CallId>,
@@ -126,14 +160,14 @@ impl Found {
         &mut self,
         snapshot: &Snapshot,
         organization: OrganizationId,
-        forwarding: &BTreeMap<AssistantId, Timestamp>,
-        FeedEntry { at, event }: &FeedEntry,
+        forwarding: &BTreeMap<AssistantId, u64>,
+        (sequence, FeedEntry { event, .. }): (u64, &FeedEntry),
     ) -> Result<(), ReadError> {
         match event {
             FeedEvent::MessageReceived { call_id, log_id, .. } => {
-                let log = snapshot.message_log(organization, *log_id)?;
-                let since = log.and_then(|log| forwarding.get(&log.assistant_id?));
-                if since.is_some_and(|since| at >= since) {
+                let log = readable(snapshot.message_log(organization, *log_id))?;
+                let from = log.and_then(|log| forwarding.get(&log.assistant_id?));
+                if from.is_some_and(|from| sequence > *from) {
                     self.messages.push((*call_id, *log_id));
                 }
             }
@@ -142,15 +176,20 @@ impl Found {
         }
         Ok(())
     }
+
+    fn lanes(&self, organization: OrganizationId) -> impl Iterator<Item = Lane> {
+        let told = self.messages.iter().map(|(call, _)| *call);
+        told.chain(self.changed.iter().copied()).map(move |call| (organization, call))
+    }
 }
 
-/// Where an assistant's messages are told, if they are.
-pub(super) fn receiver_of(
-    snapshot: &Snapshot,
-    organization: OrganizationId,
-    assistant: Option<AssistantId>,
-) -> Result<Option<(AssistantId, Assistant)>, ReadError> {
-    let Some(id) = assistant else { return Ok(None) };
-    let assistant = snapshot.assistant(organization, id)?;
-    Ok(assistant.filter(|assistant| assistant.receiver().is_some()).map(|assistant| (id, assistant)))
+/// A damaged record is told to nobody, and holds up nobody.
+pub(super) fn readable<T>(read: Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
+    match read {
+        Err(error @ ReadError::Damaged { .. }) => {
+            tracing::error!(%error, "what is damaged is not forwarded");
+            Ok(None)
+        }
+        read => read,
+    }
 }

@@ -30,6 +30,15 @@ struct Receiver {
     closed_until: Option<Timestamp>,
 }
 
+/// What an attempt tells of its receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Well,
+    Failing(String),
+    /// Nothing: it was not asked, or did not like this one message.
+    Unknown,
+}
+
 /// Why a receiver is not asked now.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NotNow {
@@ -66,18 +75,30 @@ impl Receivers {
         Ok(())
     }
 
-    /// An attempt has ended; `error`: it failed. Returns how many of those that wait for a place may try now.
-    pub(super) fn done(&mut self, url: &str, error: Option<&str>, now: Timestamp) -> usize {
+    /// Takes a place for what asks no receiver. False: there is none.
+    pub(super) fn take_any(&mut self) -> bool {
+        let is_free = self.under_way < AT_ALL;
+        self.under_way += usize::from(is_free);
+        is_free
+    }
+
+    pub(super) fn done_any(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// An attempt has ended. Returns how many of those that wait for a place may try now.
+    pub(super) fn done(&mut self, url: &str, verdict: &Verdict, now: Timestamp) -> usize {
+        self.done_any();
         let Some(receiver) = self.known.get_mut(url) else { return 0 };
         receiver.under_way = receiver.under_way.saturating_sub(1);
-        match error {
+        match verdict {
+            Verdict::Unknown => 1,
             // One more than have ended: so a circuit that was open is soon used as much as any.
-            None => {
+            Verdict::Well => {
                 *receiver = Receiver { under_way: receiver.under_way, ..Receiver::default() };
                 2
             }
-            Some(error) => {
+            Verdict::Failing(error) => {
                 receiver.failed(error, now);
                 // Of an open circuit all have to hear: their time may be up before it closes.
                 if receiver.closed_until.is_some() { usize::MAX } else { 1 }
@@ -113,6 +134,10 @@ impl Receiver {
 mod tests {
     use super::*;
 
+    fn failing() -> Verdict {
+        Verdict::Failing("500".to_owned())
+    }
+
     fn open_until(receivers: &mut Receivers, now: Timestamp) -> Option<i64> {
         match receivers.take("u", now) {
             Err(NotNow::Open { until, .. }) => Some((until.0 - now.0) / 1_000_000),
@@ -126,7 +151,7 @@ mod tests {
         let (mut receivers, mut now) = (Receivers::default(), Timestamp(0));
         for _ in 0..5 {
             assert_eq!(open_until(&mut receivers, now), None);
-            receivers.done("u", Some("500"), now);
+            receivers.done("u", &failing(), now);
         }
         for pause in [5, 10, 20, 40, 60, 60] {
             assert_eq!(open_until(&mut receivers, now), Some(pause));
@@ -135,12 +160,12 @@ mod tests {
             assert_eq!(receivers.take("u", now), Ok(()));
             assert_eq!(receivers.take("u", now), Err(NotNow::Full));
             assert_eq!(receivers.take("other", now), Ok(()));
-            receivers.done("other", None, now);
-            receivers.done("u", Some("500"), now);
+            receivers.done("other", &Verdict::Well, now);
+            receivers.done("u", &failing(), now);
         }
         now = now.plus_seconds(60);
         assert_eq!(receivers.take("u", now), Ok(()));
-        receivers.done("u", None, now);
+        receivers.done("u", &Verdict::Well, now);
         for _ in 0..AT_ONE {
             assert_eq!(receivers.take("u", now), Ok(()));
         }
@@ -154,7 +179,7 @@ mod tests {
             receivers.take("u", now).unwrap();
         }
         for _ in 0..AT_ONE {
-            receivers.done("u", Some("timeout"), now);
+            receivers.done("u", &failing(), now);
         }
         assert_eq!(open_until(&mut receivers, now), Some(5));
     }
@@ -166,7 +191,10 @@ mod tests {
             receivers.take(&format!("u{}", at / AT_ONE), now).unwrap();
         }
         assert_eq!(receivers.take("one more", now), Err(NotNow::AllFull));
-        receivers.done("u0", None, now);
+        receivers.done("u0", &Verdict::Well, now);
         assert_eq!(receivers.take("one more", now), Ok(()));
+        assert!(!receivers.take_any());
+        receivers.done_any();
+        assert!(receivers.take_any());
     }
 }

@@ -1,11 +1,12 @@
 //! What is to be forwarded and what is parked: each is of a message log of its conversation, and not both.
 
-use super::Check;
+use super::{Check, push};
 use crate::model::forward::{Forward, ParkedEvent};
 use crate::model::ids::{CallId, MessageLogId, OrganizationId};
 use crate::model::message_log::MessageLog;
 use crate::store::error::ReadError;
 use crate::store::key::{self, ForwardKey};
+use crate::store::sequences::Sequences;
 
 impl Check<'_, '_, '_> {
     pub(super) fn forwards(&mut self) -> Result<(), ReadError> {
@@ -28,6 +29,23 @@ impl Check<'_, '_, '_> {
             check.derived(holds, org, damage, |t| t.parked_events.remove(&key::serial(org, id)).map(drop))
         })?;
         Ok(())
+    }
+
+    /// Nobody looks beyond the feed's end. Where its sequence was lost, so was how far it was looked through: what is
+    /// old is not forwarded again.
+    pub(super) fn looked_through(&mut self, org: OrganizationId, feed: u64, stored: Sequences) {
+        let end = feed.max(stored.feed);
+        let (beyond, lost) = (stored.forwarded > end, stored.feed < feed);
+        let damage = format_args!("the feed is looked through up to {}, and ends at {end}", stored.forwarded);
+        if self.mending.is_none() {
+            return self.expect(!beyond, org, damage);
+        }
+        if beyond || lost {
+            let tally = self.tally(org);
+            (tally.given.forwarded, tally.raised) = (end, true);
+            self.told.mends += 1;
+            push(&mut self.told.mended, org, damage);
+        }
     }
 
     fn is_log_of(&self, org: OrganizationId, log: MessageLogId, call: CallId) -> Result<bool, ReadError> {

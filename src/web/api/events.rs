@@ -1,14 +1,14 @@
 //! `/api/v1/events`: the change feed as it goes on, in the format of server-sent events (HTML Living Standard, 9.2).
 
 use crate::app::events::{self, Extent};
-use crate::config::IdFormat;
 use crate::model::feed::FeedEvent;
-use crate::model::ids::{CallId, OrganizationId, parse_id};
+use crate::model::ids::{CallId, parse_id};
 use crate::store::ReadError;
 use crate::web::auth::Subscriber;
 use crate::web::error::ApiError;
 use crate::web::extract::QueryParams;
-use crate::web::live::{self, Told};
+use crate::web::live::{self, Ring, Told};
+use crate::web::openapi::ErrorOut;
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -24,8 +24,12 @@ use tokio::time::{Instant, sleep_until};
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What is written in quick succession is sent together: a thousand listeners cost little then.
 const PACE: Duration = Duration::from_millis(20);
-/// How many stored events are read in one go.
-const PIECE: usize = 200;
+/// How many stored events are looked at in one go.
+const PIECE: usize = 500;
+/// How often it is asked whether who listens still may, where that takes verifying a token.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// How many may listen to one organization: its pages are not to take all connections.
+const LISTENERS: usize = 2000;
 /// How soon a client should come back when the connection ends.
 const RETRY_MILLIS: u32 = 2000;
 
@@ -44,7 +48,10 @@ const RETRY_MILLIS: u32 = 2000;
         ("last_event_id" = Option<u64>, Query, description = "As the header, for clients that cannot send it; 0: from the beginning"),
         ("Last-Event-ID" = Option<u64>, Header, description = "The last event that was received"),
     ),
-    responses((status = 200, description = "Events as they happen", content((String = "text/event-stream")))),
+    responses(
+        (status = 200, description = "Events as they happen", content((String = "text/event-stream"))),
+        (status = 429, description = "Too many listen to the organization already", body = ErrorOut),
+    ),
 )]
 pub async fn stream_events(
     subscriber: Subscriber,
@@ -74,14 +81,20 @@ pub async fn stream_events(
     let (app, organization) = (&subscriber.state.app, subscriber.actor.organization);
     // Before the feed is looked at, or what comes in between would be waited for.
     let news = app.store.news().of(organization);
+    if app.store.news().listeners_of(organization) > LISTENERS {
+        return Err(ApiError::TooManyListeners);
+    }
+    let ring = subscriber.state.live.ring(organization, subscriber.state.settings.id_format);
     let extent = events::extent(app, organization)?;
     let (after, beginning) = begin(last, extent);
     let listening = Listening {
-        filter,
+        filter: Arc::new(filter),
         after,
         news,
+        ring,
         waiting: Some(beginning),
         heartbeat_at: Instant::now() + HEARTBEAT,
+        asked_at: Instant::now(),
         sent_at: None,
         subscriber,
     };
@@ -123,22 +136,24 @@ struct Filter {
 }
 
 impl Filter {
-    fn wants(&self, told: &Told) -> bool {
-        self.call.is_none_or(|call| told.call_id == Some(call))
-            && self.names.as_ref().is_none_or(|names| names.contains(&told.name))
+    fn wants(&self, event: &FeedEvent) -> bool {
+        self.call.is_none_or(|call| event.call_id() == Some(call))
+            && self.names.as_ref().is_none_or(|names| names.contains(&event.name()))
     }
 }
 
 /// One who listens.
 struct Listening {
     subscriber: Subscriber,
-    filter: Filter,
+    filter: Arc<Filter>,
     /// Events up to this one were sent or passed over.
     after: u64,
     news: watch::Receiver<u64>,
+    ring: Arc<Ring>,
     /// What is to be sent first.
     waiting: Option<String>,
     heartbeat_at: Instant,
+    asked_at: Instant,
     sent_at: Option<Instant>,
 }
 
@@ -149,30 +164,28 @@ impl Listening {
             return Some((Ok(text.into()), self));
         }
         loop {
-            if self.subscriber.state.app.stopping.load(Ordering::Relaxed) {
+            if !self.may_go_on() {
                 return None;
             }
             self.news.mark_unchanged();
-            match self.read().await {
-                Ok(text) if text.is_empty() => {}
-                Ok(text) => {
-                    self.sent_at = Some(Instant::now());
-                    self.heartbeat_at = Instant::now() + HEARTBEAT;
-                    return Some((Ok(text.into()), self));
-                }
-                // The storage is not well: the client comes back.
-                Err(_) => return None,
+            let after = self.after;
+            // The storage is not well: the client comes back.
+            let mut text = self.read().await.ok()?;
+            if text.is_empty() && Instant::now() >= self.heartbeat_at {
+                // With what was passed over, nobody comes back for that.
+                text = format!("id: {}\n: heartbeat\n\n", self.after);
+            }
+            if !text.is_empty() {
+                self.sent_at = Some(Instant::now());
+                self.heartbeat_at = Instant::now() + HEARTBEAT;
+                return Some((Ok(text.into()), self));
+            }
+            if self.after > after {
+                continue;
             }
             tokio::select! {
                 changed = self.news.changed() => changed.ok()?,
-                () = sleep_until(self.heartbeat_at) => {
-                    self.heartbeat_at = Instant::now() + HEARTBEAT;
-                    let beat = (Ok(Bytes::from_static(b": heartbeat\n\n")), self);
-                    return beat.1.subscriber.still_may().then_some(beat);
-                }
-            }
-            if !self.subscriber.still_may() {
-                return None;
+                () = sleep_until(self.heartbeat_at) => {}
             }
             if let Some(sent_at) = self.sent_at {
                 sleep_until(sent_at + PACE).await;
@@ -180,41 +193,46 @@ impl Listening {
         }
     }
 
-    /// What is to be sent of the events that have come.
-    async fn read(&mut self) -> Result<String, ReadError> {
-        let state = self.subscriber.state.clone();
-        let (organization, ids) = (self.subscriber.actor.organization, state.settings.id_format);
-        let mut text = String::new();
-        loop {
-            if let Some(newest) = state.live.newest(&state.app, organization, ids, self.after)? {
-                self.take(newest.iter().map(Arc::as_ref), &mut text);
-                return Ok(text);
-            }
-            let piece = self.stored(organization, ids).await?;
-            if piece.is_empty() {
-                return Ok(text);
-            }
-            self.take(piece.iter(), &mut text);
-            // One who is far behind gets it piece by piece, as fast as it is taken.
-            if !text.is_empty() {
-                return Ok(text);
-            }
+    /// That somebody may not listen any more takes effect at once, but where it is costly to ask.
+    fn may_go_on(&mut self) -> bool {
+        if self.subscriber.state.app.stopping.load(Ordering::Relaxed) {
+            return false;
         }
+        if self.subscriber.is_costly_to_ask() && self.asked_at.elapsed() < ASK_EVERY {
+            return true;
+        }
+        self.asked_at = Instant::now();
+        self.subscriber.still_may()
     }
 
-    async fn stored(&self, organization: OrganizationId, ids: IdFormat) -> Result<Vec<Told>, ReadError> {
-        let (app, after) = (self.subscriber.state.app.clone(), self.after);
-        let reading = move || live::read(&app, organization, ids, after, PIECE);
+    /// What is to be sent of the next events, if any is wanted.
+    async fn read(&mut self) -> Result<String, ReadError> {
+        let mut text = String::new();
+        if let Some(newest) = self.ring.after(&self.subscriber.state.app, self.after)? {
+            for told in newest.iter() {
+                self.after = told.sequence;
+                if self.filter.wants(&told.event) {
+                    text.push_str(&told.text);
+                }
+            }
+            return Ok(text);
+        }
+        // One who is far behind gets it piece by piece, as fast as it is taken.
+        if let Some((told, up_to)) = self.stored().await? {
+            self.after = up_to;
+            told.iter().for_each(|told| text.push_str(&told.text));
+        }
+        Ok(text)
+    }
+
+    async fn stored(&self) -> Result<Option<(Vec<Told>, u64)>, ReadError> {
+        let (state, filter, after) = (self.subscriber.state.clone(), self.filter.clone(), self.after);
+        let organization = self.subscriber.actor.organization;
+        let reading = move || {
+            let wants = |event: &FeedEvent| filter.wants(event);
+            live::read(&state.app, organization, state.settings.id_format, after, PIECE, wants)
+        };
         let read = tokio::task::spawn_blocking(reading).await;
         read.unwrap_or_else(|error| Err(ReadError::Unavailable(error.to_string())))
-    }
-
-    fn take<'t>(&mut self, told: impl Iterator<Item = &'t Told>, text: &mut String) {
-        for event in told {
-            self.after = event.sequence;
-            if self.filter.wants(event) {
-                text.push_str(&event.text);
-            }
-        }
     }
 }

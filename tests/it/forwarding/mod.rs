@@ -7,6 +7,7 @@ mod reach;
 mod replies;
 mod restarts;
 mod secrets;
+mod troubles;
 
 use crate::util::fake_carrier::{Asked, FakeCarrier, Told};
 use crate::util::{TestApp, settings};

@@ -7,6 +7,10 @@ use crate::util::fake_carrier::FakeCarrier;
 use crate::util::process::{Server, smslite};
 use crate::util::{AUTH_TOKEN, CARLA, OUR_NUMBER};
 use serde_json::json;
+use smslite::model::assistant::AssistantChange;
+use smslite::model::ids::AssistantId;
+use smslite::model::time::Timestamp;
+use smslite::store::{DataDir, Location, Store, UpdateAssistant};
 use std::path::Path;
 
 const KEY: &str = "sl_live_0123456789abcdef0123456789abcdef";
@@ -76,4 +80,36 @@ async fn what_came_just_before_the_server_was_killed_is_told_after_the_restart()
     };
     assert!(told.contains("text 20"));
     server.stop();
+}
+
+/// A file of format 1, whose assistant has a URL and had messages.
+const FORMAT_1: &[u8] = include_bytes!("../store/fixtures/format-1.redb");
+
+#[tokio::test]
+async fn of_a_file_of_an_older_format_nothing_is_told_but_what_comes_from_then_on() {
+    let (dir, receiver) = (tempfile::tempdir().unwrap(), FakeCarrier::start().await);
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("smslite.redb"), FORMAT_1).unwrap();
+    let open = || {
+        let held = std::sync::Arc::new(DataDir::take(&data).unwrap());
+        Store::open(Location::Directory(held), 1 << 20).unwrap()
+    };
+    let store = open();
+    let url = Some(Some(receiver.url()));
+    let change = AssistantChange { sms_webhook_url: url, ..AssistantChange::default() };
+    let id = AssistantId(123);
+    let moved = UpdateAssistant { organization: super::ORG, id, change, now: Timestamp(1) };
+    let assistant = store.execute(moved).await.unwrap().unwrap();
+    assert_eq!(assistant.forwards_from, 0, "it was told of everything all along");
+    store.close();
+
+    let (server, _) = start(dir.path());
+    twilio(&server).delivers("SMnew", CARLA, "from now on").await;
+    assert_eq!(bodies(&receiver.asked_for(1).await), ["from now on"]);
+    server.stop();
+    assert_eq!(receiver.asked().len(), 1);
+    let store = open();
+    assert_eq!(store.snapshot().unwrap().forwards().unwrap(), (0, 0));
+    store.close();
 }

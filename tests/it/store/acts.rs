@@ -8,7 +8,8 @@ use smslite::model::address::Address;
 use smslite::model::assistant::{Assistant, AssistantChange, AssistantState};
 use smslite::model::audit::{SignatureVerdict, Step};
 use smslite::model::call::JsonText;
-use smslite::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId};
+use smslite::model::forward::{Forward, ForwardOutcome, ForwardReply};
+use smslite::model::ids::{ApiKeyId, AssistantId, CallId, MessageLogId, OrganizationId, UserId};
 use smslite::model::message_log::{DeliveryStatus, Provider, RawPayload};
 use smslite::model::opt_out::OptOutChange;
 use smslite::model::outbound::{AttemptOutcome, Claiming, Purpose};
@@ -18,9 +19,9 @@ use smslite::model::time::Timestamp;
 use smslite::store::{
     ArchiveConversation, AssignNumber, Bootstrap, CancelJob, ChangeOptOut, ClaimJob, CloseSessions,
     CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, DeleteAssistant, Due, EnqueueSms,
-    ForgetCalls, ForgetRows, Held, KeepAudit, NewApiKey, PurgeStep, RecordInbound, RecordInboundOutcome,
-    RecordReceipt, RevokeApiKey, Route, SettleJob, StartDashboardSession, UnassignNumber, UpdateAssistant,
-    UpdateUser,
+    ForgetCalls, ForgetRows, Held, KeepAudit, NewApiKey, PlanForwards, PurgeStep, RecordInbound,
+    RecordInboundOutcome, RecordReceipt, ResumeParked, RevokeApiKey, RotateWebhookSecret, Route,
+    SettleForward, SettleJob, StartDashboardSession, UnassignNumber, UpdateAssistant, UpdateUser,
 };
 
 pub const ORG: OrganizationId = OrganizationId(1);
@@ -161,6 +162,63 @@ pub fn receipt(id: &str, job: Option<u8>, word: &str, now: Timestamp) -> Act {
 pub fn opt_out(customer: &str, change: OptOutChange, now: Timestamp) -> Act {
     let (our_number, customer) = (address(DESK), address(customer));
     Act::OptOut(ChangeOptOut { organization: ORG, our_number, customer, change, how: "api".to_owned(), now })
+}
+
+/// Takes up these messages; the feed was looked through until `up_to`.
+pub fn plan(up_to: u64, messages: &[(CallId, MessageLogId)], now: Timestamp) -> Act {
+    Act::PlanForwards(PlanForwards { organization: ORG, now, up_to, messages: messages.to_vec() })
+}
+
+/// What the receiver answered.
+pub fn delivered(reply: ForwardReply) -> ForwardOutcome {
+    ForwardOutcome::Delivered { http_status: 200, reply }
+}
+
+pub fn replies(text: &str) -> ForwardOutcome {
+    delivered(ForwardReply::Text(text.to_owned()))
+}
+
+pub fn fails() -> ForwardOutcome {
+    ForwardOutcome::Failed { http_status: Some(500), error: "the receiver answered 500".to_owned() }
+}
+
+/// `reply`: the UUID of the job of what is answered is this byte sixteen times.
+pub fn settle_forward(
+    (call_id, log_id): (CallId, MessageLogId),
+    before: &Forward,
+    outcome: ForwardOutcome,
+    reply: u8,
+    now: Timestamp,
+) -> Act {
+    Act::SettleForward(SettleForward {
+        organization: ORG,
+        call_id,
+        log_id,
+        before: before.clone(),
+        outcome,
+        url: "https://example.com/hook".to_owned(),
+        server_started: START,
+        now,
+        session_ttl_seconds: 100,
+        reply_uuid: [reply; 16],
+    })
+}
+
+/// `replay`: they are told again; else they are given up.
+pub fn resume(logs: &[MessageLogId], replay: bool, now: Timestamp) -> Act {
+    Act::ResumeParked(ResumeParked { organization: ORG, logs: logs.to_vec(), replay, now })
+}
+
+/// The one before still signs for a minute.
+pub fn rotate(assistant: u64, secret: &str, only_if_none: bool, now: Timestamp) -> Act {
+    Act::RotateSecret(RotateWebhookSecret {
+        organization: ORG,
+        id: AssistantId(assistant),
+        secret: secret.to_owned(),
+        keep_seconds: 60,
+        only_if_none,
+        now,
+    })
 }
 
 pub fn new_key(secret: &str) -> NewApiKey {

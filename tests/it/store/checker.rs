@@ -1,10 +1,12 @@
 //! `Snapshot::check` finds damage: rows are changed behind the store's back, one at a time, and
 //! each must be told.
 
+use super::acts::{ORG, OTHER_ORG, START};
 use super::disk::Disk;
-use super::door::execute;
+use super::door::{Act, execute};
 use super::script::receiving;
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
+use smslite::store::{PlanForwards, Sequences};
 
 pub type Fixed<const N: usize> = TableDefinition<'static, &'static [u8; N], &'static [u8]>;
 
@@ -22,6 +24,8 @@ pub const ASSISTANTS: Fixed<12> = TableDefinition::new("assistants");
 pub const SEQUENCES: Fixed<4> = TableDefinition::new("sequences");
 pub const PURGES: Fixed<12> = TableDefinition::new("purges");
 pub const JOBS: Fixed<20> = TableDefinition::new("outbound_jobs");
+pub const FORWARDS: Fixed<20> = TableDefinition::new("forwards");
+pub const PARKED: Fixed<12> = TableDefinition::new("parked_events");
 const BY_CUSTOMER: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("calls_by_customer");
 pub const OPT_OUTS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("opt_outs");
 const SESSIONS: TableDefinition<'static, &[u8], u64> = TableDefinition::new("sessions");
@@ -48,6 +52,14 @@ pub fn serial(id: u64) -> [u8; 12] {
     let mut key = [0; 12];
     key[3] = 1;
     key[4..].copy_from_slice(&id.to_be_bytes());
+    key
+}
+
+pub fn forward(call: u64, log: u64) -> [u8; 20] {
+    let mut key = [0; 20];
+    key[3] = 1;
+    key[4..12].copy_from_slice(&call.to_be_bytes());
+    key[12..].copy_from_slice(&log.to_be_bytes());
     key
 }
 
@@ -281,7 +293,7 @@ fn damages_of_the_rest() -> Vec<Damage> {
             remove(t, SEQUENCES, [0, 0, 0, 1])
         }),
         mendable("the sequences start again", "message log 1 is not among the ids given", |t| {
-            put(t, SEQUENCES, [0, 0, 0, 1], &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+            put(t, SEQUENCES, [0, 0, 0, 1], &super::damages::record(&Sequences::default()))
         }),
         mendable("a count is wrong", "70 conversations are counted, 9 are there", |t| {
             let mut table = t.open_table(COUNTS).unwrap();
@@ -320,12 +332,22 @@ pub fn damages() -> Vec<Damage> {
     all.into_iter().flatten().chain(super::damages::more()).collect()
 }
 
-/// An image after the script's life.
+/// An image after a life without messages of ours.
 pub fn sound_image() -> Vec<u8> {
+    image_of(&receiving())
+}
+
+/// An image after these acts. Nothing is left to be looked for in the feeds, as a server leaves them.
+pub fn image_of(acts: &[Act]) -> Vec<u8> {
     let disk = Disk::default();
     let store = disk.open().unwrap();
-    for act in receiving() {
-        execute(&store, &act).unwrap();
+    for act in acts {
+        execute(&store, act).unwrap();
+    }
+    for organization in [ORG, OTHER_ORG] {
+        let up_to = store.snapshot().unwrap().sequences(organization).unwrap().feed;
+        let planned = PlanForwards { organization, now: START, up_to, messages: Vec::new() };
+        store.execute_blocking(planned).unwrap();
     }
     store.close();
     disk.image(super::disk::Loss::None)

@@ -2,14 +2,16 @@
 
 use super::acts::{ANN, DESK, START, address, at, seconds};
 use super::checker::{
-    ASSISTANTS, BLOCKS, COUNTS, Damage, HEAD, JOB, JOBS, JUNK, KEYS, LOGS, MESSAGE, OPT_OUTS, SEQUENCES,
-    THREADS, USERS, copy, first_block, lasting, mendable, put, remove, serial, thread,
+    ASSISTANTS, BLOCKS, COUNTS, Damage, FORWARDS, HEAD, JOB, JOBS, JUNK, KEYS, LOGS, MESSAGE, OPT_OUTS,
+    PARKED, SEQUENCES, THREADS, USERS, copy, first_block, forward, lasting, mendable, put, remove, serial,
+    thread,
 };
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smslite::model::account::{DashboardSession, KeyHash, Usage};
 use smslite::model::call::Call;
+use smslite::model::forward::{Forward, ParkedEvent};
 use smslite::model::ids::{AssistantId, CallId, MessageLogId, UserId};
 use smslite::model::message::Message;
 use smslite::model::message_log::{MessageLog, Provider};
@@ -98,10 +100,16 @@ fn opt_out_key(numbers: &str) -> Vec<u8> {
 }
 
 pub fn more() -> Vec<Damage> {
-    [damages_of_accounts(), damages_of_jobs(), damages_of_fields(), damages_of_blocks()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        damages_of_accounts(),
+        damages_of_jobs(),
+        damages_of_forwards(),
+        damages_of_fields(),
+        damages_of_blocks(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn damages_of_accounts() -> Vec<Damage> {
@@ -211,6 +219,49 @@ fn damages_of_blocks() -> Vec<Damage> {
         mendable("a block is unreadable", first, |t| put(t, BLOCKS, serial(1), JUNK)),
         mendable("a block is gone and still counted", "rows of kind 7 and block 0 are counted", |t| {
             remove(t, BLOCKS, serial(1))
+        }),
+    ]
+}
+
+fn put_forward(txn: &WriteTransaction, call: u64, log: u64) {
+    put(txn, FORWARDS, forward(call, log), &record(&Forward::new(START)));
+}
+
+fn park(txn: &WriteTransaction, call: u64, log: u64) {
+    let parked =
+        ParkedEvent { call_id: CallId(call), parked_at: START, attempts: 1, error: "down".to_owned() };
+    put(txn, PARKED, serial(log), &record(&parked));
+}
+
+fn damages_of_forwards() -> Vec<Damage> {
+    vec![
+        mendable("a forward of no log", "forwarded of message log 99 is of no log of call 1", |t| {
+            put_forward(t, 1, 99)
+        }),
+        mendable("a forward of another's log", "forwarded of message log 4 is of no log of call 1", |t| {
+            put_forward(t, 1, 4)
+        }),
+        mendable("a forward of a stray log", "forwarded of message log 3 is of no log of call 1", |t| {
+            put_forward(t, 1, 3)
+        }),
+        lasting("a forward is unreadable", "damaged forwards record", |t| {
+            put(t, FORWARDS, forward(1, 1), JUNK)
+        }),
+        mendable("a parked event of no log", "parked event 99 is of no message log of call 1", |t| {
+            park(t, 1, 99)
+        }),
+        mendable("a parked event of another's log", "parked event 4 is of no message log of call 1", |t| {
+            park(t, 1, 4)
+        }),
+        mendable("an event is parked and waits", "parked event 1 is of no message log of call 1", |t| {
+            put_forward(t, 1, 1);
+            park(t, 1, 1);
+        }),
+        lasting("a parked event is unreadable", "damaged parked_events record", |t| {
+            put(t, PARKED, serial(1), JUNK)
+        }),
+        mendable("the feed is looked through beyond its end", "looked through up to 999", |t| {
+            change(t, SEQUENCES, [0, 0, 0, 1], |given: &mut Sequences| given.forwarded = 999)
         }),
     ]
 }

@@ -5,22 +5,25 @@ use smslite::model::account::{ApiKey, Usage, User};
 use smslite::model::address::Address;
 use smslite::model::assistant::{Assistant, PhoneNumber};
 use smslite::model::call::{Conversation, ConversationFilter, ConversationStatus};
-use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, CallId, OrganizationId, UserId};
+use smslite::model::forward::{Forward, ParkedEvent};
+use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, CallId, MessageLogId, OrganizationId, UserId};
 use smslite::model::message::{Message, MessageRange, Role};
 use smslite::model::message_log::DeliveryStatus;
 use smslite::model::outbound::{Claim, OutboundJob};
 use smslite::model::page::Page;
 use smslite::model::session::SessionKey;
 use smslite::model::time::Timestamp;
+use smslite::model::webhook_secret::WebhookSecret;
 use smslite::store::{
     ArchiveConversation, ArchiveOutcome, AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped,
     CancelJob, CancelOutcome, ChangeOptOut, ClaimJob, CloseSessions, CreateApiKey, CreateAssistant,
     CreateOrganization, CreateUser, DeleteAssistant, EndDashboardSession, EnqueueOutcome, EnqueueSms,
     FlushParts, ForgetCalls, ForgetFeed, ForgetRows, ImportBatch, ImportBatchOutcome, KeepAudit, NoteErasure,
-    NoteUsage, PurgeStep, PutCarrierAccount, ReadError, ReceiptOutcome, RecordInbound, RecordInboundOutcome,
-    RecordPart, RecordPartOutcome, RecordReceipt, RecordSandboxReceipt, RenameApiKey, ReserveIds,
-    RevokeApiKey, SettleJob, Snapshot, StartDashboardSession, Store, StoreError, UnassignNumber,
-    UpdateAssistant, UpdateUser, UserOutcome,
+    NoteUsage, PlanForwards, PurgeStep, PutCarrierAccount, ReadError, ReceiptOutcome, RecordInbound,
+    RecordInboundOutcome, RecordPart, RecordPartOutcome, RecordReceipt, RecordSandboxReceipt, RenameApiKey,
+    ReserveIds, ResumeParked, RevokeApiKey, RotateWebhookSecret, SettleForward, SettleJob, SettledForward,
+    Snapshot, StartDashboardSession, Store, StoreError, UnassignNumber, UpdateAssistant, UpdateUser,
+    UserOutcome,
 };
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
@@ -62,6 +65,10 @@ pub enum Act {
     Flush(FlushParts),
     CarrierAccount(PutCarrierAccount),
     SandboxReceipt(RecordSandboxReceipt),
+    RotateSecret(RotateWebhookSecret),
+    PlanForwards(PlanForwards),
+    SettleForward(SettleForward),
+    ResumeParked(ResumeParked),
     Seal(SealBlock),
 }
 
@@ -104,6 +111,9 @@ pub enum Answer {
     Receipt(ReceiptOutcome),
     Part(RecordPartOutcome),
     Flushed(Option<RecordInboundOutcome>),
+    Secrets(Option<Vec<WebhookSecret>>),
+    Forwarded(SettledForward),
+    Resumed(Vec<MessageLogId>),
 }
 
 /// A conversation as it is read at some `now`.
@@ -196,6 +206,16 @@ pub struct Outbox {
     /// The status of the logs of those.
     pub statuses: Vec<(u8, DeliveryStatus)>,
     pub opt_outs: Vec<(Address, Address, String)>,
+    /// How far the feed was looked through for what is to be forwarded.
+    pub forwarded: u64,
+    /// What is to be forwarded next of each conversation.
+    pub forwards: Vec<(CallId, MessageLogId, Forward)>,
+    pub parked: Vec<(MessageLogId, ParkedEvent)>,
+}
+
+/// Where it stood in the feed when it was given a receiver is the store's own affair.
+fn without_place(assistant: Assistant) -> Assistant {
+    Assistant { forwards_from: 0, ..assistant }
 }
 
 /// Carries an act out, whatever its type.
@@ -212,7 +232,7 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         Act::CreateApiKey(command) => Answer::Key(store.execute_blocking(command)?),
         Act::RevokeApiKey(command) => Answer::Done(store.execute_blocking(command)?),
         Act::CreateAssistant(command) => Answer::Assistant(store.execute_blocking(command)?),
-        Act::UpdateAssistant(command) => Answer::Updated(store.execute_blocking(command)?),
+        Act::UpdateAssistant(command) => Answer::Updated(store.execute_blocking(command)?.map(without_place)),
         Act::DeleteAssistant(command) => Answer::Done(store.execute_blocking(command)?),
         Act::AssignNumber(command) => Answer::Number(store.execute_blocking(command)?),
         Act::UnassignNumber(command) => Answer::Unassigned(store.execute_blocking(command)?),
@@ -242,6 +262,10 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         Act::SandboxReceipt(command) => Answer::Done(store.execute_blocking(command)?),
         // Which it was, only the store's own rows tell.
         Act::Seal(command) => Answer::Nothing(command.execute(store)?),
+        Act::RotateSecret(command) => Answer::Secrets(store.execute_blocking(command)?),
+        Act::PlanForwards(command) => Answer::Nothing(store.execute_blocking(command)?),
+        Act::SettleForward(command) => Answer::Forwarded(store.execute_blocking(command)?),
+        Act::ResumeParked(command) => Answer::Resumed(store.execute_blocking(command)?),
     })
 }
 
@@ -255,7 +279,9 @@ impl Reads<'_> {
                 .map(|(id, user)| (id, user, self.0.sign_ins(organization, id).unwrap()))
                 .collect(),
             keys: self.0.api_keys(organization).unwrap(),
-            assistants: self.0.assistants(organization).unwrap(),
+            assistants: (self.0.assistants(organization).unwrap().into_iter())
+                .map(|(id, assistant)| (id, without_place(assistant)))
+                .collect(),
             numbers: self.0.phone_numbers(organization).unwrap(),
         }
     }
@@ -291,6 +317,18 @@ impl Reads<'_> {
         assert_eq!(total, opt_outs.len() as u64);
         outbox.opt_outs =
             opt_outs.into_iter().map(|it| (it.our_number, it.customer, it.opt_out.how)).collect();
+        outbox.forwarded = self.0.sequences(organization).unwrap().forwarded;
+        for (org, call, due_at) in self.0.forward_lanes().unwrap() {
+            let head = self.0.forward_head(org, call).unwrap();
+            if let Some(head) = head.filter(|_| org == organization) {
+                assert_eq!(head.forward.due_at, due_at);
+                outbox.forwards.push((call, head.log_id, head.forward));
+            }
+        }
+        let everything = Page { skip: 0, limit: usize::MAX };
+        let (total, parked) = self.0.parked_events(organization, everything).unwrap();
+        assert_eq!(total, parked.len() as u64);
+        outbox.parked = parked;
         outbox
     }
 

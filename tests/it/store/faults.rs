@@ -5,7 +5,7 @@ use super::acts::{ANN, DESK, ORG, START, at, message};
 use super::disk::{Disk, Fault, open_dir};
 use super::door::{Act, Answer, Door, execute};
 use super::model_store::Model;
-use super::script::{State, model_states, script, sound_state};
+use super::script::{State, lives, model_states, script, sound_state};
 use smslite::model::call::ConversationFilter;
 use smslite::model::page::Page;
 use smslite::store::{
@@ -93,10 +93,11 @@ fn live_through(fault: Fault, acts: &[Act], states: &[State]) -> bool {
 }
 
 fn live_through_each(fault: impl Fn(u64) -> Fault, step: usize) {
-    let acts = script();
-    let states = model_states(&acts);
-    let struck = (1..).step_by(step).take_while(|at| live_through(fault(*at), &acts, &states)).count();
-    assert!(struck > 20, "the fault struck {struck} times");
+    for acts in lives() {
+        let states = model_states(&acts);
+        let struck = (1..).step_by(step).take_while(|at| live_through(fault(*at), &acts, &states)).count();
+        assert!(struck > 20, "the fault struck {struck} times");
+    }
 }
 
 #[test]

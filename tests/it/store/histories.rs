@@ -2,21 +2,26 @@
 //! after every step. And beside the model's an oracle of its own for the thread rule.
 
 use super::acts::{
-    ANN, BOB, DESK, NOBODYS, ORG, SALES, START, TTL, Went, address, archive, assign, close, forget, furnish,
-    message, purge, went,
+    ANN, BOB, DESK, NOBODYS, ORG, SALES, START, TTL, Went, address, archive, assign, close, delivered, fails,
+    forget, furnish, keep_audit, message, plan, purge, replies, resume, settle_forward, went,
 };
 use super::contract::{EVERYTHING, on_a_file};
 use super::disk::Disk;
 use super::door::{Act, Answer, Door, StoreDoor};
 use super::model_store::Model;
-use super::script::{filters, state_of};
+use super::script::{State, filters, state_of};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use smslite::model::ids::CallId;
+use smslite::model::address::Address;
+use smslite::model::forward::{Forward, ForwardNext, ForwardOutcome, ForwardReply};
+use smslite::model::ids::{CallId, MessageLogId};
 use smslite::model::page::Page;
-use smslite::model::session::Closing;
+use smslite::model::session::{Closing, SessionKey};
 use smslite::model::time::Timestamp;
-use smslite::store::{Due, RecordInbound, SessionsOf};
+use smslite::store::{
+    Due, EnqueueOutcome, RecordInbound, RecordInboundOutcome, Route, SessionsOf, SettleForward,
+    SettledForward,
+};
 use std::collections::BTreeMap;
 
 const CUSTOMERS: [&str; 4] = [ANN, BOB, "+15559876544", "ACME"];
@@ -77,7 +82,31 @@ enum Step {
         customer: usize,
         rows: usize,
     },
+    /// What came since the last time is to be forwarded; of what was looked through before nothing is.
+    Plan {
+        again: bool,
+    },
+    /// The receiver is told what is first of a conversation, as it is or once was.
+    Tell {
+        which: Index,
+        once: bool,
+        answer: Answered,
+    },
+    /// What was ever parked is told again, or given up.
+    Resume {
+        replay: bool,
+    },
     Reopen,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answered {
+    Nothing,
+    Reply,
+    Unusable,
+    Failure,
+    NotTried,
+    NoReceiver,
 }
 
 fn clocks() -> impl Strategy<Value = Clock> {
@@ -110,7 +139,22 @@ fn steps() -> impl Strategy<Value = Step> {
             .prop_map(|(closing, rows)| Step::Close { closing, rows }),
         1 => (proptest::option::weighted(0.8, 0..200_000_000i64), 0..CUSTOMERS.len(), 0..6usize)
             .prop_map(|(older, customer, rows)| Step::Forget { older, customer, rows }),
+        3 => prop::bool::weighted(0.2).prop_map(|again| Step::Plan { again }),
+        5 => (any::<Index>(), prop::bool::weighted(0.2), answers())
+            .prop_map(|(which, once, answer)| Step::Tell { which, once, answer }),
+        1 => prop::bool::weighted(0.7).prop_map(|replay| Step::Resume { replay }),
         1 => Just(Step::Reopen),
+    ]
+}
+
+fn answers() -> impl Strategy<Value = Answered> {
+    prop_oneof![
+        2 => Just(Answered::Nothing),
+        3 => Just(Answered::Reply),
+        1 => Just(Answered::Unusable),
+        4 => Just(Answered::Failure),
+        1 => Just(Answered::NotTried),
+        1 => Just(Answered::NoReceiver),
     ]
 }
 
@@ -138,9 +182,16 @@ impl Oracle {
             return Went::Duplicate;
         }
         self.seen.push(sid.clone());
-        let Some(&assistant) = self.hands.get(message.to.as_str()) else { return Went::Unassigned };
-        let pair = (message.from.to_string(), message.to.to_string(), assistant);
-        let ttl = message.session_ttl_seconds as i64 * 1_000_000;
+        if !self.hands.contains_key(message.to.as_str()) {
+            return Went::Unassigned;
+        }
+        self.says((&message.from, &message.to), now, message.session_ttl_seconds)
+    }
+
+    /// Somebody says something to the other.
+    fn says(&mut self, (customer, ours): (&Address, &Address), now: i64, ttl: u64) -> Went {
+        let pair = (customer.to_string(), ours.to_string(), self.hands[ours.as_str()]);
+        let ttl = ttl as i64 * 1_000_000;
         match self.newest.get_mut(&pair) {
             Some(thread) if now < thread.expiry => {
                 thread.messages += 1;
@@ -163,9 +214,19 @@ struct History {
     model: Model,
     oracle: Oracle,
     sent: Vec<RecordInbound>,
+    /// What came since the feed was looked through.
+    fresh: Vec<(CallId, MessageLogId)>,
+    /// What was ever first of a conversation to be told.
+    heads: Vec<(CallId, MessageLogId, Forward)>,
+    parked: Vec<MessageLogId>,
+    /// How many answers of the receiver were sent.
+    replies: u8,
     now: i64,
     ttl: u64,
 }
+
+/// The jobs of no more are compared.
+const MOST_REPLIES: u8 = 20;
 
 impl History {
     fn new(mut door: StoreDoor) -> History {
@@ -174,7 +235,18 @@ impl History {
         furnish(&mut model);
         let hands = BTreeMap::from([(DESK.to_owned(), 1), (SALES.to_owned(), 2)]);
         let oracle = Oracle { hands, ..Oracle::default() };
-        History { door, model, oracle, sent: Vec::new(), now: START.0, ttl: TTL }
+        History {
+            door,
+            model,
+            oracle,
+            sent: Vec::new(),
+            fresh: Vec::new(),
+            heads: Vec::new(),
+            parked: Vec::new(),
+            replies: 0,
+            now: START.0,
+            ttl: TTL,
+        }
     }
 
     fn take(&mut self, step: &Step) {
@@ -203,6 +275,18 @@ impl History {
                     *rows,
                 );
             }
+            Step::Plan { again } => self.plan(*again),
+            Step::Tell { which, once, answer } => {
+                let heads = self.door.outbox(ORG).forwards;
+                self.heads.extend(heads.iter().cloned());
+                let of = if *once { &self.heads } else { &heads };
+                if !of.is_empty() {
+                    self.tell(&which.get(of).clone(), *answer);
+                }
+            }
+            Step::Resume { replay } => {
+                self.act(&resume(&self.parked.clone(), *replay, Timestamp(self.now)));
+            }
             Step::Retry(which) => {
                 if !self.sent.is_empty() {
                     let before = which.get(&self.sent).clone();
@@ -226,6 +310,46 @@ impl History {
             }
         }
         self.compare_lists();
+    }
+
+    fn plan(&mut self, again: bool) {
+        let sequences = self.door.store().snapshot().unwrap().sequences(ORG).unwrap();
+        let mut messages = self.fresh.clone();
+        // It is of another conversation.
+        messages.extend(messages.last().map(|(call, log)| (CallId(call.0 + 1), *log)));
+        let up_to = if again { sequences.forwarded } else { sequences.feed };
+        self.act(&plan(up_to, &messages, Timestamp(self.now)));
+        if !again {
+            self.fresh.clear();
+        }
+    }
+
+    fn tell(&mut self, (call, log, before): &(CallId, MessageLogId, Forward), answer: Answered) {
+        let outcome = match answer {
+            Answered::Reply if self.replies < MOST_REPLIES => replies("thank you"),
+            Answered::Nothing | Answered::Reply => delivered(ForwardReply::None),
+            Answered::Unusable => delivered(ForwardReply::Unusable("no text".to_owned())),
+            Answered::Failure => fails(),
+            Answered::NotTried => ForwardOutcome::NotTried { error: "down".to_owned() },
+            Answered::NoReceiver => ForwardOutcome::NoReceiver,
+        };
+        let now = Timestamp(self.now);
+        let settle = settle_forward((*call, *log), before, outcome, self.replies + 1, now);
+        let Act::SettleForward(settle) = settle else { unreachable!() };
+        let settle = SettleForward { session_ttl_seconds: self.ttl, ..settle };
+        let Answer::Forwarded(settled) = self.act(&Act::SettleForward(settle)) else { unreachable!() };
+        let SettledForward::Next(next, reply) = settled else { return };
+        self.parked.extend(matches!(next, ForwardNext::Park(_)).then_some(*log));
+        if let Some(EnqueueOutcome::Queued { session, call_id, .. }) = reply {
+            self.replies += 1;
+            let SessionKey { customer, our_number, .. } = &session;
+            let (Went::Started(id) | Went::Joined(id, _)) =
+                self.oracle.says((customer, our_number), self.now, self.ttl)
+            else {
+                unreachable!()
+            };
+            assert_eq!(call_id, CallId(id), "the oracle knows it otherwise");
+        }
     }
 
     fn close(&mut self, closing: Closing, rows: usize) {
@@ -294,6 +418,9 @@ impl History {
         let wanted = self.oracle.wants(&message);
         let Answer::Inbound(outcome) = self.act(&Act::Inbound(message)) else { unreachable!() };
         assert_eq!(went(&outcome), wanted, "the oracle knows it otherwise");
+        if let RecordInboundOutcome::Stored { log_id, route: Route::Conversation { call_id, .. } } = outcome {
+            self.fresh.push((call_id, log_id));
+        }
     }
 
     fn compare_lists(&self) {
@@ -305,13 +432,27 @@ impl History {
                 }
             }
         }
+        let (found, wanted) = (self.door.outbox(ORG), self.model.outbox(ORG));
+        assert_eq!((found.forwarded, found.forwards), (wanted.forwarded, wanted.forwards));
+        assert_eq!(found.parked, wanted.parked);
     }
 
-    fn compare_everything(&self) {
+    fn compare_everything(&self, purged: bool) {
         let day = TTL as i64 * 1_000_000;
         let nows = [START.0, self.now - day, self.now - 1, self.now, self.now + 1, self.now + day];
         let nows = nows.map(Timestamp);
-        assert_eq!(state_of(&self.door, &nows), state_of(&self.model, &nows));
+        let (found, wanted) = (state_of(&self.door, &nows), state_of(&self.model, &nows));
+        // A job goes when its conversation is purged.
+        let compared = |state: State| if purged { state } else { state.without_outboxes() };
+        assert_eq!(compared(found), compared(wanted));
+    }
+
+    /// What waits behind the first of each conversation is compared, too.
+    fn tell_all(&mut self) {
+        while let Some(head) = self.door.outbox(ORG).forwards.first() {
+            self.tell(head, Answered::Nothing);
+            self.compare_lists();
+        }
     }
 }
 
@@ -320,9 +461,14 @@ fn live(door: StoreDoor, steps: &[Step]) {
     for step in steps {
         history.take(step);
     }
-    history.compare_everything();
+    history.compare_everything(false);
+    history.take(&Step::Purge { rows: usize::MAX });
+    history.compare_everything(true);
     history.door.reopen();
-    history.compare_everything();
+    history.compare_everything(true);
+    history.tell_all();
+    // Its id tells how many steps there were.
+    history.act(&keep_audit("no sender", Timestamp(history.now)));
 }
 
 /// A store whose reopenings cost no real sync.

@@ -17,6 +17,7 @@ mod filters;
 mod fixture;
 mod forged;
 mod forgetting;
+mod forwards;
 mod histories;
 mod model_store;
 mod opening;

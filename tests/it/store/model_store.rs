@@ -6,6 +6,9 @@ use smslite::model::account::{self, ApiKey, Usage, User};
 use smslite::model::address::Address;
 use smslite::model::assistant::{Assistant, AssistantState, PhoneNumber};
 use smslite::model::call::{Call, Channel, ConversationFilter, Direction, JsonText};
+use smslite::model::forward::{
+    Forward, ForwardNext, ForwardOutcome, ForwardReply, ParkedEvent, decide_forward,
+};
 use smslite::model::ids::{ApiKeyId, AssistantId, AuditId, CallId, MessageLogId, OrganizationId};
 use smslite::model::ids::{PhoneNumberId, UserId};
 use smslite::model::message::{MessageRange, Role};
@@ -22,11 +25,13 @@ use smslite::model::session::{
 };
 use smslite::model::time::Timestamp;
 use smslite::model::transfer::Line as TransferLine;
+use smslite::model::webhook_secret::{WebhookSecret, rotated};
 use smslite::store::{
     AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CancelOutcome, ClaimJob, CreateOrganization,
-    Due, EnqueueOutcome, EnqueueSms, ForgetCalls, ImportBatch, ImportBatchOutcome, NewApiKey, Place,
-    ReceiptOutcome, RecordInbound, RecordInboundOutcome, RecordPart, RecordPartOutcome, RecordReceipt, Route,
-    SettleJob, UnassignNumber, UpdateUser, UserOutcome,
+    Due, EnqueueOutcome, EnqueueSms, ForgetCalls, ForgetRows, Held, ImportBatch, ImportBatchOutcome,
+    NewApiKey, Place, PlanForwards, ReceiptOutcome, RecordInbound, RecordInboundOutcome, RecordPart,
+    RecordPartOutcome, RecordReceipt, ResumeParked, RotateWebhookSecret, Route, SettleForward, SettleJob,
+    SettledForward, UnassignNumber, UpdateUser, UserOutcome,
 };
 use std::collections::BTreeMap;
 
@@ -62,6 +67,21 @@ struct Tenant {
     early: BTreeMap<String, Vec<Receipt>>,
     parts: BTreeMap<(Address, String), PartialMessage>,
     carriers: Vec<Provider>,
+    /// The logs of conversations that are there.
+    told: BTreeMap<MessageLogId, Told>,
+    /// How far the feed was looked through.
+    forwarded: u64,
+    forwards: BTreeMap<(CallId, MessageLogId), Forward>,
+    parked: BTreeMap<MessageLogId, ParkedEvent>,
+}
+
+/// What a log says of its message.
+#[derive(Clone)]
+struct Told {
+    call_id: CallId,
+    from: Address,
+    to: Address,
+    at: Timestamp,
 }
 
 /// A message is known again within its fortnight and the ones beside it.
@@ -226,6 +246,8 @@ impl Tenant {
             Direction::Inbound,
             said,
         );
+        let (from, to) = (command.from.clone(), command.to.clone());
+        self.told.insert(log_id, Told { call_id, from, to, at: message.at });
         let (mut expires_at, mut replied) = (message.expires_at, false);
         if let Some((body, purpose)) = self.answer(command) {
             let now = command.now;
@@ -292,6 +314,8 @@ impl Tenant {
         self.logs += 1;
         self.audit_steps += 1;
         self.statuses.insert(MessageLogId(self.logs), DeliveryStatus::Queued);
+        let (from, to) = (sms.from.clone(), sms.to.clone());
+        self.told.insert(MessageLogId(self.logs), Told { call_id, from, to, at: message.at });
         let job = OutboundJob {
             call_id: Some(call_id),
             log_id: Some(MessageLogId(self.logs)),
@@ -382,7 +406,9 @@ impl Tenant {
         self.end(command.uuid[0], &job, status);
         let id = job.provider_message_id.clone().unwrap_or_default();
         for receipt in self.early.remove(&id).unwrap_or_default() {
-            self.apply(job.log_id.unwrap(), receipt.status);
+            let moved = self.apply(job.log_id.unwrap(), receipt.status);
+            // An entry without steps has an id all the same.
+            self.audit_steps += u64::from(moved);
         }
         Some(job)
     }
@@ -463,6 +489,90 @@ impl Tenant {
         }
     }
 
+    fn rotate(&mut self, command: &RotateWebhookSecret) -> Option<Vec<WebhookSecret>> {
+        let secrets = &mut self.assistant(command.id)?.webhook_secrets;
+        if secrets.is_empty() || !command.only_if_none {
+            let until = command.now.plus_seconds(command.keep_seconds);
+            *secrets = rotated(secrets, &command.secret, until, command.now);
+        }
+        Some(secrets.clone())
+    }
+
+    fn plan(&mut self, command: &PlanForwards) {
+        if command.up_to <= self.forwarded {
+            return;
+        }
+        self.forwarded = command.up_to;
+        for (call, log) in &command.messages {
+            if self.told.get(log).is_some_and(|told| told.call_id == *call) {
+                self.forwards.insert((*call, *log), Forward::new(command.now));
+            }
+        }
+    }
+
+    fn settle_forward(&mut self, command: &SettleForward) -> SettledForward {
+        let place = (command.call_id, command.log_id);
+        if self.forwards.get(&place) != Some(&command.before) {
+            return SettledForward::Gone;
+        }
+        self.forwards.remove(&place);
+        let (outcome, started) = (&command.outcome, command.server_started);
+        let next = decide_forward(&command.before, command.call_id, outcome, started, command.now);
+        match &next {
+            ForwardNext::Done => {}
+            ForwardNext::Again(again) => drop(self.forwards.insert(place, again.clone())),
+            ForwardNext::Park(parked) => {
+                self.audit_steps += 1;
+                self.parked.insert(command.log_id, parked.clone());
+            }
+        }
+        self.audit_steps += u64::from(!matches!(outcome, ForwardOutcome::NotTried { .. }));
+        let reply = match outcome {
+            ForwardOutcome::Delivered { reply: ForwardReply::Text(text), .. } => self.reply(command, text),
+            ForwardOutcome::Delivered { reply: ForwardReply::Unusable(_), .. } => {
+                self.audit_steps += 1;
+                None
+            }
+            _ => None,
+        };
+        SettledForward::Next(next, reply)
+    }
+
+    /// What the receiver answered goes the way of every message of ours, and may be refused.
+    fn reply(&mut self, command: &SettleForward, text: &str) -> Option<EnqueueOutcome> {
+        let told = self.told[&command.log_id].clone();
+        let reply = self.enqueue(&EnqueueSms {
+            organization: command.organization,
+            now: command.now,
+            session_ttl_seconds: command.session_ttl_seconds,
+            cached: None,
+            uuid: command.reply_uuid,
+            from: told.to,
+            to: told.from,
+            body: text.to_owned(),
+            media_urls: Vec::new(),
+            segment_count: 1,
+            idempotency_key: None,
+            purpose: Purpose::ForwardReply,
+        });
+        let queued = matches!(reply, EnqueueOutcome::Queued { .. });
+        self.audit_steps += u64::from(!queued);
+        Some(reply).filter(|_| queued)
+    }
+
+    fn resume(&mut self, command: &ResumeParked) -> Vec<MessageLogId> {
+        let mut resumed = Vec::new();
+        for log in &command.logs {
+            let Some(parked) = self.parked.remove(log) else { continue };
+            if command.replay {
+                self.forwards.insert((parked.call_id, *log), Forward::new(command.now));
+            }
+            self.audit_steps += 1;
+            resumed.push(*log);
+        }
+        resumed
+    }
+
     fn join_or_start(
         &mut self,
         (now, ttl): (Timestamp, u64),
@@ -505,6 +615,13 @@ impl Tenant {
 }
 
 impl Tenant {
+    fn forward_heads(&self) -> Vec<(CallId, MessageLogId, Forward)> {
+        let mut heads: Vec<_> =
+            self.forwards.iter().map(|((call, log), forward)| (*call, *log, forward.clone())).collect();
+        heads.dedup_by_key(|(call, ..)| *call);
+        heads
+    }
+
     fn archive(&mut self, id: CallId, now: Timestamp) -> bool {
         let Some(archived) = self.calls.get(&id).and_then(|call| decide_archive(call, now)) else {
             return false;
@@ -517,7 +634,30 @@ impl Tenant {
         for job in self.jobs.values().filter(|job| job.call_id == Some(id)) {
             statuses.remove(&job.log_id.unwrap());
         }
+        self.forget_logs(|_, told| told.call_id == id);
         true
+    }
+
+    /// What was to be forwarded of a message goes with its log.
+    fn forget_logs(&mut self, goes: impl Fn(MessageLogId, &Told) -> bool) {
+        self.told.retain(|log, told| !goes(*log, told));
+        self.forwards.retain(|(_, log), _| self.told.contains_key(log));
+        self.parked.retain(|log, _| self.told.contains_key(log));
+    }
+
+    fn forget_rows(&mut self, command: &ForgetRows) {
+        if command.of != Held::Logs {
+            return;
+        }
+        let key =
+            |log: MessageLogId| [&command.organization.0.to_be_bytes()[..], &log.0.to_be_bytes()].concat();
+        self.forget_logs(|log, told| {
+            let is_due = match &command.due {
+                Due::Before(then) => told.at < *then,
+                Due::About(number) => told.from == *number || told.to == *number,
+            };
+            is_due && command.keys.contains(&key(log))
+        });
     }
 
     fn close(&mut self, calls: &[CallId], closing: Closing, now: Timestamp) -> Vec<SessionKey> {
@@ -542,6 +682,8 @@ impl Tenant {
             self.calls.remove(id);
             self.lines.retain(|(call, _), _| call != id);
             self.sessions.retain(|_, call| call != id);
+            self.jobs.retain(|_, job| job.call_id != Some(*id));
+            self.forget_logs(|_, told| told.call_id == *id);
             forgotten.push(session);
         }
         forgotten
@@ -698,8 +840,12 @@ impl Door for Model {
                 Answer::Done(self.tenant(command.organization).archive(command.call_id, command.now))
             }
             Act::ForgetCalls(command) => Answer::Closed(self.tenant(command.organization).forget(command)),
-            // Of logs it knows no more than their ids, and of the feed nothing.
-            Act::ForgetRows(_) | Act::ForgetFeed(_) => Answer::Nothing(()),
+            Act::ForgetRows(command) => {
+                self.tenant(command.organization).forget_rows(command);
+                Answer::Nothing(())
+            }
+            // It knows nothing of the feed.
+            Act::ForgetFeed(_) => Answer::Nothing(()),
             Act::NoteErasure(command) => {
                 let tenant = self.tenant(command.organization);
                 tenant.audit_steps += 1;
@@ -758,6 +904,15 @@ impl Door for Model {
                     OptOutChange::Add => opt_outs.insert(pair, command.how.clone()).is_none(),
                 })
             }
+            Act::RotateSecret(command) => Answer::Secrets(self.tenant(command.organization).rotate(command)),
+            Act::PlanForwards(command) => {
+                self.tenant(command.organization).plan(command);
+                Answer::Nothing(())
+            }
+            Act::SettleForward(command) => {
+                Answer::Forwarded(self.tenant(command.organization).settle_forward(command))
+            }
+            Act::ResumeParked(command) => Answer::Resumed(self.tenant(command.organization).resume(command)),
             // It forgets what is archived at once, and is searched by nobody.
             Act::Seal(_) | Act::Purge(_) => Answer::Nothing(()),
             Act::Close(command) => {
@@ -778,6 +933,9 @@ impl Door for Model {
             opt_outs: opt_outs
                 .map(|((ours, theirs), how)| (ours.clone(), theirs.clone(), how.clone()))
                 .collect(),
+            forwarded: tenant.forwarded,
+            forwards: tenant.forward_heads(),
+            parked: tenant.parked.clone().into_iter().collect(),
         }
     }
 

@@ -5,18 +5,24 @@ use super::acts::{
     ANN, DESK, ORG, START, archive, assign, at, bootstrap, claiming, create_assistant, enqueue, message,
     seconds,
 };
+use super::checker::{ASSISTANTS, Fixed, SEQUENCES};
 use super::disk::{CACHE, open_dir};
 use super::door::{Act, Answer, execute};
 use super::script::{model_states, script, sound_state};
 use super::sealing::{found, seal};
+use redb::{Database, ReadableDatabase, ReadableTable};
+use smslite::model::feed::{FeedEntry, FeedEvent};
+use smslite::model::ids::{AssistantId, OrganizationId};
 use smslite::model::message_log::Provider;
 use smslite::model::outbound::{Claim, Claiming};
-use smslite::store::{DataDir, EnqueueOutcome, Store, compact};
+use smslite::store::{DataDir, EnqueueOutcome, Sequences, Snapshot, Store, compact};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 const FORMAT_1: &[u8] = include_bytes!("fixtures/format-1.redb");
+const FORMAT_2: &[u8] = include_bytes!("fixtures/format-2.redb");
+const FORMAT_3: &[u8] = include_bytes!("fixtures/format-3.redb");
 
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
@@ -113,38 +119,131 @@ fn a_life_goes_on_in_a_compacted_file() {
     store.close();
 }
 
-/// `format-3.redb` is the script's life with, after it, a part of a long message that waits for others, an account at
-/// Vonage, an early receipt and two messages of ours, one of them being sent. It was compacted. `format-4.redb` is that
-/// file, brought up to date; of its message logs four at a time were sealed, and it was compacted once more.
+/// `format-3.redb` is the life of the script of then with, after it, a part of a long message that waits for others, an
+/// account at Vonage, an early receipt and two messages of ours, one of them being sent. It was compacted.
 #[test]
-fn files_of_formats_3_and_4_are_opened_and_give_up_what_was_being_sent() {
-    for (file, left) in [
-        (
-            include_bytes!("fixtures/format-3.redb").as_slice(),
-            &["lock", "smslite.redb", "smslite.redb.format-3"][..],
-        ),
-        (include_bytes!("fixtures/format-4.redb"), &["lock", "smslite.redb"]),
-    ] {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("smslite.redb"), file).unwrap();
+fn a_file_of_format_3_is_brought_up_to_date_and_gives_up_what_was_being_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("smslite.redb"), FORMAT_3).unwrap();
+    let store = open_dir(dir.path());
+    assert_eq!(names(dir.path()), ["lock", "smslite.redb", "smslite.redb.format-3"]);
+    assert!(fs::read(dir.path().join("smslite.redb.format-3")).unwrap() == FORMAT_3, "byte for byte");
+    assert_eq!(store.snapshot().unwrap().check().unwrap(), Vec::<String>::new());
+    let account = store.directory().view().carrier_account(ORG, Provider::Vonage).unwrap().clone();
+    assert_eq!((account.account_id.as_deref(), account.verifying.len()), (Some("ACfixture"), 2));
+    let waiting = store.snapshot().unwrap().partial_messages().unwrap();
+    assert_eq!(waiting[0].2.text(), "this is SMpart[part 2 of 3 is missing][part 3 of 3 is missing]");
+    let late = at(seconds(900));
+    assert_eq!(execute(&store, &enqueue(17, "+447700900999", Some("a key"), late)), Ok(known(&store, 15)));
+    let claimed = store.snapshot().unwrap().claimed_jobs(ORG).unwrap();
+    assert_eq!(claimed.iter().map(|due| due.uuid).collect::<Vec<_>>(), [[16; 16]]);
+    let given_up = Act::Claim(claiming(16, Claiming::Abandoned, late));
+    assert!(matches!(execute(&store, &given_up), Ok(Answer::Claimed(Claim::Lost(_)))));
+    assert_eq!(found(&store.snapshot().unwrap(), "ARE you"), FOUND);
+    seal(&store);
+    assert_eq!(found(&store.snapshot().unwrap(), "are YOU?"), FOUND);
+    store.close();
+    open_dir(dir.path()).close();
+    assert_eq!(names(dir.path()), ["lock", "smslite.redb", "smslite.redb.format-3"], "once");
+}
+
+/// A table's rows as they lie in a file, whichever format it is of.
+fn rows<const N: usize>(file: &[u8], table: Fixed<N>) -> Vec<([u8; N], Vec<u8>)> {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), file).unwrap();
+    let database = Database::open(dir.path().join("file")).unwrap();
+    let table = database.begin_read().unwrap().open_table(table).unwrap();
+    let rows = table.iter().unwrap().map(Result::unwrap);
+    rows.map(|(key, row)| (*key.value(), row.value().to_vec())).collect()
+}
+
+/// The numbers of a record that has nothing else.
+fn numbers(mut record: &[u8]) -> Vec<u64> {
+    let (mut numbers, version) = (Vec::new(), record[0]);
+    record = &record[1..];
+    assert_eq!(version, 1);
+    while !record.is_empty() {
+        let (number, rest) = postcard::take_from_bytes(record).unwrap();
+        numbers.push(number);
+        record = rest;
+    }
+    numbers
+}
+
+fn upgraded(older: &[u8]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("smslite.redb"), older).unwrap();
+    open_dir(dir.path()).close();
+    dir
+}
+
+#[test]
+fn the_sequences_of_every_older_format_stay_and_their_feeds_are_looked_through() {
+    for (format, older, fields) in [(1, FORMAT_1, 10), (2, FORMAT_2, 11), (3, FORMAT_3, 11)] {
+        let dir = upgraded(older);
+        let before = rows(older, SEQUENCES);
+        let after = rows(&fs::read(dir.path().join("smslite.redb")).unwrap(), SEQUENCES);
+        assert_eq!(before.len(), after.len(), "format {format}");
+        for ((key, before), (same, after)) in before.into_iter().zip(after) {
+            let (before, after) = (numbers(&before), numbers(&after));
+            assert_eq!((key, before.len(), after.len()), (same, fields, 12), "format {format}");
+            assert_eq!(after[..fields], before, "format {format}");
+            let Sequences { feed, feed_forgotten, forwarded, .. } = sequences(dir.path(), key);
+            // Format 1 forgot nothing.
+            assert_eq!(feed_forgotten, before.get(10).copied().unwrap_or(0), "format {format}");
+            assert!(feed > 0 && forwarded == feed, "format {format}: {forwarded} of {feed}");
+        }
+    }
+}
+
+fn sequences(dir: &Path, organization: [u8; 4]) -> Sequences {
+    let store = open_dir(dir);
+    let organization = OrganizationId(u32::from_be_bytes(organization));
+    let sequences = store.snapshot().unwrap().sequences(organization).unwrap();
+    store.close();
+    sequences
+}
+
+#[test]
+fn the_assistants_of_every_older_format_stay_as_they_were_and_have_no_secrets() {
+    for (format, older) in [(1, FORMAT_1), (2, FORMAT_2), (3, FORMAT_3)] {
+        let dir = upgraded(older);
+        let after = rows(&fs::read(dir.path().join("smslite.redb")).unwrap(), ASSISTANTS);
+        let before = rows(older, ASSISTANTS);
+        assert!(!before.is_empty(), "format {format}");
+        // What is new stands at the end.
+        let wanted: Vec<_> =
+            before.into_iter().map(|(key, row)| (key, [row.as_slice(), &[0, 0]].concat())).collect();
+        assert_eq!(after, wanted, "format {format}");
         let store = open_dir(dir.path());
-        assert_eq!(names(dir.path()), left, "what was no older was not brought up to date");
-        assert_eq!(store.snapshot().unwrap().check().unwrap(), Vec::<String>::new());
-        let account = store.directory().view().carrier_account(ORG, Provider::Vonage).unwrap().clone();
-        assert_eq!((account.account_id.as_deref(), account.verifying.len()), (Some("ACfixture"), 2));
-        let waiting = store.snapshot().unwrap().partial_messages().unwrap();
-        assert_eq!(waiting[0].2.text(), "this is SMpart[part 2 of 3 is missing][part 3 of 3 is missing]");
-        let late = at(seconds(900));
-        let again = execute(&store, &enqueue(17, "+447700900999", Some("a key"), late));
-        assert_eq!(again, Ok(known(&store, 15)));
-        let claimed = store.snapshot().unwrap().claimed_jobs(ORG).unwrap();
-        assert_eq!(claimed.iter().map(|due| due.uuid).collect::<Vec<_>>(), [[16; 16]]);
-        let given_up = Act::Claim(claiming(16, Claiming::Abandoned, late));
-        assert!(matches!(execute(&store, &given_up), Ok(Answer::Claimed(Claim::Lost(_)))));
-        assert_eq!(store.snapshot().unwrap().is_unsealed(ORG, 4).unwrap(), left.len() > 2);
-        assert_eq!(found(&store.snapshot().unwrap(), "ARE you"), FOUND);
-        seal(&store);
-        assert_eq!(found(&store.snapshot().unwrap(), "are YOU?"), FOUND);
+        for (id, assistant) in store.snapshot().unwrap().assistants(ORG).unwrap() {
+            let new = (assistant.forwards_from, assistant.webhook_secrets.len());
+            assert_eq!(new, (0, 0), "format {format}, {id}");
+        }
+        store.close();
+    }
+}
+
+#[test]
+fn an_assistant_of_an_older_format_that_has_a_url_is_told_of_nothing_old_and_of_everything_new() {
+    for (format, older) in [(1, FORMAT_1), (2, FORMAT_2)] {
+        let dir = upgraded(older);
+        let store = open_dir(dir.path());
+        let snapshot = store.snapshot().unwrap();
+        let forwarding = snapshot.directory().view().forwarding(ORG).cloned().unwrap();
+        assert_eq!(forwarding[&AssistantId(123)], 0, "format {format}");
+        let is_message = |entry: &FeedEntry| matches!(entry.event, FeedEvent::MessageReceived { .. });
+        let after = |snapshot: &Snapshot, after: u64| -> usize {
+            let entries = snapshot.feed_after(ORG, after, usize::MAX).unwrap();
+            entries.iter().filter(|(_, entry)| is_message(entry)).count()
+        };
+        let looked_through = snapshot.sequences(ORG).unwrap().forwarded;
+        assert!(after(&snapshot, 0) > 0, "format {format} has messages of it");
+        assert_eq!(after(&snapshot, looked_through), 0, "format {format}");
+        assert_eq!(snapshot.forwards().unwrap(), (0, 0), "format {format}");
+        let new = Act::Inbound(message("SMnew", ANN, DESK, at(seconds(900))));
+        execute(&store, &new).unwrap();
+        assert_eq!(after(&store.snapshot().unwrap(), looked_through), 1, "format {format}");
         store.close();
     }
 }
@@ -159,7 +258,7 @@ fn known(store: &Store, uuid: u8) -> Answer {
 
 #[test]
 fn a_job_of_an_older_format_waits_in_the_outbox_and_is_counted() {
-    for older in [FORMAT_1, include_bytes!("fixtures/format-2.redb")] {
+    for older in [FORMAT_1, FORMAT_2] {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("smslite.redb"), older).unwrap();
         let store = open_dir(dir.path());

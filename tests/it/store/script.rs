@@ -4,20 +4,21 @@
 use super::acts::{
     ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, TTL, address, archive, assign, at, bootstrap,
     cancel, claim, claiming, close, create_assistant, create_key, create_organization, create_user,
-    delete_assistant, enqueue, forget, forget_rows, hinted, keep_audit, message, opt_out, purge, receipt,
-    rename_assistant, revoke_key, seconds, set_password, settle, settling, sign_in, sms, unassign,
-    update_user, with_ttl,
+    delete_assistant, delivered, enqueue, fails, forget, forget_rows, hinted, keep_audit, message, opt_out,
+    plan, purge, receipt, rename_assistant, replies, resume, revoke_key, rotate, seconds, set_password,
+    settle, settle_forward, settling, sign_in, sms, unassign, update_user, with_ttl,
 };
 use super::contract::EVERYTHING;
-use super::door::{Accounts, Act, Door, Line, Outbox, Reads, Row, SealBlock};
+use super::door::{Accounts, Act, Answer, Door, Line, Outbox, Reads, Row, SealBlock};
 use super::model_store::Model;
 use smslite::model::account::{KeyHash, Role, Usage, Used, UserChange};
 use smslite::model::address::AddressQuery;
 use smslite::model::auto_reply::AutoReply;
 use smslite::model::call::{ConversationFilter, ConversationStatus};
 use smslite::model::carrier_account::CarrierAccount;
+use smslite::model::forward::{Forward, ForwardOutcome, ForwardReply, HELD_SECONDS};
 use smslite::model::gone::Gone;
-use smslite::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId};
+use smslite::model::ids::{ApiKeyId, AssistantId, CallId, MessageLogId, OrganizationId, UserId};
 use smslite::model::message::MessageRange;
 use smslite::model::message_log::{DeliveryStatus, Provider};
 use smslite::model::opt_out::OptOutChange;
@@ -27,8 +28,9 @@ use smslite::model::receipt::Receipt;
 use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
 use smslite::store::{
-    AssignNumber, Due, EnqueueSms, FlushParts, ForgetFeed, Held, KeepAudit, NoteErasure, PutCarrierAccount,
-    RecordInbound, RecordPart, RecordSandboxReceipt, RenameApiKey, SettleJob, Snapshot,
+    AssignNumber, Due, EnqueueSms, FlushParts, ForgetFeed, Held, KeepAudit, NoteErasure, PlanForwards,
+    PutCarrierAccount, RecordInbound, RecordInboundOutcome, RecordPart, RecordSandboxReceipt, RenameApiKey,
+    Route, SettleJob, Snapshot,
 };
 use smslite::store::{
     EndDashboardSession, ImportBatch, ImportRecord, NoteUsage, Place, ReserveIds, Sequences, Settled,
@@ -40,7 +42,14 @@ const SANDBOX: &str = "+15550000032";
 
 /// Every kind of command, each in every way it can end.
 pub fn script() -> Vec<Act> {
-    [receiving(), sending()].concat()
+    let acts = [receiving(), sending()].concat();
+    let forwarding = forwarding(&acts);
+    [acts, forwarding].concat()
+}
+
+/// The same in lives apart, for tests that live again for each act.
+pub fn lives() -> [Vec<Act>; 2] {
+    [[receiving(), sending()].concat(), forwarding(&[])]
 }
 
 /// Without messages of ours.
@@ -316,6 +325,88 @@ fn sending() -> Vec<Act> {
     ]
 }
 
+/// What a message is by: its conversation and its log.
+pub fn place_of(answer: Answer) -> (CallId, MessageLogId) {
+    match answer {
+        Answer::Inbound(RecordInboundOutcome::Stored {
+            log_id,
+            route: Route::Conversation { call_id, .. },
+        }) => (call_id, log_id),
+        other => panic!("a message went nowhere: {other:?}"),
+    }
+}
+
+/// Messages that are told to a receiver, in or after a life: each way that this can end.
+fn forwarding(before: &[Act]) -> Vec<Act> {
+    let mut acts = vec![
+        bootstrap(),
+        create_organization("other"),
+        create_assistant(ORG, "Support Bot"),
+        assign(ORG, DESK, 1, at(seconds(800))),
+    ];
+    let mut model = Model::default();
+    for act in before.iter().chain(&acts) {
+        model.act(act);
+    }
+    let later = |second: i64| at(seconds(800 + second));
+    let customers = [0, 0, 0, 1, 2, 3, 3, 4, 5, 6].map(|tail| format!("+1555000006{tail}"));
+    let places = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(|nth: usize| {
+        let message = message(&format!("SM7{nth}"), &customers[nth], DESK, later(nth as i64));
+        let act = Act::Inbound(with_ttl(message, 100));
+        acts.push(act.clone());
+        place_of(model.act(&act))
+    });
+    let [answered, failing, dropped, refused, silent, archived, parked, erased, forgotten, unassigned] =
+        places;
+    let fresh = Forward::new(later(10));
+    let again = Forward { due_at: later(12), attempts: 1, ..fresh.clone() };
+    let late = 10 + HELD_SECONDS as i64;
+    let stranger = (CallId(99), answered.1);
+    let looked_through = PlanForwards { organization: OTHER_ORG, now: later(10), up_to: 2, messages: vec![] };
+    acts.extend([
+        rotate(1, "the first", false, later(0)),
+        rotate(1, "another", true, later(1)),
+        rotate(1, "the second", false, later(2)),
+        rotate(77, "nobody's", false, later(3)),
+        plan(10, &[answered, stranger, failing, dropped, refused, silent], later(10)),
+        // It was looked through already.
+        plan(10, &places, later(10)),
+        plan(20, &[archived, parked, erased, forgotten, unassigned], later(10)),
+        Act::PlanForwards(looked_through),
+        settle_forward(answered, &fresh, replies("thank you"), 14, later(11)),
+        settle_forward(answered, &fresh, replies("thank you"), 15, later(11)),
+        settle_forward(failing, &fresh, fails(), 0, later(11)),
+        settle_forward(failing, &fresh, fails(), 0, later(11)),
+        settle_forward(failing, &again, fails(), 0, later(late)),
+        resume(&[failing.1, answered.1, MessageLogId(999)], true, later(late)),
+        settle_forward(failing, &Forward::new(later(late)), fails(), 0, later(2 * late)),
+        resume(&[failing.1], false, later(2 * late)),
+        resume(&[failing.1], false, later(2 * late)),
+        settle_forward(dropped, &fresh, ForwardOutcome::NoReceiver, 0, later(12)),
+        settle_forward(refused, &fresh, ForwardOutcome::NotTried { error: "down".into() }, 0, later(12)),
+        opt_out(&customers[3], OptOutChange::Add, later(12)),
+        settle_forward(refused, &Forward { due_at: later(13), ..fresh.clone() }, replies("no"), 0, later(13)),
+        settle_forward(silent, &fresh, delivered(ForwardReply::Unusable("no text".into())), 0, later(13)),
+        // One is parked, one waits, and both go with their conversation.
+        settle_forward(parked, &fresh, fails(), 0, later(late)),
+        archive(archived.0.0, later(late), 1),
+        settle_forward(archived, &fresh, replies("late"), 0, later(late)),
+        resume(&[parked.1], true, later(late)),
+        purge(archived.0.0, 100),
+        forget_rows(ORG, Held::Logs, 1..=999, Due::About(address(&customers[7])), later(late)),
+        settle_forward(erased, &fresh, replies("late"), 0, later(late)),
+        forget(&[forgotten.0.0], Due::About(address(&customers[8])), later(late), 1),
+        settle_forward(forgotten, &fresh, replies("late"), 0, later(late)),
+        purge(forgotten.0.0, 100),
+        unassign(DESK, 1, later(late)),
+        settle_forward(unassigned, &fresh, replies("late"), 0, later(late)),
+        assign(ORG, DESK, 1, later(late)),
+        // Its id tells how many steps there were.
+        keep_audit("no sender", later(late)),
+    ]);
+    acts
+}
+
 /// A conversation that ended on another server, as an import's check takes it in.
 fn elsewhere() -> ImportBatch {
     let call = r#"{"type":"call","id":40,"channel":"sms","direction":"inbound","assistant_id":1,"customer_phone_number":"+15550000040","assistant_phone_number":"+15551234567","status":"completed","started_at":"2026-01-01T10:00:00Z","ended_at":"2026-01-02T10:00:00Z"}"#;
@@ -392,6 +483,10 @@ impl State {
         }
         self
     }
+
+    pub fn without_outboxes(self) -> State {
+        State { outboxes: Vec::new(), ..self }
+    }
 }
 
 const ORGANIZATIONS: [OrganizationId; 2] = [ORG, OTHER_ORG];
@@ -436,7 +531,7 @@ impl Door for Looking<'_> {
         "a snapshot"
     }
 
-    fn act(&mut self, act: &Act) -> super::door::Answer {
+    fn act(&mut self, act: &Act) -> Answer {
         panic!("a snapshot does not act: {act:?}")
     }
 

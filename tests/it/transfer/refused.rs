@@ -21,6 +21,7 @@ fn a_line_that_is_bad_by_itself_is_refused_in_words() {
         r#"{"type":"api_key","user_id":1,"name":"a","key_prefix":"sl_live_b","key_hash":"00","role":"user"}"#;
     let user = r#"{"type":"user","email":"a@example.com","role":"user","password_hash":"hunter2"}"#;
     let job = r#"{"type":"outbound_job","uuid":"7b0e0c5e","provider":"twilio","from_number":"1","to_number":"2","body":"a","status":"sent","created_at":"2026-04-30"}"#;
+    let assistant = r#"{"type":"assistant","name":"Signing","sms_webhook_secrets":[{"secret":"whsec_YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh","expires_at":null}]}"#;
     let (not_a_number, short) =
         ("\"customer_phone_number\":\"+15559876543\"", "cut short: it ends within its JSON object");
     let mut wrong = Vec::new();
@@ -125,6 +126,18 @@ fn a_line_that_is_bad_by_itself_is_refused_in_words() {
         (key.into(), "key_hash: expected the key's SHA-256 as 64 hexadecimal digits".into()),
         (user.into(), "password_hash: expected a hash: \"sha256:...\" or \"$argon2...\"".into()),
         (job.into(), "uuid: UUID parsing failed: invalid length: found 8".into()),
+        (
+            bad(assistant, "whsec_", ""),
+            "sms_webhook_secrets: a secret is whsec_ and base64 of 24 to 64 bytes".into(),
+        ),
+        (
+            bad(assistant, "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh", "YWFh"),
+            "sms_webhook_secrets: a secret is whsec_ and base64 of 24 to 64 bytes".into(),
+        ),
+        (
+            bad(assistant, "}]", "},{\"secret\":\"whsec_?\",\"expires_at\":\"2026-05-01T00:00:00Z\"}]"),
+            "sms_webhook_secrets: a secret is whsec_ and base64 of 24 to 64 bytes".into(),
+        ),
     ] {
         let store = store();
         let line = PARENTS.lines().count() + 1;
