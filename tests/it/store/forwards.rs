@@ -203,7 +203,8 @@ fn a_secret_is_made_once_and_signs_beside_the_next_one() {
             ("a", true, vec![("a", None)]),
             ("b", true, vec![("a", None)]),
             ("b", false, vec![("b", None), ("a", Some(at(seconds(60))))]),
-            ("c", false, vec![("c", None), ("b", Some(at(seconds(60))))]),
+            ("b", false, vec![("b", None), ("a", Some(at(seconds(60))))]),
+            ("c", false, vec![("c", None), ("b", Some(at(seconds(60)))), ("a", Some(at(seconds(60))))]),
         ] {
             let Answer::Secrets(Some(secrets)) = door.act(&rotate(1, secret, only_if_none, START)) else {
                 panic!("the assistant is there")
