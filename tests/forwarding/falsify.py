@@ -5,12 +5,18 @@ import copy
 from judge import judge
 
 
+class NothingToChange(Exception):
+    """Nothing of the kind was seen, say because the receiver was told never to do it."""
+
+
 def undetected(seen):
     """The names of what was not found out, and how many were tried."""
     missed, tried = [], 0
     for name, change in CHANGES.items():
         other = seen.copy()
-        if not change(other):
+        try:
+            change(other)
+        except NothingToChange:
             continue
         tried += 1
         if not judge(other):
@@ -32,64 +38,52 @@ def neighbours(seen, wanted):
         for one, other in zip(attempts, attempts[1:]):
             if wanted(one, other):
                 return one, other
-    return None
+    raise NothingToChange
 
 
 def lost(seen):
     sid = seen.attempts[len(seen.attempts) // 2].message.sid
     seen.attempts = [attempt for attempt in seen.attempts if attempt.message.sid != sid]
-    return True
 
 
 def swapped(seen):
-    found = neighbours(seen, lambda one, other: one.took and other.took and one.message is not other.message)
-    if found:
-        one, other = found
-        one.message, other.message, one.event_id, other.event_id = other.message, one.message, other.event_id, one.event_id
-    return found
+    one, other = neighbours(seen, lambda one, other: one.took and other.took and one.message is not other.message)
+    one.message, other.message, one.event_id, other.event_id = other.message, one.message, other.event_id, one.event_id
 
 
 def another_id(seen):
-    found = neighbours(seen, lambda one, other: one.message is other.message)
-    if found:
-        found[1].event_id += "x"
-    return found
+    neighbours(seen, lambda one, other: one.message is other.message)[1].event_id += "x"
 
 
 def same_id(seen):
-    found = neighbours(seen, lambda one, other: one.took and other.took and one.message is not other.message)
-    if found:
-        ids = [each.event_id for each in found]
-        for attempt in seen.attempts:
-            attempt.event_id = ids[0] if attempt.event_id == ids[1] else attempt.event_id
-    return found
+    one, other = neighbours(seen, lambda one, other: one.took and other.took and one.message is not other.message)
+    ids = one.event_id, other.event_id
+    for attempt in seen.attempts:
+        attempt.event_id = ids[0] if attempt.event_id == ids[1] else attempt.event_id
 
 
 def overlapping(seen):
-    found = neighbours(seen, lambda one, other: one.epoch == other.epoch)
-    if found:
-        found[1].begun = found[0].ended - 0.001
-    return found
+    one, other = neighbours(seen, lambda one, other: one.epoch == other.epoch)
+    other.begun = one.ended - 0.001
 
 
 def told_again(seen):
-    found = neighbours(seen, lambda one, other: one.took and one.message is not other.message and one.epoch == other.epoch)
-    if found:
-        again = copy.copy(found[0])
-        again.begun = again.ended
-        seen.attempts.append(again)
-    return found
+    one, _ = neighbours(seen, lambda one, other: one.took and one.message is not other.message and one.epoch == other.epoch)
+    again = copy.copy(one)
+    again.begun = again.ended
+    seen.attempts.append(again)
 
 
 def too_soon(seen):
-    found = neighbours(seen, lambda one, other: one.message is other.message and one.complete and one.epoch == other.epoch)
-    if found:
-        found[1].begun = found[0].ended + 0.9
-    return found
+    one, other = neighbours(seen, lambda one, other: one.message is other.message and one.complete and one.epoch == other.epoch)
+    other.begun = one.ended + 0.9
 
 
 def talkative(seen):
-    return next(each for each in seen.conversations.values() if len(replies_of(each)) > 1)
+    for each in seen.conversations.values():
+        if len(replies_of(each)) > 1:
+            return each
+    raise NothingToChange
 
 
 def replies_of(conversation):
@@ -99,35 +93,29 @@ def replies_of(conversation):
 def reply_lost(seen):
     conversation = talkative(seen)
     conversation["messages"].remove(replies_of(conversation)[0])
-    return True
 
 
 def reply_twice(seen):
     conversation = talkative(seen)
     conversation["messages"].append(replies_of(conversation)[-1])
-    return True
 
 
 def replies_swapped(seen):
     one, other, *_ = replies_of(talkative(seen))
     one["content"], other["content"] = other["content"], one["content"]
-    return True
 
 
 def reply_of_another(seen):
     replies_of(talkative(seen))[0]["content"] += ", by the attempt before"
-    return True
 
 
 def carried_twice(seen):
     seen.carried[replies_of(talkative(seen))[0]["content"]] += 1
-    return True
 
 
 def message_lost(seen):
     conversation = talkative(seen)
     conversation["messages"].remove(next(message for message in conversation["messages"] if message["role"] == "user"))
-    return True
 
 
 def step_of(seen, wanted):
@@ -135,42 +123,36 @@ def step_of(seen, wanted):
         for step in conversation["steps"]:
             if step["event_type"] == "forward_attempted" and wanted(step["event_data"]):
                 return conversation, step
-    return None
+    raise NothingToChange
 
 
 def step_lost(seen):
     conversation, step = step_of(seen, lambda data: data["http_status"] == 500)
     conversation["steps"].remove(step)
-    return True
 
 
 def step_twice(seen):
     conversation, step = step_of(seen, lambda data: data["error"] is None)
     conversation["steps"].append(step)
-    return True
 
 
 def step_of_success(seen):
     step_of(seen, lambda data: data["http_status"] == 500)[1]["event_data"] |= {"http_status": 200, "error": None}
-    return True
 
 
 def event_missed(seen):
     heard = seen.heard[0].heard
     del heard[len(heard) // 2]
-    return True
 
 
 def event_twice(seen):
     heard = seen.heard[0].heard
     heard.insert(len(heard) // 2, heard[len(heard) // 2])
-    return True
 
 
 def events_swapped(seen):
     heard = seen.heard[-1].heard
     heard[3], heard[4] = heard[4], heard[3]
-    return True
 
 
 def event_changed(seen):
@@ -178,14 +160,12 @@ def event_changed(seen):
     place = next(place for place, event in enumerate(heard) if event[1] == "message_received")
     number, kind, data = heard[place]
     heard[place] = (number, kind, data.replace("#", "№", 1))
-    return True
 
 
 def feed_gap(seen):
     number = seen.feed.pop(len(seen.feed) // 2)[0]
     for heard in seen.heard:
         heard.heard = [event for event in heard.heard if event[0] != number]
-    return True
 
 
 CHANGES = {
