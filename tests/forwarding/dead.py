@@ -45,7 +45,8 @@ def script(message):
 
 
 def is_poison(message):
-    """The first message of some conversations. Others of the same receiver go on, or it would be taken for one that is down."""
+    """The first message of some conversations. The others of the same receiver go on all the time: if they were silent it
+    would be taken for one that is down, and what waits behind the poisoned ones would be parked with them."""
     return message.assistant == POISONED and message.number == 1 and message.customer.endswith(("0", "1"))
 
 
@@ -58,16 +59,16 @@ def phase(scene, down):
         load.start()
     time.sleep(LOAD_SECONDS)
     for assistant, load in loads.items():
-        if assistant != HEALTHY:
+        if assistant in (DOWN, HANGING):
             load.end()
     wanted = {message.sid for message in receiver.messages.values()
               if message.assistant in (DOWN, HANGING) or is_poison(message)}
     until = time.monotonic() + PARKED_WITHIN_SECONDS + 30
     while len(events := scene.parked_events()) < len(wanted) and time.monotonic() < until:
         time.sleep(0.5)
-    time.sleep(3)  # What waited behind the poisoned ones.
-    loads[HEALTHY].end()
-    time.sleep(1)
+    for assistant in (HEALTHY, POISONED):
+        loads[assistant].end()
+    time.sleep(5)  # What waited behind the poisoned ones.
     scene.violations += parked(events, wanted)
     scene.violations += healthy(scene, loads[HEALTHY].took)
     recover(scene, events)
