@@ -14,41 +14,15 @@ index cannot be reached. Needs Python 3.9 with venv, and ends only processes tha
 """
 
 import argparse
-import hashlib
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # leave no cache beside the sources
+
+from environment import environment_of
+
 HERE = Path(__file__).resolve().parent
-# What pip says when nobody answered, not when somebody did that there is no such thing.
-UNREACHABLE = ("connection broken by", "(from versions: none)", "Could not fetch URL", "Temporary failure in name resolution")
-
-
-def environment_of(directory):
-    """The Python of the virtual environment for these pins and this Python; none when the index is not reachable."""
-    pins = (HERE / "requirements.txt").read_bytes() + sys.version.encode()
-    home = directory / f"python-{hashlib.sha256(pins).hexdigest()[:12]}"
-    python = home / "bin" / "python"
-    done = home / "installed"
-    if done.exists():
-        return python
-    shutil.rmtree(home, ignore_errors=True)
-    made = subprocess.run([sys.executable, "-m", "venv", home], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if made.returncode:
-        sys.exit(f"no virtual environment can be made (on Debian: apt-get install python3-venv):\n{made.stdout}")
-    # Nothing is built here, and what is imported once need not be compiled as a whole.
-    install = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-compile", "--only-binary", ":all:"]
-    install += ["--retries", "2", "--timeout", "15", "--quiet", "-r", HERE / "requirements.txt"]
-    installed = subprocess.run(install, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if installed.returncode == 0:
-        done.touch()
-        return python
-    print(installed.stdout, file=sys.stderr)
-    if any(words in installed.stdout for words in UNREACHABLE):
-        return None
-    sys.exit("the carriers' libraries could not be installed")
 
 
 def main():
@@ -63,7 +37,7 @@ def main():
     binary = arguments.binary.resolve()
     if not binary.is_file():
         sys.exit(f"there is no {binary}; build it with: cargo build --profile ci")
-    python = environment_of(arguments.environments.resolve())
+    python = environment_of(HERE / "requirements.txt", arguments.environments.resolve())
     if python is None:
         if arguments.allow_skip:
             print("skipped: the package index cannot be reached, so nothing was compared with the carriers' libraries")
