@@ -185,11 +185,17 @@ impl Forwarder {
                 return false;
             }
             Err(NotNow::Open { until, reason }) => {
-                let last_at = attempt.head.forward.last_at(self.app.forwarding.started(), now);
-                if now >= last_at {
+                let forward = &attempt.head.forward;
+                let last_at = forward.last_at(self.app.forwarding.started(), now);
+                if now < last_at {
+                    self.lanes.want(attempt.lane, until.min(last_at));
+                } else if forward.attempts == 0 && self.receivers.take_idle(&attempt.url) {
+                    // That the receiver fails may have been about the message before it alone.
+                    let place = Some(attempt.url.clone());
+                    self.begin(attempt, place, attempts);
+                } else {
                     return self.begin_without_place(attempt.not_tried(reason), now, attempts);
                 }
-                self.lanes.want(attempt.lane, until.min(last_at));
             }
         }
         true

@@ -75,6 +75,15 @@ impl Receivers {
         Ok(())
     }
 
+    /// Takes a place where nothing is under way, whether or not the circuit is open.
+    pub(super) fn take_idle(&mut self, url: &str) -> bool {
+        let is_free = self.is_idle(url) && self.take_any();
+        if is_free {
+            self.known.entry(url.to_owned()).or_default().under_way += 1;
+        }
+        is_free
+    }
+
     /// Takes a place for what asks no receiver. False: there is none.
     pub(super) fn take_any(&mut self) -> bool {
         let is_free = self.under_way < AT_ALL;

@@ -159,3 +159,27 @@ async fn a_dead_receiver_holds_a_conversation_five_minutes_and_all_it_got_is_par
     app.twilio().delivers("SM99", "+15559873000", "alive").await;
     assert_eq!(bodies(&receiver.asked_for(1).await), ["alive"]);
 }
+
+#[tokio::test]
+async fn a_message_that_the_receiver_cannot_stand_takes_none_of_those_behind_it_along() {
+    let receiver = FakeCarrier::start().await;
+    let app = app_that_forwards(&receiver).await;
+    receiver.tell((0..10).map(|_| says(500, "")));
+    app.twilio().delivers("SM1", CARLA, "poison").await;
+    steps(&app, 1, "forward_attempted", 1).await;
+    let mut now = 0;
+    for (attempts, at) in [1, 3, 7, 15, 31, 63, 123, 183, 243].into_iter().enumerate() {
+        app.advance((at - now) * SECOND);
+        now = at;
+        if at == 15 {
+            app.twilio().delivers("SM2", CARLA, "fine").await;
+        }
+        steps(&app, 1, "forward_attempted", attempts + 2).await;
+    }
+    app.advance((290 - now) * SECOND);
+    parked(&app, 1).await;
+    // Its time is up, too; but nobody has asked the receiver about it.
+    app.advance(15 * SECOND);
+    assert_eq!(bodies(&receiver.asked_for(11).await)[10], "fine");
+    parked(&app, 1).await;
+}

@@ -40,8 +40,8 @@ impl Listener {
         loop {
             let block = self.block().await?;
             let field = |name: &str| {
-                let lines = block.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-                lines.last().map(str::to_owned)
+                let mut lines = block.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+                lines.next_back().map(str::to_owned)
             };
             let Some(data) = field("data") else { continue };
             let (name, data) = (field("event").unwrap(), serde_json::from_str(&data).unwrap());
