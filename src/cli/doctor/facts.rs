@@ -19,6 +19,10 @@ pub(crate) struct Facts {
     carriers: Vec<Value>,
     /// Of a server that runs; without one nothing was refused.
     pub refused: Option<Vec<Refused>>,
+    /// Messages that could not be forwarded in time.
+    pub parked: u64,
+    /// Assistants, and the URLs that their messages are forwarded to.
+    pub receivers: Vec<(String, String)>,
     /// The admin's password is one that smslite made up; told only where no server runs.
     pub generated_password: bool,
 }
@@ -34,6 +38,10 @@ impl Facts {
             Some(state) => (accounts::generated_password_stands(&state.app.store)?, None),
             None => (false, Some(get("/api/v1/carriers/refused-webhooks").await?)),
         };
+        let parked = get("/api/v1/parked-events?limit=1").await?["total"].as_u64().unwrap_or(0);
+        let assistants = assistants.as_array().cloned().unwrap_or_default();
+        let named = |it: &Value| format!("assistant {} ({})", it["id"], cell(&it["name"]));
+        let receiver = |it: &Value| Some((named(it), it["sms_webhook_url"].as_str()?.to_owned()));
         let answered: HashSet<_> =
             numbers.iter().filter_map(|number| number["assistant"]["id"].as_u64()).collect();
         let is_idle = |assistant: &&Value| {
@@ -51,13 +59,9 @@ impl Facts {
                 .filter(|number| number["assistant"].is_null())
                 .map(|number| cell(&number["phone_number"]))
                 .collect(),
-            idle_assistants: assistants
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter(is_idle)
-                .map(|assistant| format!("assistant {} ({})", assistant["id"], cell(&assistant["name"])))
-                .collect(),
+            idle_assistants: assistants.iter().filter(is_idle).map(named).collect(),
+            receivers: assistants.iter().filter_map(receiver).collect(),
+            parked,
             by_provider: Provider::ALL.map(of).to_vec(),
             carriers: carriers.as_array().cloned().unwrap_or_default(),
             refused: refused.map(|list| list.as_array().into_iter().flatten().filter_map(refusal).collect()),

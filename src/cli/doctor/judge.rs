@@ -1,6 +1,7 @@
 //! What is made of what was seen: pure, so that each judgement is a row of a table.
 
 pub mod carriers;
+pub mod forwarding;
 pub mod machine;
 pub mod outside;
 

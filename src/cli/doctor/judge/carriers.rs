@@ -1,7 +1,9 @@
 //! Carriers: secrets, numbers, refused webhooks.
 
 use super::counted;
+use super::forwarding::forwarding;
 use super::machine::lasting;
+use crate::app::reach::Reach;
 use crate::cli::doctor::Finding;
 use crate::cli::doctor::facts::Facts;
 use crate::config::{Settings, SignatureMode};
@@ -78,6 +80,11 @@ pub(crate) fn all(
     }
     findings.extend(carriers.iter().filter_map(sending));
     findings.extend(numbers(&facts.numbers_of_nobody, facts.numbers, &facts.idle_assistants));
+    let reach = Reach::Public {
+        loopback: settings.is_loopback(),
+        allowed: settings.forward_allowed_networks.as_slice().into(),
+    };
+    findings.extend(forwarding(facts.parked, &facts.receivers, &reach));
     if let Some(list) = &facts.refused {
         findings.push(refused(list, now));
     }

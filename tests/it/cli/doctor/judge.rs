@@ -1,6 +1,8 @@
 //! What the doctor makes of what it saw, row by row.
 
+use smslite::app::reach::Reach;
 use smslite::cli::doctor::judge::carriers::{self, CarrierUse, Refused};
+use smslite::cli::doctor::judge::forwarding::forwarding;
 use smslite::cli::doctor::judge::machine::{self, Backups};
 use smslite::cli::doctor::judge::outside::{self, Answer};
 use smslite::cli::doctor::{Finding, Status};
@@ -346,4 +348,27 @@ fn refused_webhooks() {
     let list = [refused(1, "a"), refused(2, "b"), refused(3, "b"), refused(9000, "a"), refused(9000, "a")];
     let says = "3 within the last hour, mostly: b (https://sms.example.com/webhooks/sms/twilio was called)";
     is(&carriers::refused(&list, now), WARN, says);
+}
+
+#[test]
+fn where_messages_are_forwarded() {
+    let reach = Reach::Public { loopback: true, allowed: ["10.0.0.0/8".parse().unwrap()].as_slice().into() };
+    for (parked, url, status, says) in [
+        (0, "https://app.example/sms", OK, "messages of 1 assistant are forwarded"),
+        (0, "http://127.0.0.1:3000/sms", OK, "none is parked"),
+        (0, "http://localhost:3000/sms", OK, "none is parked"),
+        (0, "http://[::1]:3000/", OK, "none is parked"),
+        (0, "https://10.1.2.3/", OK, "none is parked"),
+        (0, "http://app.example/sms", WARN, "give it an https URL"),
+        (0, "http://10.1.2.3/", WARN, "https"),
+        (0, "https://192.168.1.1/", FAIL, "forwarding.allowed_networks"),
+        (0, "https://[fd00::1]/", FAIL, "is not called"),
+        (3, "https://app.example/sms", WARN, "3 messages could not be forwarded in time"),
+    ] {
+        let found = forwarding(parked, &[("assistant 1 (Bot)".to_owned(), url.to_owned())], &reach);
+        assert_eq!(found.len(), 1, "{url}: {found:?}");
+        is(&found[0], status, says);
+    }
+    assert!(forwarding(0, &[], &reach).is_empty());
+    is(&forwarding(1, &[], &reach)[0], WARN, "smslite parked replay");
 }
