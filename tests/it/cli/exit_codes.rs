@@ -95,7 +95,9 @@ fn every_command_ends_with_the_promised_code() {
             Some((name, rest)) => format!("{}{rest}", path(name)),
             None => word.to_owned(),
         };
-        let output = smslite(&dir.path().join("data")).args(said.split(' ').map(word)).output().unwrap();
+        // Somebody may serve at the port that is meant where none is said.
+        let mut command = smslite(&dir.path().join("data"));
+        let output = command.env("SMSLITE_PORT", "1").args(said.split(' ').map(word)).output().unwrap();
         if output.status.code() != Some(code) {
             wrong.push((said, code, output.status.code(), stderr(&output)));
         }
