@@ -3,6 +3,7 @@
 use super::App;
 use crate::model::call::Direction;
 use crate::model::feed::{FeedEntry, FeedEvent};
+use crate::model::forward::{Forward, ParkedEvent};
 use crate::model::ids::{CallId, MessageLogId, OrganizationId};
 use crate::model::message::{MessageRange, Role};
 use crate::model::message_log::{DeliveryStatus, Provider};
@@ -29,6 +30,16 @@ pub struct Event {
     pub entry: FeedEntry,
     pub message: Option<EventMessage>,
     pub log: Option<EventLog>,
+    pub forward: Option<EventForward>,
+}
+
+/// How far forwarding a message is by now.
+#[derive(Clone, Debug)]
+pub enum EventForward {
+    Waiting(Forward),
+    Parked(ParkedEvent),
+    /// It was told, or is told no more.
+    Done,
 }
 
 #[derive(Clone, Debug)]
@@ -92,7 +103,26 @@ fn complete(
         _ => (None, None),
     };
     let log = log.map(|id| event_log(snapshot, organization, id)).transpose()?.flatten();
-    Ok(Event { sequence, entry, message, log })
+    let forward = match entry.event {
+        FeedEvent::ForwardChanged { call_id, log_id } => {
+            Some(event_forward(snapshot, organization, call_id, log_id)?)
+        }
+        _ => None,
+    };
+    Ok(Event { sequence, entry, message, log, forward })
+}
+
+fn event_forward(
+    snapshot: &Snapshot,
+    organization: OrganizationId,
+    call: CallId,
+    log: MessageLogId,
+) -> Result<EventForward, ReadError> {
+    if let Some(forward) = snapshot.forward(organization, call, log)? {
+        return Ok(EventForward::Waiting(forward));
+    }
+    let parked = snapshot.parked_event(organization, log)?;
+    Ok(parked.map_or(EventForward::Done, EventForward::Parked))
 }
 
 fn message(

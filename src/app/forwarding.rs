@@ -188,6 +188,8 @@ impl Forwarder {
                 let forward = &attempt.head.forward;
                 let last_at = forward.last_at(self.app.forwarding.started(), now);
                 if now < last_at {
+                    // What failed before tries whether the circuit can be closed after what did not.
+                    let until = until.plus_seconds(u64::from(forward.attempts > 0));
                     self.lanes.want(attempt.lane, until.min(last_at));
                 } else if forward.attempts == 0 && self.receivers.take_idle(&attempt.url) {
                     // That the receiver fails may have been about the message before it alone.

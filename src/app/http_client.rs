@@ -76,7 +76,8 @@ impl HttpClient {
         let request = request.map(|body| Full::new(Bytes::from(body)));
         let answering = async {
             let response = self.client.request(request).await.map_err(|error| {
-                let reason = chain(&error);
+                // The library's own words say less than what is behind them.
+                let reason = chain(error.source().unwrap_or(&error));
                 if error.is_connect() { CallError::NotSent(reason) } else { CallError::Lost(reason) }
             })?;
             let (parts, body) = response.into_parts();

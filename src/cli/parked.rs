@@ -19,6 +19,7 @@ enum Parked {
     Replay {
         #[arg(value_name = "ID", required_unless_present_any = ["all", "assistant"])]
         ids: Vec<u64>,
+        /// All there are
         #[arg(long, conflicts_with_all = ["ids", "assistant"])]
         all: bool,
         /// All of one assistant
@@ -48,13 +49,20 @@ pub(super) fn run(matches: &ArgMatches, asked: Asked) -> anyhow::Result<ExitCode
             client.table(&format!("{PATH}?limit=1000"), columns).await
         }
         Parked::Replay { ids, all, assistant } => {
+            let asked = ids.len() as u64;
             let body = match assistant {
                 Some(id) => json!({"assistant_id": id}),
                 None if all => json!({"all": true}),
                 None => json!({"ids": ids}),
             };
             let done = client.json(Method::POST, &format!("{PATH}/replay"), Some(body)).await?;
-            out::tell(&format!("{} forwarded again.", done["replayed"]));
+            let replayed = done["replayed"].as_u64().unwrap_or(0);
+            out::tell(&format!("{replayed} forwarded again."));
+            anyhow::ensure!(
+                replayed >= asked,
+                "{} of them are not parked, or their assistant has no sms_webhook_url",
+                asked - replayed
+            );
             Ok(())
         }
         Parked::Discard { id } => {

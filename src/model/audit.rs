@@ -149,6 +149,17 @@ pub struct AuditWords {
 }
 
 impl Step {
+    pub fn is_of_forwarding(&self) -> bool {
+        matches!(
+            self,
+            Step::ForwardAttempted { .. }
+                | Step::ForwardParked { .. }
+                | Step::ForwardReplayed
+                | Step::ForwardDropped
+                | Step::ReplyRefused { .. }
+        )
+    }
+
     pub fn words(&self) -> AuditWords {
         let (event_type, level, message, data) = match self {
             Step::WebhookReceived { provider, signature } => (

@@ -1,7 +1,7 @@
 //! The timeline of a thread: what was done with its messages, step by step, and what their carriers made of
 //! them.
 
-use super::audit::{AuditEntry, AuditWords, Level};
+use super::audit::{AuditEntry, AuditWords, Level, Step};
 use super::call::Direction;
 use super::ids::{AuditId, MessageLogId};
 use super::message_log::{DeliveryStatus, MessageLog};
@@ -23,12 +23,12 @@ pub fn timeline(
     logs: Vec<(MessageLogId, MessageLog)>,
 ) -> Vec<TimelineEvent> {
     let mut events = Vec::new();
-    for (first, AuditEntry { at, steps, .. }) in &entries {
+    for (first, AuditEntry { at, steps, log_id, .. }) in &entries {
         let numbered = (first.0..).zip(steps);
         events.extend(numbered.map(|(id, step)| TimelineEvent {
             id: id.cast_signed(),
             at: *at,
-            words: step.words(),
+            words: about(*log_id, step),
         }));
     }
     for (id, log) in &logs {
@@ -41,6 +41,15 @@ pub fn timeline(
     }
     events.sort_by_key(|event| event.at);
     events
+}
+
+/// Of several messages of a thread that are forwarded, which one it is.
+fn about(log_id: Option<MessageLogId>, step: &Step) -> AuditWords {
+    let mut words = step.words();
+    let (Some(log_id), true) = (log_id, step.is_of_forwarding()) else { return words };
+    let data = words.data.get_or_insert_with(|| json!({}));
+    data["log_id"] = json!(log_id);
+    words
 }
 
 /// The message itself, and the status that it came with.

@@ -318,6 +318,17 @@ impl Snapshot {
         Ok(Some(ForwardHead { log_id, forward: decode_forward(bytes.value()) }))
     }
 
+    /// Of a message that is still to be forwarded.
+    pub fn forward(
+        &self,
+        organization: OrganizationId,
+        call: CallId,
+        log: MessageLogId,
+    ) -> Result<Option<Forward>, ReadError> {
+        let stored = self.tables.forwards.get(&key::forward(organization, call, log))?;
+        Ok(stored.map(|bytes| decode_forward(bytes.value())))
+    }
+
     /// How many messages are to be forwarded and how many are parked, every organization's.
     pub fn forwards(&self) -> Result<(u64, u64), ReadError> {
         Ok((self.tables.forwards.len()?, self.tables.parked_events.len()?))

@@ -3,7 +3,7 @@
 
 use super::json::ConversationId;
 use crate::app::App;
-use crate::app::events::{self, Event, EventLog, EventMessage};
+use crate::app::events::{self, Event, EventForward, EventLog, EventMessage};
 use crate::config::IdFormat;
 use crate::model::call::Direction;
 use crate::model::feed::FeedEvent;
@@ -163,6 +163,7 @@ fn tell(event: &Event, ids: IdFormat) -> Told {
         conversation_id: call_id.map(|id| ConversationId(id, ids)),
         message: event.message.as_ref().map(message_out),
         log: event.log.as_ref().map(log_out),
+        forward: event.forward.as_ref().map(forward_out),
         rest: rest(&event.entry.event, ids),
     };
     // JSON has no line breaks of its own.
@@ -183,6 +184,8 @@ struct EventOut<'a> {
     message: Option<MessageOut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<LogOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forward: Option<ForwardOut<'a>>,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -224,6 +227,33 @@ fn log_out(log: &EventLog) -> LogOut<'_> {
         status: log.status,
         error_code: log.error_code.as_deref(),
         error_message: log.error_message.as_deref(),
+    }
+}
+
+#[derive(Default, Serialize)]
+struct ForwardOut<'a> {
+    /// `waiting`, `parked`, `done`
+    state: &'static str,
+    attempts: Option<u32>,
+    error: Option<&'a str>,
+    next_attempt_at: Option<Timestamp>,
+}
+
+fn forward_out(forward: &EventForward) -> ForwardOut<'_> {
+    match forward {
+        EventForward::Done => ForwardOut { state: "done", ..ForwardOut::default() },
+        EventForward::Waiting(it) => ForwardOut {
+            state: "waiting",
+            attempts: Some(it.attempts),
+            next_attempt_at: Some(it.due_at),
+            ..ForwardOut::default()
+        },
+        EventForward::Parked(it) => ForwardOut {
+            state: "parked",
+            attempts: Some(it.attempts),
+            error: Some(&it.error),
+            ..ForwardOut::default()
+        },
     }
 }
 

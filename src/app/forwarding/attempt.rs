@@ -126,6 +126,10 @@ impl Attempt {
 
     async fn settle(&self, app: &App, outcome: ForwardOutcome, now: Timestamp) -> Result<(), StoreError> {
         let (organization, call_id) = self.lane;
+        let error = match &outcome {
+            ForwardOutcome::Failed { error, .. } => Some(error.clone()),
+            _ => None,
+        };
         let settle = SettleForward {
             organization,
             call_id,
@@ -150,8 +154,10 @@ impl Attempt {
             ForwardNext::Done => {
                 tracing::info!(%organization, conversation = %call_id, %log, attempt, "message forwarded")
             }
-            ForwardNext::Again(_) => {
-                tracing::warn!(%organization, conversation = %call_id, %log, attempt, "message not forwarded; it is tried again")
+            ForwardNext::Again(again) => {
+                let (error, url, again_at) =
+                    (error.unwrap_or_default(), webhook::shown(&self.url), again.due_at);
+                tracing::warn!(%organization, conversation = %call_id, %log, attempt, url, error, %again_at, "message not forwarded; it is tried again")
             }
             ForwardNext::Park(parked) => {
                 let error = parked.error;

@@ -60,12 +60,7 @@ pub async fn stream_events(
 ) -> Result<Response, ApiError> {
     let filter = Filter {
         call: query.integer("conversation_id", 1..=u64::MAX).map(CallId),
-        names: query.parsed(
-            "type",
-            names,
-            "Input should be types of events, separated by commas",
-            "literal_error",
-        ),
+        names: query.parsed("type", names, &says_names(), "literal_error"),
     };
     let asked = query.integer("last_event_id", 0..=u64::MAX);
     query.finish()?;
@@ -106,6 +101,10 @@ pub async fn stream_events(
         ("x-accel-buffering", "no"),
     ];
     Ok((headers, body).into_response())
+}
+
+fn says_names() -> String {
+    format!("Input should be types of events, separated by commas, of {}", FeedEvent::NAMES.join(", "))
 }
 
 fn names(text: &str) -> Option<Vec<&'static str>> {

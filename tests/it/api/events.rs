@@ -193,3 +193,23 @@ async fn a_listener_that_hangs_holds_up_nobody() {
     assert_eq!(listener.names(300).await.len(), 300);
     drop(hung);
 }
+
+#[tokio::test]
+async fn how_far_forwarding_is_is_told() {
+    let app = TestApp::start().await;
+    let body = json!({"sms_webhook_url": "http://127.0.0.1:1/"}).to_string();
+    let as_json = [("content-type", "application/json")];
+    app.user().ask("PATCH", "/api/v1/assistants/1", &as_json, body).await.expect(200);
+    let mut listener = Listener::open(&app.viewer(), "?type=forward_changed", None).await;
+    app.twilio().delivers("SM1", CARLA, "one").await;
+    let told = listener.next().await.unwrap().data["forward"].take();
+    assert_eq!(
+        told,
+        json!({"state": "waiting", "attempts": 1, "error": null, "next_attempt_at": "2026-04-30T10:00:01Z"})
+    );
+    app.advance(300 * crate::util::SECOND);
+    let told = listener.next().await.unwrap().data["forward"].take();
+    assert_eq!((&told["state"], &told["attempts"]), (&json!("parked"), &json!(2)));
+    app.user().delete("/api/v1/parked-events/1").await.expect(200);
+    assert_eq!(listener.next().await.unwrap().data["forward"]["state"], "done");
+}

@@ -29,7 +29,7 @@ async fn a_message_is_told_once_with_what_a_receiver_needs() {
     assert_eq!(step["message"], "Attempt 1 to forward: the receiver took it");
     assert_eq!(
         step["event_data"],
-        json!({"url": receiver.url(), "attempt": 1, "http_status": 201, "error": null})
+        json!({"url": receiver.url(), "attempt": 1, "http_status": 201, "error": null, "log_id": 1})
     );
     // A carrier's retry is told to nobody.
     app.twilio().delivers("SM1", CARLA, "Größe?").await;
