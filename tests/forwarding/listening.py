@@ -148,9 +148,9 @@ def differences(listener, feed):
 
 @functools.lru_cache(maxsize=None)
 def unchanging(event):
-    """An event without what is told as it is by now: a message's delivery."""
+    """An event without what is told as it is by now: a message's delivery, and how far forwarding it is."""
     number, kind, data = event
     data = json.loads(data)
     log = {name: value for name, value in (data.get("log") or {}).items()
            if name not in ("status", "error_code", "error_message", "provider_message_id") or kind == "message_received"}
-    return number, kind, json.dumps(data | {"log": log}, sort_keys=True)
+    return number, kind, json.dumps(data | {"log": log, "forward": None}, sort_keys=True)
