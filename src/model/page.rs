@@ -7,6 +7,13 @@ pub struct Page {
     pub limit: usize,
 }
 
+impl Page {
+    /// Whether something follows that is not in this page, of which so many items were found of so many in all.
+    pub fn has_more(self, items: usize, total: u64) -> bool {
+        self.skip.saturating_add(items as u64) < total
+    }
+}
+
 /// The pages of one walk over a list: tells which of the rows that come by are wanted.
 #[derive(Debug)]
 pub struct Pager {

@@ -5,6 +5,7 @@ use super::key::{self, ForwardKey, SerialKey};
 use super::outbound::{EnqueueOutcome, EnqueueSms};
 use super::record;
 use super::snapshot::{self, Snapshot};
+use super::tables::AnyTables;
 use super::transaction::{Command, Tx, TxError};
 use crate::model::address::Address;
 use crate::model::audit::{AuditEntry, Step};
@@ -84,7 +85,7 @@ impl Command for SettleForward {
 
     fn run(&self, tx: &mut Tx<'_>) -> Result<SettledForward, TxError> {
         let (org, call, log_id) = (self.organization, self.call_id, self.log_id);
-        if forward(tx, org, call, log_id)?.as_ref() != Some(&self.before) {
+        if forward(&tx.tables, org, call, log_id)?.as_ref() != Some(&self.before) {
             return Ok(SettledForward::Gone);
         }
         let Some(log) = forwardable(tx, org, call, log_id)? else {
@@ -232,12 +233,12 @@ fn decode_forward(bytes: &[u8]) -> Forward {
 }
 
 fn forward(
-    tx: &Tx<'_>,
+    tables: &impl AnyTables,
     org: OrganizationId,
     call: CallId,
     log: MessageLogId,
-) -> Result<Option<Forward>, TxError> {
-    let stored = tx.tables.forwards.get(&key::forward(org, call, log))?;
+) -> Result<Option<Forward>, ReadError> {
+    let stored = tables.forwards().get(&key::forward(org, call, log))?;
     Ok(stored.map(|bytes| decode_forward(bytes.value())))
 }
 
@@ -325,8 +326,7 @@ impl Snapshot {
         call: CallId,
         log: MessageLogId,
     ) -> Result<Option<Forward>, ReadError> {
-        let stored = self.tables.forwards.get(&key::forward(organization, call, log))?;
-        Ok(stored.map(|bytes| decode_forward(bytes.value())))
+        forward(&self.tables, organization, call, log)
     }
 
     /// How many messages are to be forwarded and how many are parked, every organization's.

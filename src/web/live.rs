@@ -102,11 +102,13 @@ impl Ring {
             FeedEvent::AuditKept { .. } => None,
             _ => return Ok(()),
         };
-        for told in &mut ring.told {
+        let Newest { told, bytes, .. } = ring;
+        for told in told {
             let has_log = hidden.is_some() || matches!(told.event, FeedEvent::DeliveryChanged { .. });
             if has_log && told.event.call_id() == hidden {
                 let again = read(app, self.organization, self.ids, told.sequence - 1, 1, |_| true)?;
                 if let Some(again) = again.and_then(|(mut again, _)| again.pop()) {
+                    *bytes = (*bytes + again.text.len()).saturating_sub(told.text.len());
                     *told = Arc::new(again);
                 }
             }

@@ -143,11 +143,14 @@ impl Attempt {
             reply_uuid: Uuid::new_v4().into_bytes(),
         };
         let settled = persist(app, || settle.clone()).await?;
-        // Also when it was written without our hearing of it.
-        app.outbox.wanted.notify_one();
-        let SettledForward::Next(next, reply) = settled else { return Ok(()) };
+        let SettledForward::Next(next, reply) = settled else {
+            // It may have been written, with a reply, without our hearing of it.
+            app.outbox.wanted.notify_one();
+            return Ok(());
+        };
         if let Some(EnqueueOutcome::Queued { session, call_id, expires_at, .. }) = reply {
             app.sessions.bind(organization, &session, call_id, expires_at);
+            app.outbox.wanted.notify_one();
         }
         let (log, attempt) = (self.head.log_id, self.head.forward.attempts + 1);
         match next {
@@ -155,8 +158,7 @@ impl Attempt {
                 tracing::info!(%organization, conversation = %call_id, %log, attempt, "message forwarded")
             }
             ForwardNext::Again(again) => {
-                let (error, url, again_at) =
-                    (error.unwrap_or_default(), webhook::shown(&self.url), again.due_at);
+                let (error, url, again_at) = (error.unwrap_or_default(), settle.url, again.due_at);
                 tracing::warn!(%organization, conversation = %call_id, %log, attempt, url, error, %again_at, "message not forwarded; it is tried again")
             }
             ForwardNext::Park(parked) => {

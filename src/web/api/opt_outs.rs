@@ -60,7 +60,7 @@ pub async fn list_opt_outs(Authority(actor, state): Authority, mut query: QueryP
             how: opt_out.how,
         })
         .collect();
-    let has_more = page.skip.saturating_add(items.len() as u64) < total;
+    let has_more = page.has_more(items.len(), total);
     Ok(Json(OptOutsOut { items, total, skip: page.skip, limit: page.limit, has_more }))
 }
 

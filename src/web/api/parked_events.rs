@@ -82,7 +82,7 @@ pub async fn list_parked_events(
             error: event.error,
         })
         .collect();
-    let has_more = page.skip.saturating_add(items.len() as u64) < total;
+    let has_more = page.has_more(items.len(), total);
     Ok(Json(ParkedEventsOut { items, total, skip: page.skip, limit: page.limit, has_more }))
 }
 

@@ -112,7 +112,7 @@ pub async fn list_sms_logs(Authority(actor, state): Authority, mut query: QueryP
     let list = move || sms_logs::list(&state.app, &actor, &filter, page);
     let (total, found) = tokio::task::spawn_blocking(list).await??;
     let items: Vec<_> = found.into_iter().map(log_out).collect();
-    let has_more = page.skip.saturating_add(items.len() as u64) < total;
+    let has_more = page.has_more(items.len(), total);
     Ok(Json(LogsOut { items, total, skip: page.skip, limit: page.limit as u64, has_more }))
 }
 
