@@ -1,6 +1,8 @@
 //! The composition root: settings -> store -> sessions -> jobs -> router -> serve(listener, shutdown).
 //! Tests and commands build the same server that `smslite serve` runs.
 
+mod connections;
+
 use crate::app::App;
 use crate::app::accounts::random_secret;
 use crate::app::backup::Schedule;
@@ -19,44 +21,34 @@ use crate::jobs::Jobs;
 use crate::model::message_log::Provider;
 use crate::sessions::Sessions;
 use crate::store::{Location, OpenError, Store};
+use crate::web::kept_pages::KeptPages;
 use crate::web::live::Live;
 use crate::web::routes::Served;
 use crate::web::tokens::Tokens;
-use crate::web::{AppState, Peer, Shared, request_id, routes};
+use crate::web::{AppState, Shared, request_id, routes};
 pub use axum::body::Body;
+use connections::{Connections, Progress, Serving};
 use futures_util::FutureExt;
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use http::{Request, Response};
+use hyper_util::server::graceful::GracefulShutdown;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_io_timeout::TimeoutStream;
+use tokio::task::JoinSet;
 
 /// How long requests that are under way may take once the server was told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
 /// How long kept connections are served on then: each answer says that it is the last, so that clients leave by
 /// themselves and no request that is on its way meets a closed door.
 const LAST_REQUESTS: Duration = Duration::from_millis(250);
-/// How long a connection may take until the next request's head is there.
-const HEADER_PATIENCE: Duration = Duration::from_secs(75);
-/// How long the other end may take nothing of what is written to it.
-const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 /// The most connections at a time; more wait to be accepted.
 const CONNECTIONS: usize = 10_000;
 /// The most that ask for metrics at a time, where these have a listener of their own.
 const METRICS_CONNECTIONS: usize = 32;
-/// Where passwords are tried: budgets are kept for each address.
-const SIGN_IN: &str = "/api/auth/";
 const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 
 /// The parts cannot be put together.
@@ -123,6 +115,7 @@ pub fn build(
     Ok(Arc::new(Shared {
         tokens,
         live: Live::default(),
+        kept_pages: KeptPages::default(),
         app,
         settings,
         control_token: control_token.to_owned(),
@@ -197,12 +190,15 @@ pub async fn serve(
     let tell_peer = !state.settings.trusted_proxies.is_empty();
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(CONNECTIONS)));
     let stopping = state.app.stopping.clone();
+    let serving = Serving { served, tell_peer, stopping: stopping.clone() };
+    let (connections, mut looking) = (Arc::new(Connections::default()), JoinSet::new());
+    looking.spawn(connections.clone().look());
     let take = |stream, peer: SocketAddr, place: Option<OwnedSemaphorePermit>| {
-        let connection = connection(stream, served.clone(), peer.ip(), tell_peer, stopping.clone());
-        let serving = graceful.watch(connection);
-        tokio::spawn(async move {
+        let progress = Arc::<Progress>::default();
+        let connection = graceful.watch(serving.connection(stream, peer.ip(), progress.clone()));
+        connections.watch(progress, async move {
             // A connection that breaks is the other end's business.
-            let _ = serving.await;
+            let _ = connection.await;
             drop(place);
         });
     };
@@ -271,13 +267,17 @@ pub async fn serve(
 /// Answers `/metrics` and nothing else, to whoever connects, until it is dropped.
 pub async fn serve_metrics(listener: TcpListener, state: AppState) {
     let (served, stopping) = (routes::metrics_alone(state.clone()), state.app.stopping.clone());
+    let serving = Serving { served, tell_peer: false, stopping };
     let places = Arc::new(Semaphore::new(METRICS_CONNECTIONS));
+    let (connections, mut looking) = (Arc::new(Connections::default()), JoinSet::new());
+    looking.spawn(connections.clone().look());
     loop {
         let place = places.clone().acquire_owned().await;
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let connection = connection(stream, served.clone(), peer.ip(), false, stopping.clone());
-                tokio::spawn(async move {
+                let progress = Arc::<Progress>::default();
+                let connection = serving.connection(stream, peer.ip(), progress.clone());
+                connections.watch(progress, async move {
                     // A connection that breaks is the other end's business.
                     let _ = connection.await;
                     drop(place);
@@ -289,35 +289,4 @@ pub async fn serve_metrics(listener: TcpListener, state: AppState) {
             }
         }
     }
-}
-
-fn connection(
-    stream: TcpStream,
-    served: Served,
-    peer: IpAddr,
-    tell_peer: bool,
-    stopping: Arc<AtomicBool>,
-) -> impl GracefulConnection<Error = hyper::Error> {
-    // Small answers should not wait for more to send; it is only slower if that cannot be had.
-    let _ = stream.set_nodelay(true);
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_PATIENCE));
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        if tell_peer || request.uri().path().starts_with(SIGN_IN) {
-            request.extensions_mut().insert(Peer(peer));
-        }
-        let stopping = stopping.clone();
-        request_id::answer(served.clone(), request).map(move |mut response| {
-            if stopping.load(Ordering::Relaxed) {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response)
-        })
-    });
-    http1::Builder::new()
-        // One piece, also for a long answer: copying is cheaper than the call that gathers two.
-        .writev(false)
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_PATIENCE)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service)
 }

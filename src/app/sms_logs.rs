@@ -6,7 +6,7 @@ use crate::model::ids::{CallId, MessageLogId};
 use crate::model::message_log::{LogCounts, LogFilter, MessageLog, RawPayload};
 use crate::model::page::Page;
 use crate::model::timeline::TimelineEvent;
-use crate::store::{ReadError, Snapshot};
+use crate::store::{FoundLogs, ReadError, Snapshot};
 
 /// A log with the name of its assistant.
 pub struct NamedLog {
@@ -23,8 +23,23 @@ pub fn list(
     page: Page,
 ) -> Result<(u64, Vec<NamedLog>), ReadError> {
     let snapshot = app.store.snapshot()?;
-    let (total, logs) = snapshot.list_logs(actor.organization, filter, page)?;
-    Ok((total, logs.into_iter().map(|(id, log)| named(&snapshot, actor, id, log)).collect()))
+    Ok(all_named(&snapshot, actor, snapshot.list_logs(actor.organization, filter, page)?))
+}
+
+/// The same, if it is found within a bounded number of rows, so that it cannot hold up other requests.
+pub fn list_quickly(
+    app: &App,
+    actor: &Actor,
+    filter: &LogFilter,
+    page: Page,
+) -> Result<Option<(u64, Vec<NamedLog>)>, ReadError> {
+    let snapshot = app.store.snapshot()?;
+    let found = snapshot.newest_logs(actor.organization, filter, page)?;
+    Ok(found.map(|found| all_named(&snapshot, actor, found)))
+}
+
+fn all_named(snapshot: &Snapshot, actor: &Actor, (total, logs): FoundLogs) -> (u64, Vec<NamedLog>) {
+    (total, logs.into_iter().map(|(id, log)| named(snapshot, actor, id, log)).collect())
 }
 
 /// How many logs of each kind match.

@@ -81,14 +81,21 @@ impl Timestamp {
     }
 }
 
-/// Writes times one after the other. On the path of every list row, so it counts by integers and keeps
-/// texts: the times of a page are of few days, and a conversation's end is a whole number of days after
-/// its last activity more often than not.
+/// Writes times one after the other. On the path of every list row, so it counts by integers and keeps what it wrote:
+/// the times of a page are of few days, and neighbours often of the same minute.
 pub struct TimeWriter {
     days: [Day; 4],
-    /// Microseconds of the day that `time` shows.
-    rest: u64,
-    time: [u8; 17],
+    /// The day and the minute of it that the text shows.
+    shown: (i64, u32),
+    /// `2026-04-30T10:00:00.000000Z`
+    text: [u8; 27],
+    whole: [u8; 20],
+}
+
+/// A time as it is printed, with or without a fraction of a second.
+pub enum TimeText<'w> {
+    Whole(&'w [u8; 20]),
+    Fraction(&'w [u8; 27]),
 }
 
 #[derive(Clone, Copy)]
@@ -99,37 +106,57 @@ struct Day {
 
 impl Default for TimeWriter {
     fn default() -> TimeWriter {
-        TimeWriter { days: [Day::of(0); 4], rest: 0, time: *b"T00:00:00.000000Z" }
+        TimeWriter {
+            days: [Day::of(0); 4],
+            shown: (0, 0),
+            text: *b"1970-01-01T00:00:00.000000Z",
+            whole: *b"1970-01-01T00:00:00Z",
+        }
     }
 }
 
 impl TimeWriter {
     pub fn write(&mut self, time: Timestamp, out: &mut Vec<u8>) {
+        match self.text(time) {
+            TimeText::Whole(text) => out.extend_from_slice(text),
+            TimeText::Fraction(text) => out.extend_from_slice(text),
+        }
+    }
+
+    #[inline]
+    pub fn text(&mut self, time: Timestamp) -> TimeText<'_> {
+        const MICROS_PER_MINUTE: u64 = 60_000_000;
         let micros = time.clamp(Timestamp::MIN, Timestamp::MAX).0;
         let (number, rest) =
             (micros.div_euclid(MICROS_PER_DAY), micros.rem_euclid(MICROS_PER_DAY).unsigned_abs());
+        // Less than a day's minutes, a minute's seconds and a second's microseconds.
+        let (minute, left) = ((rest / MICROS_PER_MINUTE) as u32, (rest % MICROS_PER_MINUTE) as u32);
+        if self.shown != (number, minute) {
+            self.show(number, minute);
+        }
+        let (seconds, fraction) = (left / 1_000_000, left % 1_000_000);
+        if fraction == 0 {
+            place(&mut self.whole, 17, seconds);
+            return TimeText::Whole(&self.whole);
+        }
+        place(&mut self.text, 17, seconds);
+        place(&mut self.text, 20, fraction / 10_000);
+        place(&mut self.text, 22, fraction / 100 % 100);
+        place(&mut self.text, 24, fraction % 100);
+        TimeText::Fraction(&self.text)
+    }
+
+    fn show(&mut self, number: i64, minute: u32) {
         // Neighbouring days have places of their own.
         let day = &mut self.days[(number & 3) as usize];
         if day.number != number {
             *day = Day::of(number);
         }
-        out.extend_from_slice(&day.text);
-        // Less than a day's seconds and a second's microseconds.
-        let (seconds, fraction) = ((rest / 1_000_000) as u32, (rest % 1_000_000) as u32);
-        if rest != self.rest {
-            self.rest = rest;
-            place(&mut self.time, [(1, seconds / 3600), (4, seconds / 60 % 60), (7, seconds % 60)]);
-            place(
-                &mut self.time,
-                [(10, fraction / 10_000), (12, fraction / 100 % 100), (14, fraction % 100)],
-            );
-        }
-        if fraction == 0 {
-            out.extend_from_slice(&self.time[..9]);
-            out.push(b'Z');
-        } else {
-            out.extend_from_slice(&self.time);
-        }
+        self.text[..10].copy_from_slice(&day.text);
+        place(&mut self.text, 11, minute / 60);
+        place(&mut self.text, 14, minute % 60);
+        self.whole[..17].copy_from_slice(&self.text[..17]);
+        self.shown = (number, minute);
     }
 }
 
@@ -139,17 +166,31 @@ impl Day {
         // No day before year 1 and none after year 9999 is printed.
         let (_, year) = date.year_ce();
         let mut text = *b"0000-00-00";
-        place(&mut text, [(0, year / 100), (2, year % 100), (5, date.month()), (8, date.day())]);
+        for (at, pair) in [(0, year / 100), (2, year % 100), (5, date.month()), (8, date.day())] {
+            place(&mut text, at, pair);
+        }
         Day { number, text }
     }
 }
 
-fn place<const N: usize>(text: &mut [u8], pairs: [(usize, u32); N]) {
-    for (at, number) in pairs {
-        text[at] = b'0' + (number / 10) as u8;
-        text[at + 1] = b'0' + (number % 10) as u8;
-    }
+/// Writes a number below 100 as two digits.
+#[inline(always)]
+fn place<const N: usize>(text: &mut [u8; N], at: usize, number: u32) {
+    let pair = PAIRS[number as usize];
+    text[at] = pair[0];
+    text[at + 1] = pair[1];
 }
+
+/// `00`, `01` ... `99`
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + number as u8 / 10, b'0' + number as u8 % 10];
+        number += 1;
+    }
+    pairs
+};
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

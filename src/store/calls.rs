@@ -114,7 +114,7 @@ impl Snapshot {
         for row in self.tables.threads.range::<&ThreadKey>(&key(1)..=&key(u32::MAX))? {
             let (key, bytes) = row?;
             let index = u32::try_from(key::thread_number(key.value())).unwrap_or(u32::MAX);
-            visit(index, &record::decode("threads", bytes.value())?);
+            visit(index, &record::decode_message(bytes.value())?);
         }
         Ok(true)
     }

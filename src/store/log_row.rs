@@ -2,82 +2,43 @@
 //! most of what stands in them is passed over. A test holds it against the whole record.
 
 use super::error::ReadError;
-use super::record::VERSION;
+use super::record::{self, Fields};
 use crate::model::call::Direction;
 use crate::model::ids::{AssistantId, CallId};
 use crate::model::message_log::{DeliveryStatus, LogRow, Provider};
-use crate::model::time::Timestamp;
 
 pub(super) fn read(bytes: &[u8]) -> Result<LogRow<'_>, ReadError> {
-    let damaged = || ReadError::Damaged { table: "message_logs", reason: "cut short".to_owned() };
-    let fields = bytes.split_first().filter(|(version, _)| **version == VERSION);
-    fields.and_then(|(_, fields)| Fields(fields).log()).ok_or_else(damaged)
+    const TABLE: &str = "message_logs";
+    let damaged = || ReadError::Damaged { table: TABLE, reason: "no message log".to_owned() };
+    log(record::fields(TABLE, bytes)?).ok_or_else(damaged)
 }
 
-/// What is left of a record, as `record` encodes it.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    /// The fields of `MessageLog` in their order.
-    fn log(mut self) -> Option<LogRow<'a>> {
-        let call_id = self.maybe(Fields::number)?.map(CallId);
-        let assistant_id = self.maybe(Fields::number)?.map(AssistantId);
-        let provider = *Provider::ALL.get(self.number()? as usize)?;
-        self.bytes()?;
-        let direction = *Direction::ALL.get(self.number()? as usize)?;
-        let (from, to, body) = (self.bytes()?, self.bytes()?, self.bytes()?);
-        for _ in 0..self.number()? {
-            self.bytes()?;
-        }
-        self.number()?;
-        let status = *DeliveryStatus::ALL.get(self.number()? as usize)?;
-        self.bytes()?;
-        self.maybe(Fields::bytes)?;
-        self.maybe(Fields::bytes)?;
-        let created = self.number()?;
-        // Small numbers of either sign are short.
-        let created_at = Timestamp((created >> 1).cast_signed() ^ -(created & 1).cast_signed());
-        Some(LogRow { call_id, assistant_id, provider, direction, from, to, body, status, created_at })
+/// The fields of `MessageLog` in their order.
+fn log(mut fields: Fields<'_>) -> Option<LogRow<'_>> {
+    let call_id = fields.optional(Fields::number)?.map(CallId);
+    let assistant_id = fields.optional(Fields::number)?.map(AssistantId);
+    let provider = *Provider::ALL.get(fields.number()? as usize)?;
+    fields.bytes()?;
+    let direction = *Direction::ALL.get(fields.number()? as usize)?;
+    let (from, to, body) = (fields.bytes()?, fields.bytes()?, fields.bytes()?);
+    for _ in 0..fields.number()? {
+        fields.bytes()?;
     }
-
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let length = usize::try_from(self.number()?).ok()?;
-        let (bytes, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
-    fn maybe<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        match self.byte()? {
-            0 => Some(None),
-            _ => read(self).map(Some),
-        }
-    }
+    fields.number()?;
+    let status = *DeliveryStatus::ALL.get(fields.number()? as usize)?;
+    fields.bytes()?;
+    fields.optional(Fields::bytes)?;
+    fields.optional(Fields::bytes)?;
+    let created_at = fields.time()?;
+    Some(LogRow { call_id, assistant_id, provider, direction, from, to, body, status, created_at })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::message_log::MessageLog;
-    use crate::store::record;
+    use crate::model::time::Timestamp;
+    use crate::store::record::VERSION;
     use proptest::prelude::*;
 
     proptest! {

@@ -4,11 +4,16 @@
 //! is raised, and `rebuild::of_today` makes the new shape of the old row while the file is brought up to
 //! date; a fixture file proves it.
 
+mod fields;
+
 use super::error::ReadError;
-use crate::model::call::{Channel, Conversation, Direction};
-use crate::model::ids::{AssistantId, CallId};
+use crate::model::call::{Channel, Conversation};
+use crate::model::ids::{AssistantId, CallId, MessageId};
+use crate::model::message::{Message, Role};
 use crate::model::time::Timestamp;
+pub(super) use fields::Fields;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 pub(super) const VERSION: u8 = 1;
 
@@ -84,47 +89,69 @@ pub(super) fn decode_activity(
     })
 }
 
-/// A stored [`Call`] as the reads want it that each client asks for all day: nothing is copied, what they
-/// do not show is passed over. Its fields are those of `Call` in their order; a test holds them together.
-#[derive(Deserialize)]
-struct StoredCall<'a> {
-    channel: Channel,
-    _direction: Direction,
-    assistant_id: AssistantId,
-    customer: &'a str,
-    our_number: &'a str,
-    message_count: u32,
-    started_at: Timestamp,
-    last_activity: Timestamp,
-    expires_at: Option<Timestamp>,
-    ended_at: Option<Timestamp>,
-    _duration_seconds: Option<u64>,
-    _voice_status: Option<&'a str>,
-    _meta: &'a str,
-    archived: bool,
+const THREADS: &str = "threads";
+
+/// The fields of a record of this version.
+pub(super) fn fields<'a>(table: &'static str, bytes: &'a [u8]) -> Result<Fields<'a>, ReadError> {
+    match bytes.split_first() {
+        Some((&VERSION, fields)) => Ok(Fields(fields)),
+        _ => Err(ReadError::Damaged { table, reason: "unknown version or empty".to_owned() }),
+    }
 }
 
-/// The conversation that a call record is; `None` when it is a voice call or archived.
+/// The conversation that a stored `Call` is; `None` when it is a voice call or archived. Nothing is copied, what is
+/// not shown is passed over.
 pub(super) fn decode_conversation(id: CallId, bytes: &[u8]) -> Result<Option<Conversation<'_>>, ReadError> {
-    let call: StoredCall<'_> = decode("threads", bytes)?;
-    Ok((call.channel == Channel::Sms && !call.archived).then_some(Conversation {
+    let mut fields = fields(THREADS, bytes)?;
+    let damaged = || ReadError::Damaged { table: THREADS, reason: "no call record".to_owned() };
+    let (is_listed, conversation) = call_fields(id, &mut fields).ok_or_else(damaged)?;
+    Ok(is_listed.then_some(conversation))
+}
+
+fn call_fields<'a>(id: CallId, fields: &mut Fields<'a>) -> Option<(bool, Conversation<'a>)> {
+    let is_sms = fields.short_number()? == Channel::Sms as u32;
+    let _direction = fields.short_number()?;
+    let conversation = Conversation {
         id,
-        assistant_id: call.assistant_id,
-        customer: call.customer,
-        our_number: call.our_number,
-        message_count: call.message_count,
-        started_at: call.started_at,
-        last_activity: call.last_activity,
-        expires_at: call.expires_at.unwrap_or(Timestamp::MAX),
-        ended_at: call.ended_at,
-    }))
+        assistant_id: AssistantId(fields.number()?),
+        customer: fields.text()?,
+        our_number: fields.text()?,
+        message_count: fields.short_number()?,
+        started_at: fields.time()?,
+        last_activity: fields.time()?,
+        expires_at: fields.optional(Fields::time)?.unwrap_or(Timestamp::MAX),
+        ended_at: fields.optional(Fields::time)?,
+    };
+    let _duration_seconds = fields.optional(Fields::number)?;
+    let _voice_status = fields.optional(Fields::text)?;
+    let _meta = fields.text()?;
+    let is_archived = fields.truth()?;
+    Some((is_sms && !is_archived, conversation))
+}
+
+/// A stored message, in place.
+pub(super) fn decode_message(bytes: &[u8]) -> Result<Message<'_>, ReadError> {
+    let mut fields = fields(THREADS, bytes)?;
+    let damaged = || ReadError::Damaged { table: THREADS, reason: "no message".to_owned() };
+    message_fields(&mut fields).ok_or_else(damaged)
+}
+
+fn message_fields<'a>(fields: &mut Fields<'a>) -> Option<Message<'a>> {
+    Some(Message {
+        id: MessageId(fields.number()?),
+        role: [Role::User, Role::Assistant, Role::System].get(fields.short_number()? as usize).copied()?,
+        content: Cow::Borrowed(fields.text()?),
+        timestamp: fields.time()?,
+        llm_provider: fields.optional(Fields::text)?.map(Cow::Borrowed),
+        llm_model: fields.optional(Fields::text)?.map(Cow::Borrowed),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::address::Address;
-    use crate::model::call::{Call, JsonText};
+    use crate::model::call::{Call, Direction, JsonText};
     use proptest::prelude::*;
 
     proptest! {
@@ -178,10 +205,46 @@ mod tests {
         }
 
         #[test]
+        fn a_message_is_read_in_place_as_it_was_written(
+            id in any::<u64>(), role in 0..3usize, content in any::<String>(), timestamp in any::<i64>(),
+            llm in any::<[Option<String>; 2]>()
+        ) {
+            let message = Message {
+                id: MessageId(id),
+                role: [Role::User, Role::Assistant, Role::System][role],
+                content: Cow::Owned(content),
+                timestamp: Timestamp(timestamp),
+                llm_provider: llm[0].clone().map(Cow::Owned),
+                llm_model: llm[1].clone().map(Cow::Owned),
+            };
+            let mut bytes = Vec::new();
+            encode(&message, &mut bytes);
+            prop_assert_eq!(decode_message(&bytes).unwrap(), message);
+        }
+
+        #[test]
+        fn what_is_read_in_place_is_refused_where_it_is_cut_short(id in any::<u64>(), content in ".{0,20}", cut in 1usize..40) {
+            let message = Message {
+                id: MessageId(id),
+                role: Role::User,
+                content: Cow::Borrowed(&content),
+                timestamp: Timestamp(1_777_543_500_000_001),
+                llm_provider: None,
+                llm_model: Some(Cow::Borrowed("model")),
+            };
+            let mut bytes = Vec::new();
+            encode(&message, &mut bytes);
+            let cut = bytes.len().saturating_sub(cut);
+            prop_assert!(decode_message(&bytes[..cut]).is_err());
+            prop_assert!(decode::<Message<'_>>("threads", &bytes[..cut]).is_err());
+        }
+
+        #[test]
         fn damaged_bytes_are_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             let _ = decode_activity((Timestamp(0), CallId(1)), &bytes);
             let _ = decode::<Call>("threads", &bytes);
             let _ = decode_conversation(CallId(1), &bytes);
+            let _ = decode_message(&bytes);
         }
     }
 

@@ -113,6 +113,11 @@ impl Store {
         self.shared.newest.load_full()
     }
 
+    /// A number that is another one after each commit: what was read after the same one says the same.
+    pub fn newest_commit(&self) -> Result<u64, ReadError> {
+        Ok(self.snapshot()?.commit_number())
+    }
+
     /// What each commit from the one after the next on writes. One who is too slow to take it is told no more.
     pub(super) fn listen(&self) -> Listener {
         let (teller, listener) = line();
@@ -438,6 +443,8 @@ impl Writer {
     fn reopen(&mut self) {
         self.tried = Instant::now();
         self.opened.watch.give_up_lock();
+        // What is found may be more than what the last commit left.
+        self.commits += 1;
         let opened = open::open_again(&self.location, self.cache_bytes).map_err(|error| error.to_string());
         let opened = opened.and_then(|opened| {
             let snapshot = snapshot(&opened.database, &self.shared.directory, self.commits)

@@ -155,9 +155,12 @@ impl FromRequestParts<AppState> for Operator {
 }
 
 fn bearer(header: &HeaderValue) -> Result<&str, ApiError> {
-    let header = header.to_str().map_err(|_| ApiError::Unauthorized)?;
-    let (scheme, token) = header.split_once(' ').ok_or(ApiError::Unauthorized)?;
-    if scheme.eq_ignore_ascii_case("Bearer") { Ok(token.trim()) } else { Err(ApiError::Unauthorized) }
+    const SCHEME: &[u8; 7] = b"Bearer ";
+    let (scheme, token) = header.as_bytes().split_first_chunk::<7>().ok_or(ApiError::Unauthorized)?;
+    if !SCHEME.eq_ignore_ascii_case(scheme) {
+        return Err(ApiError::Unauthorized);
+    }
+    std::str::from_utf8(token.trim_ascii()).map_err(|_| ApiError::Unauthorized)
 }
 
 fn is_control_token(token: &str, state: &AppState) -> bool {

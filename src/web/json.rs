@@ -2,13 +2,16 @@
 //! storage: no value is copied or decoded only to be encoded again. A test holds the bytes against
 //! an ordinary serializer.
 
+mod space;
+
 use crate::config::IdFormat;
 use crate::model::call::{Conversation, ConversationStatus};
-use crate::model::ids::CallId;
-use crate::model::message::Message;
-use crate::model::time::{TimeWriter, Timestamp};
+use crate::model::ids::{AssistantId, CallId};
+use crate::model::message::{Message, Role};
+use crate::model::time::{TimeText, TimeWriter, Timestamp};
 use crate::store::AssistantNames;
 use serde::{Serialize, Serializer};
+use space::{Space, is_plain};
 use utoipa::ToSchema;
 
 /// A conversation's id, printed as `id_format` has it.
@@ -69,68 +72,96 @@ pub struct JsonWriter {
     pub out: Vec<u8>,
     ids: IdFormat,
     times: TimeWriter,
+    /// The rows of a page are of few assistants.
+    assistant: Option<(AssistantId, Vec<u8>)>,
 }
+
+/// The most that a row takes beside texts of any length.
+const ROW_MOST: usize = 384;
+const MESSAGE_MOST: usize = 256;
 
 impl JsonWriter {
     pub fn new(ids: IdFormat, capacity: usize) -> JsonWriter {
-        JsonWriter { out: Vec::with_capacity(capacity), ids, times: TimeWriter::default() }
+        let out = Vec::with_capacity(capacity + ROW_MOST);
+        JsonWriter { out, ids, times: TimeWriter::default(), assistant: None }
     }
 
     /// Appends the seed's twelve fields in its order.
     pub fn conversation(&mut self, row: &Conversation<'_>, names: &AssistantNames, now: Timestamp) {
-        self.raw("{\"id\":");
-        self.call_id(row.id);
-        // Addresses hold no character that JSON escapes.
-        self.raw(",\"session_id\":\"sms:");
-        self.raw(row.customer);
-        self.raw(":");
-        self.raw(row.our_number);
-        self.raw("\",\"assistant_id\":");
-        self.number(row.assistant_id.0);
-        self.raw(",\"assistant_name\":");
-        self.string(names.get(&row.assistant_id).map_or("", |name| name));
-        self.raw(",\"customer_phone_number\":\"");
-        self.raw(row.customer);
-        self.raw("\",\"assistant_phone_number\":\"");
-        self.raw(row.our_number);
-        let ended_at = row.ended_at(now);
-        self.raw(match ended_at {
-            None => "\",\"status\":\"active\",\"message_count\":",
-            Some(_) => "\",\"status\":\"completed\",\"message_count\":",
-        });
-        self.number(u64::from(row.message_count));
-        self.raw(",\"started_at\":\"");
-        self.times.write(row.started_at, &mut self.out);
-        self.raw("\",\"last_activity\":\"");
-        self.times.write(row.last_activity, &mut self.out);
-        self.raw("\",\"ended_at\":");
-        match ended_at {
-            Some(ended_at) => self.time(ended_at),
-            None => self.raw("null"),
+        if self.assistant.as_ref().is_none_or(|(id, _)| *id != row.assistant_id) {
+            self.assistant = Some((row.assistant_id, assistant_fields(row.assistant_id, names)));
         }
-        self.raw(",\"channel\":\"sms\"}");
+        let assistant = self.assistant.as_ref().map_or(&[][..], |(_, fields)| fields);
+        // Addresses hold no character that JSON escapes.
+        let (customer, our_number) = (row.customer.as_bytes(), row.our_number.as_bytes());
+        let most = ROW_MOST + assistant.len() + 2 * (customer.len() + our_number.len());
+        let mut space = Space::take(&mut self.out, most);
+        space.put(b"{\"id\":");
+        call_id(&mut space, row.id, self.ids);
+        space.put(b",\"session_id\":\"sms:");
+        space.short(customer);
+        space.put(b":");
+        space.short(our_number);
+        space.slice(assistant);
+        space.put(b",\"customer_phone_number\":\"");
+        space.short(customer);
+        space.put(b"\",\"assistant_phone_number\":\"");
+        space.short(our_number);
+        let ended_at = row.ended_at(now);
+        match ended_at {
+            None => space.put(b"\",\"status\":\"active\",\"message_count\":"),
+            Some(_) => space.put(b"\",\"status\":\"completed\",\"message_count\":"),
+        }
+        space.number(u64::from(row.message_count));
+        space.put(b",\"started_at\":");
+        time(&mut space, &mut self.times, row.started_at);
+        space.put(b",\"last_activity\":");
+        time(&mut space, &mut self.times, row.last_activity);
+        space.put(b",\"ended_at\":");
+        match ended_at {
+            Some(ended_at) => time(&mut space, &mut self.times, ended_at),
+            None => space.put(b"null"),
+        }
+        space.put(b",\"channel\":\"sms\"}");
     }
 
     /// Appends the seed's eight fields in its order.
     pub fn message(&mut self, conversation: CallId, index: u32, message: &Message<'_>) {
-        self.raw("{\"id\":");
-        self.number(message.id.0);
-        self.raw(",\"conversation_id\":");
-        self.call_id(conversation);
-        self.raw(",\"role\":\"");
-        self.raw(message.role.as_str());
-        self.raw("\",\"content\":");
-        self.string(&message.content);
-        self.raw(",\"timestamp\":");
-        self.time(message.timestamp);
-        self.raw(",\"message_index\":");
-        self.number(u64::from(index));
+        let content = message.content.as_bytes();
+        let mut space = Space::take(&mut self.out, MESSAGE_MOST + content.len());
+        space.put(b"{\"id\":");
+        space.number(message.id.0);
+        space.put(b",\"conversation_id\":");
+        call_id(&mut space, conversation, self.ids);
+        match message.role {
+            Role::User => space.put(b",\"role\":\"user\",\"content\":"),
+            Role::Assistant => space.put(b",\"role\":\"assistant\",\"content\":"),
+            Role::System => space.put(b",\"role\":\"system\",\"content\":"),
+        }
+        if is_plain(content) {
+            space.put(b"\"");
+            space.slice(content);
+            space.put(b"\"");
+        } else {
+            drop(space);
+            string(&mut self.out, &message.content);
+            space = Space::take(&mut self.out, MESSAGE_MOST);
+        }
+        space.put(b",\"timestamp\":");
+        time(&mut space, &mut self.times, message.timestamp);
+        space.put(b",\"message_index\":");
+        space.number(u64::from(index));
+        if message.llm_provider.is_none() && message.llm_model.is_none() {
+            space.put(b",\"llm_provider\":null,\"llm_model\":null}");
+            return;
+        }
+        drop(space);
         for (name, value) in
             [(",\"llm_provider\":", &message.llm_provider), (",\"llm_model\":", &message.llm_model)]
         {
             self.raw(name);
             match value {
-                Some(value) => self.string(value),
+                Some(value) => string(&mut self.out, value),
                 None => self.raw("null"),
             }
         }
@@ -148,38 +179,56 @@ impl JsonWriter {
     pub fn raw(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
+}
 
-    fn call_id(&mut self, id: CallId) {
-        match self.ids {
-            IdFormat::Integer => self.number(id.0),
-            IdFormat::String => {
-                self.raw("\"");
-                self.number(id.0);
-                self.raw("\"");
-            }
+/// From the end of the session's id to that of the assistant's name.
+fn assistant_fields(id: AssistantId, names: &AssistantNames) -> Vec<u8> {
+    let name = names.get(&id).map_or("", |name| name);
+    let mut out = Vec::with_capacity(64 + name.len());
+    out.extend_from_slice(b"\",\"assistant_id\":");
+    out.extend_from_slice(itoa::Buffer::new().format(id.0).as_bytes());
+    out.extend_from_slice(b",\"assistant_name\":");
+    string(&mut out, name);
+    out
+}
+
+#[inline(always)]
+fn call_id(space: &mut Space<'_>, id: CallId, ids: IdFormat) {
+    match ids {
+        IdFormat::Integer => space.number(id.0),
+        IdFormat::String => {
+            space.put(b"\"");
+            space.number(id.0);
+            space.put(b"\"");
         }
     }
+}
 
-    fn number(&mut self, value: u64) {
-        self.raw(itoa::Buffer::new().format(value));
+#[inline(always)]
+fn time(space: &mut Space<'_>, times: &mut TimeWriter, value: Timestamp) {
+    space.put(b"\"");
+    match times.text(value) {
+        TimeText::Whole(text) => space.put(text),
+        TimeText::Fraction(text) => space.put(text),
     }
+    space.put(b"\"");
+}
 
-    fn time(&mut self, value: Timestamp) {
-        self.raw("\"");
-        self.times.write(value, &mut self.out);
-        self.raw("\"");
-    }
-
-    fn string(&mut self, value: &str) {
-        serde_json::to_writer(&mut self.out, value).expect("a string is JSON, and memory grows");
+fn string(out: &mut Vec<u8>, value: &str) {
+    if is_plain(value.as_bytes()) {
+        out.reserve(value.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(value.as_bytes());
+        out.push(b'"');
+    } else {
+        serde_json::to_writer(out, value).expect("a string is JSON, and memory grows");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::{AssistantId, MessageId};
-    use crate::model::message::Role;
+    use crate::model::ids::MessageId;
     use proptest::prelude::*;
 
     impl<'a> ConversationOut<'a> {

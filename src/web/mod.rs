@@ -6,6 +6,7 @@ pub mod error;
 pub mod extract;
 pub mod forwarded;
 pub mod json;
+pub mod kept_pages;
 pub mod live;
 mod meter;
 pub mod openapi;
@@ -35,4 +36,5 @@ pub struct Shared {
     pub spool_dir: PathBuf,
     pub tokens: tokens::Tokens,
     pub live: live::Live,
+    pub kept_pages: kept_pages::KeptPages,
 }

@@ -8,7 +8,7 @@ use crate::model::account::Actor;
 use crate::model::call::Conversation;
 use crate::model::ids::CallId;
 use crate::model::message::{Message, MessageRange};
-use crate::model::time::Timestamp;
+use crate::model::time::{TimeWriter, Timestamp};
 use crate::store::{AssistantNames, Thread};
 use crate::web::auth::Authority;
 use crate::web::error::ApiError;
@@ -23,6 +23,8 @@ use std::borrow::Cow;
 
 /// How many messages one read takes.
 const CHUNK: u32 = 500;
+/// So many are read where they are asked for, as a thread's are; those of a longer one where they hold up nobody.
+const QUICK: u32 = 1_000;
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,38 +116,55 @@ type BrokenOff = Box<dyn std::error::Error + Send + Sync>;
 impl Download {
     async fn step(download: Option<Download>) -> Result<Option<(Bytes, Option<Download>)>, BrokenOff> {
         let Some(download) = download else { return Ok(None) };
-        let (bytes, rest) = tokio::task::spawn_blocking(move || download.read()).await??;
+        let (bytes, rest) = if download.next <= QUICK {
+            download.read()?
+        } else {
+            tokio::task::spawn_blocking(move || download.read()).await??
+        };
         Ok(Some((bytes, rest)))
     }
 
     /// The next piece, and the rest if there is one.
     fn read(mut self) -> Result<(Bytes, Option<Download>), BrokenOff> {
-        let mut json = JsonWriter::new(self.ids, 0);
-        json.out = self.beginning.take().unwrap_or_default();
-        let first_piece = self.next == 1;
+        let (first_piece, beginning) = (self.next == 1, self.beginning.take().unwrap_or_default());
         let limit = (self.last + 1).saturating_sub(self.next).min(CHUNK);
         let range = MessageRange { after_index: self.next - 1, skip: 0, limit: Some(limit) };
-        let write = |index: u32, message: &Message<'_>| match self.format {
-            Format::Json => {
-                if !(first_piece && index == 1) {
-                    json.raw(",");
-                }
-                json.message(self.id, index, message);
-            }
-            Format::Csv => write_csv(&mut json.out, index, message),
-            Format::Txt => write_txt(&mut json.out, message),
-        };
-        if conversations::messages(&self.app, &self.actor, self.id, range, Patience::Endless, write)?
-            != Thread::Visited
-        {
-            return Err("the conversation was archived while it was exported".into());
-        }
         self.next += limit;
         let whole = self.next > self.last;
-        if let (Format::Json, true) = (self.format, whole) {
-            json.raw("]}");
+        let piece = match self.format {
+            Format::Json => {
+                let mut json = JsonWriter::new(self.ids, 0);
+                json.out = beginning;
+                self.visit(range, |index, message| {
+                    if !(first_piece && index == 1) {
+                        json.raw(",");
+                    }
+                    json.message(self.id, index, message);
+                })?;
+                if whole {
+                    json.raw("]}");
+                }
+                json.out
+            }
+            Format::Csv => {
+                let mut csv = CsvWriter::new(beginning);
+                self.visit(range, |index, message| csv.message(index, message))?;
+                csv.finish()
+            }
+            Format::Txt => {
+                let mut out = beginning;
+                self.visit(range, |_, message| write_txt(&mut out, message))?;
+                out
+            }
+        };
+        Ok((piece.into(), (!whole).then_some(self)))
+    }
+
+    fn visit(&self, range: MessageRange, visit: impl FnMut(u32, &Message<'_>)) -> Result<(), BrokenOff> {
+        match conversations::messages(&self.app, &self.actor, self.id, range, Patience::Endless, visit)? {
+            Thread::Visited => Ok(()),
+            _ => Err("the conversation was archived while it was exported".into()),
         }
-        Ok((json.out.into(), (!whole).then_some(self)))
     }
 }
 
@@ -165,10 +184,9 @@ fn begin(
             json.out
         }
         Format::Csv => {
-            let mut out = Vec::new();
-            let columns = ["message_index", "timestamp", "role", "content", "llm_provider", "llm_model"];
-            write_record(&mut out, columns.map(Cow::Borrowed));
-            out
+            let mut csv = CsvWriter::new(Vec::new());
+            csv.record(["message_index", "timestamp", "role", "content", "llm_provider", "llm_model"]);
+            csv.finish()
         }
         Format::Txt => {
             let name = names.get(&conversation.assistant_id).map_or("", |name| name);
@@ -202,29 +220,47 @@ fn in_lines(text: &str) -> Vec<&str> {
     text.split("\r\n").flat_map(|part| part.split(ends)).collect()
 }
 
-fn write_csv(out: &mut Vec<u8>, index: u32, message: &Message<'_>) {
-    let text =
-        |text: &Option<Cow<'_, str>>| text.as_deref().map_or(String::new(), |text| defused(text).into());
-    write_record(
-        out,
-        [
-            index.to_string().into(),
-            message.timestamp.to_string().into(),
-            message.role.as_str().into(),
-            defused(&message.content),
-            text(&message.llm_provider).into(),
-            text(&message.llm_model).into(),
-        ],
-    );
+struct CsvWriter {
+    csv: csv::Writer<Vec<u8>>,
+    times: TimeWriter,
+    time: Vec<u8>,
+}
+
+impl CsvWriter {
+    /// Goes on where `out` ends.
+    fn new(out: Vec<u8>) -> CsvWriter {
+        let csv = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
+        CsvWriter { csv, times: TimeWriter::default(), time: Vec::new() }
+    }
+
+    fn message(&mut self, index: u32, message: &Message<'_>) {
+        self.time.clear();
+        self.times.write(message.timestamp, &mut self.time);
+        let time = std::mem::take(&mut self.time);
+        let text =
+            |text: &Option<Cow<'_, str>>| text.as_deref().map_or(Cow::Borrowed(""), defused).into_owned();
+        let (provider, model) = (text(&message.llm_provider), text(&message.llm_model));
+        self.record([
+            itoa::Buffer::new().format(index).as_bytes(),
+            &time,
+            message.role.as_str().as_bytes(),
+            defused(&message.content).as_bytes(),
+            provider.as_bytes(),
+            model.as_bytes(),
+        ]);
+        self.time = time;
+    }
+
+    fn record(&mut self, fields: [impl AsRef<[u8]>; 6]) {
+        self.csv.write_record(fields).expect("memory takes what is written");
+    }
+
+    fn finish(self) -> Vec<u8> {
+        self.csv.into_inner().unwrap_or_else(|_| unreachable!("memory takes what is written"))
+    }
 }
 
 /// A text that a spreadsheet would take for a formula is made plain.
 fn defused(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
-}
-
-fn write_record(out: &mut Vec<u8>, fields: [Cow<'_, str>; 6]) {
-    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
-    writer.write_record(fields.iter().map(|field| field.as_bytes())).expect("memory takes what is written");
-    writer.flush().expect("memory takes what is written");
 }

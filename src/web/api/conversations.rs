@@ -16,6 +16,7 @@ use crate::web::error::{Answer, ApiError};
 use crate::web::extract::{PathId, QueryParams};
 use crate::web::json::{ConversationOut, JsonWriter, MessageOut};
 use axum::Json;
+use axum::body::Bytes;
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -47,11 +48,20 @@ pub async fn list_conversations(
     let filter = filter(&mut query);
     let page = query.page(50, 1000);
     query.finish()?;
-    let body = if conversations::is_quick(&filter, page) {
-        write_list(&state, &actor, &filter, page)?
-    } else {
-        tokio::task::spawn_blocking(move || write_list(&state, &actor, &filter, page)).await??
+    let is_quick = conversations::is_quick(&filter, page);
+    let commit = filter.is_empty().then(|| state.app.store.newest_commit()).transpose()?;
+    if let Some(body) = commit.and_then(|commit| state.kept_pages.get(&actor, page, commit)) {
+        return Ok(json_bytes(body));
+    }
+    let write = move || {
+        let (body, until) = write_list(&state, &actor, &filter, page)?;
+        let body = Bytes::from(body);
+        if let Some(commit) = commit {
+            state.kept_pages.keep(&actor, page, commit, until, &body);
+        }
+        Ok::<_, ApiError>(body)
     };
+    let body = if is_quick { write()? } else { tokio::task::spawn_blocking(write).await?? };
     Ok(json_bytes(body))
 }
 
@@ -65,20 +75,25 @@ fn filter(query: &mut QueryParams) -> ConversationFilter {
     }
 }
 
+/// The page, and from when on it says something else without that anything was written: when a session ends.
 fn write_list(
     state: &AppState,
     actor: &Actor,
     filter: &ConversationFilter,
     page: Page,
-) -> Result<Vec<u8>, ApiError> {
+) -> Result<(Vec<u8>, Timestamp), ApiError> {
+    let mut until = Timestamp::MAX;
     let mut json = JsonWriter::new(state.settings.id_format, page.limit.min(64) * ROW_BYTES);
     json.raw("[");
     conversations::list(&state.app, actor, filter, page, |row, names| {
         json.separate();
         json.conversation(row, names, actor.now);
+        if row.ended_at(actor.now).is_none() {
+            until = until.min(row.expires_at);
+        }
     })?;
     json.raw("]");
-    Ok(json.out)
+    Ok((json.out, until))
 }
 
 /// Get one conversation

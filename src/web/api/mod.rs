@@ -25,10 +25,14 @@ pub mod sms_timeline;
 pub mod users;
 pub mod webhook_secrets;
 
+use axum::body::Bytes;
+use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 /// A response of JSON that is written already.
-fn json_bytes(body: Vec<u8>) -> Response {
-    ([(CONTENT_TYPE, "application/json")], body).into_response()
+fn json_bytes(body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(body.into().into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }

@@ -109,8 +109,13 @@ pub async fn list_sms_logs(Authority(actor, state): Authority, mut query: QueryP
     let filter = filter(&mut query);
     let page = query.page(50, 500);
     query.finish()?;
-    let list = move || sms_logs::list(&state.app, &actor, &filter, page);
-    let (total, found) = tokio::task::spawn_blocking(list).await??;
+    let (total, found) = match sms_logs::list_quickly(&state.app, &actor, &filter, page)? {
+        Some(found) => found,
+        None => {
+            let list = move || sms_logs::list(&state.app, &actor, &filter, page);
+            tokio::task::spawn_blocking(list).await??
+        }
+    };
     let items: Vec<_> = found.into_iter().map(log_out).collect();
     let has_more = page.has_more(items.len(), total);
     Ok(Json(LogsOut { items, total, skip: page.skip, limit: page.limit as u64, has_more }))

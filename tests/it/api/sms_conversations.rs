@@ -75,6 +75,38 @@ async fn each_new_message_brings_its_conversation_to_the_top() {
 }
 
 #[tokio::test]
+async fn a_page_that_was_asked_for_before_says_what_is_true_now() {
+    let app = app_with_five().await;
+    let page = async || app.viewer().get(&format!("{LIST}?limit=2&skip=3")).await.expect(200).json();
+    let first = page().await;
+    assert_eq!((&first[0]["id"], &first[0]["status"]), (&json!(2), &json!("active")));
+    assert_eq!(page().await, first);
+    // Only time goes by: to the last moment of its session, and past it.
+    app.advance(22 * HOUR - 1);
+    assert_eq!(page().await, first);
+    app.advance(1);
+    let ended = page().await;
+    assert_eq!((&ended[0]["id"], &ended[0]["status"]), (&json!(2), &json!("completed")));
+    assert_eq!(page().await, ended);
+    // Somebody writes, an assistant is renamed, a conversation is archived.
+    app.twilio().delivers("SM6", "+447700900123", "at the top already").await;
+    assert_eq!(page().await, ended);
+    let renamed = r#"{"name": "Night Desk"}"#;
+    app.admin()
+        .ask("PATCH", "/api/v1/assistants/1", &[("content-type", "application/json")], renamed)
+        .await
+        .expect(200);
+    assert_eq!(page().await[0]["assistant_name"], "Night Desk");
+    app.admin().delete(&format!("{LIST}5")).await.expect(200);
+    assert_eq!(page().await[0]["id"], 1);
+    // Another organization's page of the same place is its own.
+    app.organization("other", "sl_live_other").await;
+    assert_eq!(page().await[0]["id"], 1);
+    let others = app.with_token("sl_live_other").get(&format!("{LIST}?limit=2&skip=3")).await.expect(200);
+    assert_eq!(others.json(), json!([]));
+}
+
+#[tokio::test]
 async fn parameters_out_of_range_or_of_the_wrong_type_are_named() {
     let app = TestApp::start().await;
     for (query, name, kind) in [
