@@ -6,6 +6,7 @@
 //! walk can also mend what follows from other rows: see `repair`.
 
 mod accounts;
+mod activity_blocks;
 mod forwards;
 mod ids;
 mod logs;

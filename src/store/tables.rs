@@ -110,6 +110,9 @@ tables! {
     /// (organization, last_activity descending, call descending) -> the list row in fixed places.
     /// SMS-channel records that are not archived, each once. Read by the conversation list.
     activity, ACTIVITY: Def<&'static ActivityKey> = Bytes;
+    /// (organization, where it ends in the order of `activity`) -> `ActivityBlock`: how many rows there are from where the
+    /// block before ends, whose, and between which times. Written once a commit. Read by the conversation list.
+    activity_blocks, ACTIVITY_BLOCKS: Def<&'static ActivityKey> = Bytes;
     /// (organization, customer, assistant, started_at descending, call descending) -> nothing.
     /// Every call record. Read by related records, by the list for one whole number and by call records.
     calls_by_customer, CALLS_BY_CUSTOMER: Def<Bytes> = Bytes;

@@ -1,5 +1,6 @@
 //! Threads and what is found through them: the list rows, the customers' index, the sessions.
 
+use super::activity_blocks::Blocks;
 use super::{Check, Derived, Side};
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
@@ -240,12 +241,14 @@ impl Check<'_, '_, '_> {
         Ok(())
     }
 
-    /// Each row of the list and of the customers' index is that of a call record.
+    /// Each row of the list and of the customers' index is that of a call record; the list's blocks are true of its rows.
     pub(super) fn lists(&mut self) -> Result<(), ReadError> {
+        let mut blocks = Blocks::new(self.tables)?;
         for row in self.tables.activity.range::<&ActivityKey>(..)? {
             let (key, bytes) = row?;
             let (key, org) = (key.value(), key::organization_of(key.value()));
             self.row(org);
+            blocks.see(self, key, bytes.value())?;
             if self.is_summed(Side::Row, Derived::ListRow, key, bytes.value()) {
                 continue;
             }
@@ -255,6 +258,7 @@ impl Check<'_, '_, '_> {
             let damage = format_args!("a list row at {last_activity} is of no conversation ({id})");
             self.derived(sound, org, damage, |t| t.activity.remove(key).map(drop))?;
         }
+        blocks.finish(self)?;
         for row in self.tables.calls_by_customer.range::<&[u8]>(..)? {
             let (key, bytes) = row?;
             let key = key.value();

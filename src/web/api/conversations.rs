@@ -47,11 +47,12 @@ pub async fn list_conversations(
     let filter = filter(&mut query);
     let page = query.page(50, 1000);
     query.finish()?;
-    let body = if conversations::is_quick(&filter, page) {
-        write_list(&state, &actor, &filter, page)?
-    } else {
-        tokio::task::spawn_blocking(move || write_list(&state, &actor, &filter, page)).await??
-    };
+    let (mut whole, mut body) = write_list(&state, &actor, &filter, page, Patience::Quick)?;
+    if !whole {
+        let write = move || write_list(&state, &actor, &filter, page, Patience::Endless);
+        (whole, body) = tokio::task::spawn_blocking(write).await??;
+        debug_assert!(whole, "endless patience sees the end");
+    }
     Ok(json_bytes(body))
 }
 
@@ -70,15 +71,16 @@ fn write_list(
     actor: &Actor,
     filter: &ConversationFilter,
     page: Page,
-) -> Result<Vec<u8>, ApiError> {
+    patience: Patience,
+) -> Result<(bool, Vec<u8>), ApiError> {
     let mut json = JsonWriter::new(state.settings.id_format, page.limit.min(64) * ROW_BYTES);
     json.raw("[");
-    conversations::list(&state.app, actor, filter, page, |row, names| {
+    let whole = conversations::list(&state.app, actor, filter, page, patience, |row, names| {
         json.separate();
         json.conversation(row, names, actor.now);
     })?;
     json.raw("]");
-    Ok(json.out)
+    Ok((whole, json.out))
 }
 
 /// Get one conversation
