@@ -165,7 +165,7 @@ tables! {
     feed, FEED: Def<&'static SerialKey> = Bytes;
     /// (organization) -> `Sequences`: the last id of each kind. Written once a commit.
     sequences, SEQUENCES: Def<&'static [u8; 4]> = Bytes;
-    /// (organization, kind, block) -> count. Block 0 is the whole; others are free for counts of
-    /// stretches of an order, so that a deep `skip` need not walk. Written once a commit.
+    /// (organization, kind, block) -> count. Block 0 is the whole; others tell what of the kind it is. Written once a
+    /// commit.
     counts, COUNTS: Ids<&'static CountKey> = u64;
 }

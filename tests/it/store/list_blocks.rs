@@ -85,7 +85,7 @@ impl Both {
 }
 
 fn any_filter(chance: &mut Chance, around: i64, span: i64) -> ConversationFilter {
-    let mut one_in = |of: u64| chance.next() % of == 0;
+    let mut one_in = |of: u64| chance.next().is_multiple_of(of);
     let (by_status, by_assistant, by_customer) = (one_in(3), one_in(3), one_in(4));
     let (by_from, by_to) = (one_in(3), one_in(3));
     let mut time = || Some(at(around - (chance.next() % span.unsigned_abs()) as i64));
