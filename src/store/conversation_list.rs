@@ -43,7 +43,7 @@ struct List<'a> {
     last: ActivityKey,
 }
 
-/// Where the page begins and ends, counted from the next row that matches, and what came of a place.
+/// A place to be read, and where the page begins and ends, counted from the first row of it that matches.
 struct Window {
     place: Place,
     from: u64,
@@ -159,8 +159,8 @@ impl List<'_> {
         let end = page.skip.saturating_add(page.limit as u64);
         let (mut places, mut seen, mut steps, mut turn) = (self.places()?, 0, 0, 1);
         while seen < end {
-            let windows = next_turn(&mut places, page, turn, (&mut seen, &mut steps))?;
-            let Some(first) = windows.first() else { break };
+            let windows = next_turn(&mut places, page, turn, (&mut seen, &mut steps, most))?;
+            let Some(first) = windows.first().filter(|_| steps <= most) else { break };
             if windows.len() == 1 {
                 seen += self.walk(first, &mut steps, most, visit)?;
             } else {
@@ -170,12 +170,9 @@ impl List<'_> {
                     self.read(&windows, page, &mut seen, visit)?;
                 }
             }
-            if steps > most {
-                return Ok(false);
-            }
             turn *= 2;
         }
-        Ok(true)
+        Ok(steps <= most)
     }
 
     fn rows(&self, place: &Place) -> Result<Rows, ReadError> {
@@ -268,11 +265,11 @@ fn next_turn(
     places: &mut Places<'_>,
     page: Page,
     turn: usize,
-    (seen, steps): (&mut u64, &mut u64),
+    (seen, steps, most_steps): (&mut u64, &mut u64, u64),
 ) -> Result<Vec<Window>, ReadError> {
     let end = page.skip.saturating_add(page.limit as u64);
     let (mut windows, mut least, mut most) = (Vec::new(), *seen, *seen);
-    while windows.len() < turn && least < end {
+    while windows.len() < turn && least < end && *steps <= most_steps {
         let Some(place) = places.next().transpose()? else { break };
         *steps += 1;
         // No more can be before the page than are left if nobody before them matched, and no fewer.

@@ -1,4 +1,5 @@
-//! The blocks of the conversation list, which go by beside the rows that they count.
+//! The blocks of the conversation list, which go by beside the rows that they count. They are looked at only if those
+//! rows are what they should be: else they may be right, and a repair puts the rows right first.
 
 use super::Check;
 use crate::store::activity_blocks::{ActivityBlock, BLOCK_ROWS, Cutter, TABLE};
@@ -10,7 +11,21 @@ use crate::store::tables::ReadTables;
 use redb::Range;
 use std::iter::Peekable;
 
-pub(super) struct Blocks {
+impl Check<'_, '_, '_> {
+    pub(super) fn blocks(&mut self) -> Result<(), ReadError> {
+        if self.told.unlisted || self.told.sum != 0 {
+            return Ok(());
+        }
+        let mut blocks = Blocks::new(self.tables)?;
+        for row in self.tables.activity.range::<&ActivityKey>(..)? {
+            let (key, bytes) = row?;
+            blocks.see(self, key.value(), bytes.value())?;
+        }
+        blocks.finish(self)
+    }
+}
+
+struct Blocks {
     blocks: Peekable<Range<'static, &'static ActivityKey, &'static [u8]>>,
     at: Option<Block>,
 }
@@ -30,17 +45,12 @@ impl Block {
 }
 
 impl Blocks {
-    pub(super) fn new(tables: &ReadTables) -> Result<Blocks, ReadError> {
+    fn new(tables: &ReadTables) -> Result<Blocks, ReadError> {
         Ok(Blocks { blocks: tables.activity_blocks.range::<&ActivityKey>(..)?.peekable(), at: None })
     }
 
     /// A list row goes by.
-    pub(super) fn see(
-        &mut self,
-        check: &mut Check<'_, '_, '_>,
-        key: &ActivityKey,
-        row: &[u8],
-    ) -> Result<(), ReadError> {
+    fn see(&mut self, check: &mut Check<'_, '_, '_>, key: &ActivityKey, row: &[u8]) -> Result<(), ReadError> {
         while self.at.as_ref().is_none_or(|block| block.end < *key) {
             self.close(check)?;
             let last = *key::activity_range(key::organization_of(key)).end();
@@ -57,7 +67,7 @@ impl Blocks {
     }
 
     /// What is left when the rows have gone by has none.
-    pub(super) fn finish(mut self, check: &mut Check<'_, '_, '_>) -> Result<(), ReadError> {
+    fn finish(mut self, check: &mut Check<'_, '_, '_>) -> Result<(), ReadError> {
         self.close(check)?;
         while let Some(block) = self.next(check, &[u8::MAX; 20])? {
             self.at = Some(block);

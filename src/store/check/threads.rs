@@ -1,6 +1,5 @@
 //! Threads and what is found through them: the list rows, the customers' index, the sessions.
 
-use super::activity_blocks::Blocks;
 use super::{Check, Derived, Side};
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
@@ -166,11 +165,13 @@ impl Check<'_, '_, '_> {
         let listed = self.tables.activity.get(&place)?;
         let fix = |t: &mut Tables<'_>| t.activity.insert(&place, bytes.as_slice()).map(drop);
         let parts = key::activity_parts(&place);
-        match listed.as_ref().map(|row| record::decode_activity(parts, row.value())) {
-            Some(Ok(row)) if row == call.conversation(id) => Ok(()),
+        let row = listed.as_ref().map(|row| record::decode_activity(parts, row.value()));
+        let sound = matches!(&row, Some(Ok(row)) if *row == call.conversation(id));
+        self.told.unlisted |= !sound;
+        match row {
             Some(Ok(_)) => {
                 let damage = format_args!("the list row of conversation {id} is not as its record");
-                self.derived(false, org, damage, fix)
+                self.derived(sound, org, damage, fix)
             }
             Some(Err(error)) => self.derived(false, org, format_args!("conversation {id}: {error}"), fix),
             None => self.derived(false, org, format_args!("conversation {id} has no list row"), fix),
@@ -241,24 +242,22 @@ impl Check<'_, '_, '_> {
         Ok(())
     }
 
-    /// Each row of the list and of the customers' index is that of a call record; the list's blocks are true of its rows.
+    /// Each row of the list and of the customers' index is that of a call record.
     pub(super) fn lists(&mut self) -> Result<(), ReadError> {
-        let mut blocks = Blocks::new(self.tables)?;
         for row in self.tables.activity.range::<&ActivityKey>(..)? {
             let (key, bytes) = row?;
             let (key, org) = (key.value(), key::organization_of(key.value()));
             self.row(org);
-            blocks.see(self, key, bytes.value())?;
             if self.is_summed(Side::Row, Derived::ListRow, key, bytes.value()) {
                 continue;
             }
             let (last_activity, id) = key::activity_parts(key);
             let own = |call: Call| call.is_conversation() && call.last_activity == last_activity;
             let sound = self.has_call(org, id, own)?;
+            self.told.unlisted |= !sound;
             let damage = format_args!("a list row at {last_activity} is of no conversation ({id})");
             self.derived(sound, org, damage, |t| t.activity.remove(key).map(drop))?;
         }
-        blocks.finish(self)?;
         for row in self.tables.calls_by_customer.range::<&[u8]>(..)? {
             let (key, bytes) = row?;
             let key = key.value();
