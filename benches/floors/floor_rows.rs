@@ -11,10 +11,12 @@ use redb::{
     ReadOnlyTable, ReadTransaction, ReadableTable, StorageError, Table, TableDefinition, TableError,
     WriteTransaction,
 };
+use std::collections::BTreeSet;
 
 type Bytes = &'static [u8];
 const THREADS: TableDefinition<'_, &[u8; 21], Bytes> = TableDefinition::new("threads");
 const ACTIVITY: TableDefinition<'_, &[u8; 20], Bytes> = TableDefinition::new("activity");
+const ACTIVITY_BLOCKS: TableDefinition<'_, &[u8; 20], Bytes> = TableDefinition::new("activity_blocks");
 const CALLS_BY_CUSTOMER: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("calls_by_customer");
 const SESSIONS: TableDefinition<'_, Bytes, u64> = TableDefinition::new("sessions");
 const MESSAGE_LOGS: TableDefinition<'_, &[u8; 12], Bytes> = TableDefinition::new("message_logs");
@@ -37,6 +39,7 @@ const MESSAGE: u8 = 1;
 pub(crate) struct Tables<'t> {
     threads: Table<'t, &'static [u8; 21], Bytes>,
     activity: Table<'t, &'static [u8; 20], Bytes>,
+    activity_blocks: Table<'t, &'static [u8; 20], Bytes>,
     calls_by_customer: Table<'t, Bytes, Bytes>,
     sessions: Table<'t, Bytes, u64>,
     message_logs: Table<'t, &'static [u8; 12], Bytes>,
@@ -53,6 +56,7 @@ impl<'t> Tables<'t> {
         Ok(Tables {
             threads: txn.open_table(THREADS)?,
             activity: txn.open_table(ACTIVITY)?,
+            activity_blocks: txn.open_table(ACTIVITY_BLOCKS)?,
             calls_by_customer: txn.open_table(CALLS_BY_CUSTOMER)?,
             sessions: txn.open_table(SESSIONS)?,
             message_logs: txn.open_table(MESSAGE_LOGS)?,
@@ -87,6 +91,10 @@ struct Thread {
 /// Everything needed to write messages without asking the database.
 pub(crate) struct Rows {
     threads: Vec<Thread>,
+    /// The blocks of the list, the newest first, by where they end. The floor cuts none.
+    blocks: Vec<([u8; 20], Vec<u8>)>,
+    /// Those of this commit.
+    touched: BTreeSet<usize>,
     start: Values,
     join: Values,
     head: Vec<u8>,
@@ -186,6 +194,8 @@ impl Rows {
             our_number: our_number[4 + customer_end.context("a session's customer")? + 9..].to_vec(),
             dedupe_bucket: [dedupe[4], dedupe[5]],
             threads: standing(&activity, &threads)?,
+            blocks: blocks(txn)?,
+            touched: BTreeSet::new(),
             call,
             log,
             audit: audit + 2,
@@ -210,6 +220,7 @@ impl Rows {
                 let thread = &mut self.threads[place as usize];
                 let (call, messages) = (thread.call, thread.messages);
                 tables.activity.remove(&thread.activity)?;
+                self.touched.insert(self.blocks.partition_point(|(end, _)| *end < thread.activity));
                 thread.messages += 1;
                 thread.activity = concat(&[&ORGANIZATION, &time, &(!call).to_be_bytes()]);
                 (call, messages, false)
@@ -219,6 +230,7 @@ impl Rows {
         let activity: [u8; 20] = concat(&[&ORGANIZATION, &time, &(!call).to_be_bytes()]);
         tables.threads.insert(&thread(call, HEAD, 0), self.head.as_slice())?;
         tables.activity.insert(&activity, self.activity.as_slice())?;
+        self.touched.insert(0);
         tables.threads.insert(&thread(call, MESSAGE, messages + 1), values.message.as_slice())?;
         self.log += 1;
         tables.message_logs.insert(&serial(self.log), values.log.as_slice())?;
@@ -262,6 +274,11 @@ impl Rows {
         if std::mem::take(&mut self.started_in_commit) {
             tables.counts.insert(&self.count_key, self.conversations)?;
         }
+        for place in std::mem::take(&mut self.touched) {
+            if let Some((end, block)) = self.blocks.get(place) {
+                tables.activity_blocks.insert(end, block.as_slice())?;
+            }
+        }
         Ok(())
     }
 }
@@ -270,6 +287,12 @@ fn sequences(txn: &ReadTransaction) -> anyhow::Result<Vec<u8>> {
     let table = txn.open_table(SEQUENCES)?;
     let bytes = table.get(&ORGANIZATION)?.context("an organization has sequences")?;
     Ok(bytes.value().to_vec())
+}
+
+fn blocks(txn: &ReadTransaction) -> anyhow::Result<Vec<([u8; 20], Vec<u8>)>> {
+    let rows = txn.open_table(ACTIVITY_BLOCKS)?;
+    let rows = rows.iter()?.map(|row| row.map(|(end, block)| (*end.value(), block.value().to_vec())));
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Every conversation with its list row's key and its last message's index.

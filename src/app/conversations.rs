@@ -9,27 +9,28 @@ use crate::model::message::{Message, MessageRange};
 use crate::model::page::Page;
 use crate::store::{ArchiveConversation, ArchiveOutcome, AssistantNames, ReadError, StoreError, Thread};
 
-/// Above this many rows a read is no longer done where it is asked for.
-const QUICK_ROWS: u64 = 2_000;
+/// Above this many rows and blocks of them a list is no longer read where it is asked for. Unfiltered, any page of some
+/// millions of conversations is found with fewer: one block and the page are read, and the blocks before it passed over.
+const QUICK_STEPS: u64 = 8_000;
 
-/// Whether a page is found within a bounded number of rows, so that reading it cannot hold up
-/// other requests. The rest walks the index for as long as it takes.
-pub fn is_quick(filter: &ConversationFilter, page: Page) -> bool {
-    filter.is_empty() && page.skip.saturating_add(page.limit as u64) <= QUICK_ROWS
-}
-
-/// Visits a page of conversations with the names of the assistants, newest activity first.
+/// Visits a page of conversations with the names of the assistants, newest activity first. `false`: it takes more
+/// patience, and what was visited is not the page.
 pub fn list(
     app: &App,
     actor: &Actor,
     filter: &ConversationFilter,
     page: Page,
+    patience: Patience,
     mut visit: impl FnMut(&Conversation<'_>, &AssistantNames),
-) -> Result<(), ReadError> {
+) -> Result<bool, ReadError> {
+    let most = match patience {
+        Patience::Quick => QUICK_STEPS,
+        Patience::Endless => u64::MAX,
+    };
     let snapshot = app.store.snapshot()?;
     let directory = snapshot.directory().view();
-    let names = directory.assistant_names(actor.organization);
-    snapshot.list_conversations(actor.organization, filter, page, actor.now, |row| visit(row, names))
+    let (organization, names) = (actor.organization, directory.assistant_names(actor.organization));
+    snapshot.list_conversations_within(organization, filter, page, actor.now, most, |row| visit(row, names))
 }
 
 /// Visits one conversation. `false`: it is unknown, archived, a voice call or another organization's.
@@ -71,7 +72,7 @@ pub fn related(app: &App, actor: &Actor, id: CallId) -> Result<Option<Vec<(CallI
 /// Threads up to this length are read where they are asked for.
 const QUICK_MESSAGES: u32 = 500;
 
-/// How long a thread the caller is ready to read at once.
+/// How much the caller is ready to read at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
     Quick,

@@ -5,7 +5,6 @@ use super::{App, VerbError};
 use crate::model::account::Actor;
 use crate::model::call::{ConversationFilter, ConversationStatus};
 use crate::model::ids::OrganizationId;
-use crate::model::page::Page;
 use crate::model::session::Closing;
 use crate::model::time::Timestamp;
 use crate::store::{CloseSessions, ReadError, SessionsOf};
@@ -14,14 +13,10 @@ use std::sync::Arc;
 /// How many sessions are looked at, and at most closed, at a time.
 const ROWS: usize = 200;
 
-/// Counts the sessions that live. Walks what was active within the longest session so far: blocks.
+/// Counts the sessions that live. Reads those of which some have expired by now and others have not: blocks.
 pub fn count_living(app: &App, actor: &Actor) -> Result<u64, ReadError> {
     let filter = ConversationFilter { status: Some(ConversationStatus::Active), ..Default::default() };
-    let everything = Page { skip: 0, limit: usize::MAX };
-    let mut living = 0;
-    let snapshot = app.store.snapshot()?;
-    snapshot.list_conversations(actor.organization, &filter, everything, actor.now, |_| living += 1)?;
-    Ok(living)
+    app.store.snapshot()?.count_conversations(actor.organization, &filter, actor.now)
 }
 
 /// Closes sessions, some at a time, between which live traffic goes on. Returns how many.

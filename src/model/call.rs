@@ -218,11 +218,16 @@ impl ConversationFilter {
     }
 
     pub fn matches(&self, row: &Conversation<'_>, now: Timestamp) -> bool {
+        self.matches_numbers(row, now)
+            && self.customer.as_ref().is_none_or(|query| query.matches(row.customer))
+    }
+
+    /// What can be told without the addresses.
+    pub fn matches_numbers(&self, row: &Conversation<'_>, now: Timestamp) -> bool {
         self.status.is_none_or(|status| row.status(now) == status)
             && self.assistant_id.is_none_or(|id| row.assistant_id == id)
             && self.started_from.is_none_or(|from| row.started_at >= from)
             && self.started_to.is_none_or(|to| row.started_at <= to)
-            && self.customer.as_ref().is_none_or(|query| query.matches(row.customer))
     }
 }
 

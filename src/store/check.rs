@@ -6,6 +6,7 @@
 //! walk can also mend what follows from other rows: see `repair`.
 
 mod accounts;
+mod activity_blocks;
 mod forwards;
 mod ids;
 mod logs;
@@ -74,6 +75,8 @@ pub(super) struct Told {
     pub(super) mends: u64,
     /// Something no longer tells a log's duplicates.
     pub(super) forgot: bool,
+    /// List rows are not those of the records.
+    unlisted: bool,
     sum: u128,
     tallies: BTreeMap<OrganizationId, Tally>,
 }
@@ -185,6 +188,7 @@ fn by_two(tables: &ReadTables, by: By, watch: Watch<'_>) -> Result<Told, ReadErr
         check.beside_threads()?;
         let threads = threads.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         check.join(threads);
+        check.blocks()?;
         check.sums()?;
         Ok(check.told)
     })
@@ -203,6 +207,7 @@ pub(super) fn mend(
     check.accounts()?;
     check.beside_threads()?;
     check.threads()?;
+    check.blocks()?;
     check.sums()?;
     Ok(check.told)
 }
@@ -234,6 +239,7 @@ impl<'s> Check<'s, '_, '_> {
     fn join(&mut self, threads: Told) {
         self.told.found += threads.found;
         self.told.sum = self.told.sum.wrapping_add(threads.sum);
+        self.told.unlisted |= threads.unlisted;
         let room = MOST_TOLD.saturating_sub(self.told.words.len());
         self.told.words.extend(threads.words.into_iter().take(room));
         for (organization, seen) in threads.tallies {

@@ -1,70 +1,20 @@
-//! Reads of conversations and their messages.
+//! Reads of conversations and their messages; `conversation_list` has the list.
 
 use super::error::ReadError;
 use super::key::{self, ThreadKey, ThreadPart};
 use super::record;
 use super::sequences::Count;
 use super::snapshot::Snapshot;
-use crate::model::address::{Address, AddressQuery};
-use crate::model::call::{Call, Conversation, ConversationFilter, ConversationStatus};
+use crate::model::address::Address;
+use crate::model::call::{Call, Conversation, ConversationFilter};
 use crate::model::ids::{AssistantId, CallId, OrganizationId};
 use crate::model::message::{Message, MessageRange};
 use crate::model::page::{Page, Pager, Turn};
 use crate::model::time::Timestamp;
 
 impl Snapshot {
-    /// Visits a page of the conversations that match, newest activity first, ties by id downwards.
-    pub fn list_conversations(
-        &self,
-        organization: OrganizationId,
-        filter: &ConversationFilter,
-        page: Page,
-        now: Timestamp,
-        mut visit: impl FnMut(&Conversation<'_>),
-    ) -> Result<(), ReadError> {
-        if filter.is_empty() && page.skip >= self.conversation_count(organization)? {
-            return Ok(());
-        }
-        if let Some(AddressQuery::Exactly(customer)) = &filter.customer {
-            return self.list_of_customer(organization, customer, filter, page, now, visit);
-        }
-        let oldest = self.oldest_activity(organization, filter, now)?;
-        let mut pager = Pager::new(page);
-        let range = key::activity_range(organization);
-        let rows = self.tables.activity.range::<&key::ActivityKey>(range.start()..=range.end())?;
-        for row in rows {
-            let (key, bytes) = row?;
-            let row = record::decode_activity(key::activity_parts(key.value()), bytes.value())?;
-            if row.last_activity < oldest {
-                break;
-            }
-            if filter.matches(&row, now) && pager.turn() == Turn::Take {
-                visit(&row);
-            }
-            if pager.is_full() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// No row older than this can match: nothing starts after its last activity, and no session
-    /// lives longer than the longest TTL there ever was.
-    fn oldest_activity(
-        &self,
-        organization: OrganizationId,
-        filter: &ConversationFilter,
-        now: Timestamp,
-    ) -> Result<Timestamp, ReadError> {
-        let from = filter.started_from.unwrap_or(Timestamp::MIN);
-        if filter.status != Some(ConversationStatus::Active) {
-            return Ok(from);
-        }
-        Ok(from.max(now.minus_seconds(self.sequences(organization)?.longest_ttl_seconds)))
-    }
-
     /// One whole number: its records are few, and found by the customer's index.
-    fn list_of_customer(
+    pub(super) fn list_of_customer(
         &self,
         organization: OrganizationId,
         customer: &Address,

@@ -3,13 +3,13 @@
 use super::error::ReadError;
 use super::key::{self, SerialKey};
 use super::log_row;
+use super::side_by_side::side_by_side;
 use super::snapshot::Snapshot;
 use crate::model::ids::{CallId, OrganizationId};
 use crate::model::message_log::{LogFilter, LogRow};
 use crate::model::search::Scratch;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Logs from one id to another.
 type Stretch = RangeInclusive<u64>;
@@ -17,9 +17,6 @@ type Stretch = RangeInclusive<u64>;
 /// How many ids there are in a stretch, unless that made too many.
 const LOGS: u64 = 4096;
 const STRETCHES: u64 = 256;
-/// A thread of its own is not worth while for fewer.
-const STRETCHES_A_THREAD: usize = 4;
-const THREADS: usize = 4;
 
 impl Snapshot {
     /// Where logs that match may be, the newest first.
@@ -49,30 +46,13 @@ impl Snapshot {
         stretches: &[Stretch],
         visit: impl Fn(&mut T, u64, &LogRow<'_>) -> bool + Sync,
     ) -> Result<Vec<T>, ReadError> {
-        let (purging, next) = (self.purging(org)?, AtomicUsize::new(0));
-        let work = || -> Result<Vec<(usize, T)>, ReadError> {
-            let (mut made, mut scratch) = (Vec::new(), Scratch::default());
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(stretch) = stretches.get(at) else { return Ok(made) };
-                let mut result = T::default();
-                let visit = |id, log: &LogRow<'_>| visit(&mut result, id, log);
-                self.each_log(org, stretch, (filter, &purging), &mut scratch, visit)?;
-                made.push((at, result));
-            }
-        };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = cores.min(THREADS).min(stretches.len().div_ceil(STRETCHES_A_THREAD));
-        let mut made = std::thread::scope(|scope| -> Result<Vec<(usize, T)>, ReadError> {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let mut made = work()?;
-            for other in others {
-                made.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-            }
-            Ok(made)
-        })?;
-        made.sort_unstable_by_key(|(at, _)| *at);
-        Ok(made.into_iter().map(|(_, result)| result).collect())
+        let purging = self.purging(org)?;
+        side_by_side(stretches, |stretch| {
+            let (mut result, mut scratch) = (T::default(), Scratch::default());
+            let visit = |id, log: &LogRow<'_>| visit(&mut result, id, log);
+            self.each_log(org, stretch, (filter, &purging), &mut scratch, visit)?;
+            Ok(result)
+        })
     }
 
     fn each_log(

@@ -2,13 +2,16 @@
 //! outcome. `model` types go in and out; nothing outside knows which engine lies beneath.
 
 mod accounts;
+mod activity_blocks;
 mod archive;
 mod assistants;
 mod backend;
 mod backup;
+mod block_changes;
 mod calls;
 mod carrier_accounts;
 mod check;
+mod conversation_list;
 mod conversations;
 mod dashboard_sessions;
 mod data_dir;
@@ -35,6 +38,7 @@ mod repair;
 mod rows;
 mod search_blocks;
 mod sequences;
+mod side_by_side;
 mod sms_logs;
 mod sms_sessions;
 mod snapshot;

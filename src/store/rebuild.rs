@@ -3,6 +3,7 @@
 //! there is not touched; what is left of a broken attempt is overwritten by the next.
 
 use super::ReadError;
+use super::block_changes;
 use super::data_dir::DataDir;
 use super::error::OpenError;
 use super::key::{self, SerialKey};
@@ -93,6 +94,9 @@ impl Rebuild {
             }
             if last && self.format < 3 {
                 self.derived = derive(&mut tables)?;
+            }
+            if last && self.format < 5 {
+                self.derived += block_changes::make_all(&mut tables)?;
             }
         }
         self.waiting.clear();
@@ -238,7 +242,8 @@ fn copied(
 /// A row of an older format as today's format has it. Format 2: the sequences tell where the feed begins. Format 3:
 /// a job tells why it is sent; what waits to be sent and what is counted have rows, which [`derive`] makes. Format 4:
 /// the sequences tell how far the feed was looked through for messages to forward, an assistant since when they are and
-/// what they are signed with; there are blocks of the search, made when the file is served.
+/// what they are signed with; there are blocks of the search, made when the file is served. Format 5: there are blocks of
+/// the conversation list.
 fn of_today<'a>(row: Row<'a>, format: u32, changed: &'a mut Vec<u8>) -> Row<'a> {
     let Some(value) = row.value else { return row };
     changed.clear();

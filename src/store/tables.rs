@@ -110,6 +110,9 @@ tables! {
     /// (organization, last_activity descending, call descending) -> the list row in fixed places.
     /// SMS-channel records that are not archived, each once. Read by the conversation list.
     activity, ACTIVITY: Def<&'static ActivityKey> = Bytes;
+    /// (organization, where it ends in the order of `activity`) -> `ActivityBlock`: how many rows there are from where the
+    /// block before ends, whose, and between which times. Written once a commit. Read by the conversation list.
+    activity_blocks, ACTIVITY_BLOCKS: Def<&'static ActivityKey> = Bytes;
     /// (organization, customer, assistant, started_at descending, call descending) -> nothing.
     /// Every call record. Read by related records, by the list for one whole number and by call records.
     calls_by_customer, CALLS_BY_CUSTOMER: Def<Bytes> = Bytes;
@@ -162,7 +165,7 @@ tables! {
     feed, FEED: Def<&'static SerialKey> = Bytes;
     /// (organization) -> `Sequences`: the last id of each kind. Written once a commit.
     sequences, SEQUENCES: Def<&'static [u8; 4]> = Bytes;
-    /// (organization, kind, block) -> count. Block 0 is the whole; others are free for counts of
-    /// stretches of an order, so that a deep `skip` need not walk. Written once a commit.
+    /// (organization, kind, block) -> count. Block 0 is the whole; others tell what of the kind it is. Written once a
+    /// commit.
     counts, COUNTS: Ids<&'static CountKey> = u64;
 }

@@ -1,6 +1,7 @@
 //! One command's view of the open write transaction: it sees what its predecessors in the batch
 //! did, decides, and only then writes. Rows that hang together are written by one function here.
 
+use super::block_changes::BlockChanges;
 use super::directory::{Directory, DirectoryChange};
 use super::error::ReadError;
 use super::key::{self, ThreadPart};
@@ -74,6 +75,7 @@ pub struct Tx<'t> {
     pub(super) scratch: Vec<u8>,
     sequences: HashMap<OrganizationId, Sequences>,
     counts: HashMap<(OrganizationId, Count, u64), i64>,
+    blocks: BlockChanges,
 }
 
 impl<'t> Tx<'t> {
@@ -89,6 +91,7 @@ impl<'t> Tx<'t> {
             scratch: Vec::new(),
             sequences: HashMap::new(),
             counts: HashMap::new(),
+            blocks: BlockChanges::default(),
         })
     }
 
@@ -126,8 +129,9 @@ impl<'t> Tx<'t> {
         }
     }
 
-    /// Writes what was gathered in memory. Called once, before the commit.
-    pub(super) fn finish(mut self) -> Result<Changes, TxError> {
+    /// Writes what was gathered in memory. Called once, before the commit. `block_rows`: blocks of the list that
+    /// have more rows are cut.
+    pub(super) fn finish(mut self, block_rows: u32) -> Result<Changes, TxError> {
         let feeds =
             self.sequences.iter().map(|(organization, sequences)| (*organization, sequences.feed)).collect();
         for (organization, sequences) in &self.sequences {
@@ -139,6 +143,7 @@ impl<'t> Tx<'t> {
             let before = self.tables.counts.get(&key)?.map_or(0, |count| count.value());
             self.tables.counts.insert(&key, before.saturating_add_signed(change))?;
         }
+        self.blocks.write(&mut self.tables, block_rows)?;
         Ok(Changes { directory: self.changes, feeds })
     }
 
@@ -149,7 +154,7 @@ impl<'t> Tx<'t> {
         Ok(Some(record::decode("threads", bytes.value())?))
     }
 
-    /// Writes a call record with everything that follows from it: the list row, the customer's
+    /// Writes a call record with everything that follows from it: the list row and its block, the customer's
     /// index, the count. `before` is what is stored now.
     pub(super) fn put_call(
         &mut self,
@@ -162,15 +167,19 @@ impl<'t> Tx<'t> {
         self.tables.threads.insert(&key::head(organization, id), self.scratch.as_slice())?;
 
         let listed_before = before.filter(|call| call.is_conversation());
-        if let Some(before) = listed_before
-            && !(call.is_conversation() && before.last_activity == call.last_activity)
-        {
-            self.tables.activity.remove(&key::activity(organization, before.last_activity, id))?;
+        if let Some(before) = listed_before {
+            let key = key::activity(organization, before.last_activity, id);
+            self.blocks.remove(&self.tables, &key, &before.conversation(id))?;
+            if !(call.is_conversation() && before.last_activity == call.last_activity) {
+                self.tables.activity.remove(&key)?;
+            }
         }
         if call.is_conversation() {
-            record::encode_activity(&call.conversation(id), &mut self.scratch);
+            let row = call.conversation(id);
             let key = key::activity(organization, call.last_activity, id);
+            record::encode_activity(&row, &mut self.scratch);
             self.tables.activity.insert(&key, self.scratch.as_slice())?;
+            self.blocks.add(&self.tables, &key, &row)?;
         }
         let listed = i64::from(call.is_conversation()) - i64::from(listed_before.is_some());
         self.count(organization, Count::Conversations, listed);

@@ -6,6 +6,7 @@
 //! batch is answered with "outcome unknown" and the database is opened anew. A caller who has gone
 //! is still committed. The queue is bounded.
 
+use super::activity_blocks::BLOCK_ROWS;
 use super::backup::{Listener, Teller, line};
 use super::directory::Directory;
 use super::error::{OpenError, ReadError, StoreError};
@@ -61,6 +62,11 @@ struct Shared {
 impl Store {
     /// Opens the database and starts its writer. `cache_bytes` bounds the engine's page cache.
     pub fn open(location: Location, cache_bytes: usize) -> Result<Store, OpenError> {
+        Store::open_with(location, cache_bytes, BLOCK_ROWS)
+    }
+
+    /// As [`Store::open`], with blocks of the list that have so many rows at most: for tests, which have few.
+    pub fn open_with(location: Location, cache_bytes: usize, block_rows: u32) -> Result<Store, OpenError> {
         let opened = open::open(&location, cache_bytes)?;
         let directory = Arc::new(Directory::default());
         let snapshot = snapshot(&opened.database, &directory, 0).and_then(|snapshot| {
@@ -85,6 +91,7 @@ impl Store {
             shared: shared.clone(),
             location,
             cache_bytes,
+            block_rows,
             opened,
             commits: 0,
             tried: Instant::now(),
@@ -302,6 +309,7 @@ struct Writer {
     shared: Arc<Shared>,
     location: Location,
     cache_bytes: usize,
+    block_rows: u32,
     /// While the storage refuses writes: a handle that still reads.
     opened: Opened,
     /// So many commits were made.
@@ -353,7 +361,7 @@ impl Writer {
         while !batch.is_empty() {
             let (began, commands) = (Instant::now(), batch.len() as u64);
             let log = (!self.shared.followers().is_empty()).then(RefCell::default);
-            match commit(&self.opened, &self.shared.directory, &mut batch, log.as_ref()) {
+            match self.commit(&mut batch, log.as_ref()) {
                 Ok(changes) => {
                     self.shared.metrics.duration.took(began.elapsed());
                     self.shared.metrics.commands.observe(commands);
@@ -463,7 +471,7 @@ impl Writer {
         self.show(Ok(snapshot));
         self.shared.news.tell(&feeds);
         std::mem::replace(&mut self.opened, opened).watch.leave();
-        match commit(&self.opened, &self.shared.directory, &mut [Box::new(Probe)], None) {
+        match self.commit(&mut [Box::new(Probe)], None) {
             Ok(_) => self.set_failing(None),
             Err(BatchError::Storage(reason) | BatchError::Job(_, reason)) => self.set_failing(Some(reason)),
         }
@@ -472,35 +480,30 @@ impl Writer {
     fn show(&self, newest: Result<Snapshot, String>) {
         self.shared.newest.store(Arc::new(newest));
     }
-}
 
-/// Runs the batch on one transaction and commits it.
-fn commit(
-    opened: &Opened,
-    directory: &Directory,
-    batch: &mut [Box<dyn Job>],
-    log: RowLog<'_>,
-) -> Result<Changes, BatchError> {
-    let storage = |error: &dyn std::fmt::Display| BatchError::Storage(error.to_string());
-    let mut txn = opened.database.begin_write().map_err(|error| storage(&error))?;
-    // Without it a killed server would walk the whole file when it starts again.
-    txn.set_quick_repair(true);
-    let changes = {
-        let mut tx = Tx::new(&txn, directory, log).map_err(|error| storage(&error))?;
-        for (at, job) in batch.iter_mut().enumerate() {
-            match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
-                Ok(Ok(())) => {}
-                Ok(Err(TxError::Storage(reason))) => return Err(BatchError::Storage(reason)),
-                Ok(Err(TxError::Damaged(reason))) => return Err(BatchError::Job(at, reason)),
-                Err(_) => return Err(BatchError::Job(at, "it panicked".to_owned())),
+    /// Runs the batch on one transaction and commits it.
+    fn commit(&self, batch: &mut [Box<dyn Job>], log: RowLog<'_>) -> Result<Changes, BatchError> {
+        let storage = |error: &dyn std::fmt::Display| BatchError::Storage(error.to_string());
+        let mut txn = self.opened.database.begin_write().map_err(|error| storage(&error))?;
+        // Without it a killed server would walk the whole file when it starts again.
+        txn.set_quick_repair(true);
+        let changes = {
+            let mut tx = Tx::new(&txn, &self.shared.directory, log).map_err(|error| storage(&error))?;
+            for (at, job) in batch.iter_mut().enumerate() {
+                match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
+                    Ok(Ok(())) => {}
+                    Ok(Err(TxError::Storage(reason))) => return Err(BatchError::Storage(reason)),
+                    Ok(Err(TxError::Damaged(reason))) => return Err(BatchError::Job(at, reason)),
+                    Err(_) => return Err(BatchError::Job(at, "it panicked".to_owned())),
+                }
             }
-        }
-        tx.finish().map_err(|error| match error {
-            TxError::Storage(reason) | TxError::Damaged(reason) => BatchError::Storage(reason),
-        })?
-    };
-    opened.commit(txn).map_err(BatchError::Storage)?;
-    Ok(changes)
+            tx.finish(self.block_rows).map_err(|error| match error {
+                TxError::Storage(reason) | TxError::Damaged(reason) => BatchError::Storage(reason),
+            })?
+        };
+        self.opened.commit(txn).map_err(BatchError::Storage)?;
+        Ok(changes)
+    }
 }
 
 fn answer_all(batch: Vec<Box<dyn Job>>, result: &Result<(), StoreError>) {

@@ -165,11 +165,13 @@ impl Check<'_, '_, '_> {
         let listed = self.tables.activity.get(&place)?;
         let fix = |t: &mut Tables<'_>| t.activity.insert(&place, bytes.as_slice()).map(drop);
         let parts = key::activity_parts(&place);
-        match listed.as_ref().map(|row| record::decode_activity(parts, row.value())) {
-            Some(Ok(row)) if row == call.conversation(id) => Ok(()),
+        let row = listed.as_ref().map(|row| record::decode_activity(parts, row.value()));
+        let sound = matches!(&row, Some(Ok(row)) if *row == call.conversation(id));
+        self.told.unlisted |= !sound;
+        match row {
             Some(Ok(_)) => {
                 let damage = format_args!("the list row of conversation {id} is not as its record");
-                self.derived(false, org, damage, fix)
+                self.derived(sound, org, damage, fix)
             }
             Some(Err(error)) => self.derived(false, org, format_args!("conversation {id}: {error}"), fix),
             None => self.derived(false, org, format_args!("conversation {id} has no list row"), fix),
@@ -252,6 +254,7 @@ impl Check<'_, '_, '_> {
             let (last_activity, id) = key::activity_parts(key);
             let own = |call: Call| call.is_conversation() && call.last_activity == last_activity;
             let sound = self.has_call(org, id, own)?;
+            self.told.unlisted |= !sound;
             let damage = format_args!("a list row at {last_activity} is of no conversation ({id})");
             self.derived(sound, org, damage, |t| t.activity.remove(key).map(drop))?;
         }

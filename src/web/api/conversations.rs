@@ -48,20 +48,21 @@ pub async fn list_conversations(
     let filter = filter(&mut query);
     let page = query.page(50, 1000);
     query.finish()?;
-    let is_quick = conversations::is_quick(&filter, page);
     let commit = filter.is_empty().then(|| state.app.store.newest_commit()).transpose()?;
     if let Some(body) = commit.and_then(|commit| state.kept_pages.get(&actor, page, commit)) {
         return Ok(json_bytes(body));
     }
-    let write = move || {
-        let (body, until) = write_list(&state, &actor, &filter, page)?;
-        let body = Bytes::from(body);
-        if let Some(commit) = commit {
-            state.kept_pages.keep(&actor, page, commit, until, &body);
-        }
-        Ok::<_, ApiError>(body)
-    };
-    let body = if is_quick { write()? } else { tokio::task::spawn_blocking(write).await?? };
+    let mut written = write_list(&state, &actor, &filter, page, Patience::Quick)?;
+    if !written.whole {
+        let state = state.clone();
+        let write = move || write_list(&state, &actor, &filter, page, Patience::Endless);
+        written = tokio::task::spawn_blocking(write).await??;
+        debug_assert!(written.whole, "endless patience sees the end");
+    }
+    let body = Bytes::from(written.body);
+    if let Some(commit) = commit {
+        state.kept_pages.keep(&actor, page, commit, written.until, &body);
+    }
     Ok(json_bytes(body))
 }
 
@@ -75,17 +76,25 @@ fn filter(query: &mut QueryParams) -> ConversationFilter {
     }
 }
 
-/// The page, and from when on it says something else without that anything was written: when a session ends.
+struct WrittenList {
+    /// Whether it is the page: it may have taken more patience.
+    whole: bool,
+    /// From when on it says something else without that anything was written: when a session ends.
+    until: Timestamp,
+    body: Vec<u8>,
+}
+
 fn write_list(
     state: &AppState,
     actor: &Actor,
     filter: &ConversationFilter,
     page: Page,
-) -> Result<(Vec<u8>, Timestamp), ApiError> {
+    patience: Patience,
+) -> Result<WrittenList, ApiError> {
     let mut until = Timestamp::MAX;
     let mut json = JsonWriter::new(state.settings.id_format, page.limit.min(64) * ROW_BYTES);
     json.raw("[");
-    conversations::list(&state.app, actor, filter, page, |row, names| {
+    let whole = conversations::list(&state.app, actor, filter, page, patience, |row, names| {
         json.separate();
         json.conversation(row, names, actor.now);
         if row.ended_at(actor.now).is_none() {
@@ -93,7 +102,7 @@ fn write_list(
         }
     })?;
     json.raw("]");
-    Ok((json.out, until))
+    Ok(WrittenList { whole, until, body: json.out })
 }
 
 /// Get one conversation

@@ -4,6 +4,7 @@
 use super::acts::{ORG, OTHER_ORG, START};
 use super::disk::Disk;
 use super::door::{Act, execute};
+use super::list_blocks::Block;
 use super::script::receiving;
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use smslite::store::{PlanForwards, Sequences};
@@ -12,6 +13,7 @@ pub type Fixed<const N: usize> = TableDefinition<'static, &'static [u8; N], &'st
 
 pub const THREADS: Fixed<21> = TableDefinition::new("threads");
 pub const ACTIVITY: Fixed<20> = TableDefinition::new("activity");
+pub const ACTIVITY_BLOCKS: Fixed<20> = TableDefinition::new("activity_blocks");
 pub const LOGS: Fixed<12> = TableDefinition::new("message_logs");
 pub const BLOCKS: Fixed<12> = TableDefinition::new("search_blocks");
 pub const RAW: Fixed<12> = TableDefinition::new("raw_payloads");
@@ -237,6 +239,58 @@ fn damages_of_lists() -> Vec<Damage> {
     ]
 }
 
+/// Changes the first block of the list.
+fn change_block(t: &WriteTransaction, change: impl FnOnce(&mut Block)) {
+    let (key, mut block) = {
+        let table = t.open_table(ACTIVITY_BLOCKS).unwrap();
+        let (key, row) = table.first().unwrap().unwrap();
+        (*key.value(), postcard::from_bytes(&row.value()[1..]).unwrap())
+    };
+    change(&mut block);
+    put(t, ACTIVITY_BLOCKS, key, &super::damages::record(&block));
+}
+
+fn damages_of_blocks() -> Vec<Damage> {
+    let told = "list rows is not what they are";
+    let none = "a block of 0 list rows is not what they are";
+    vec![
+        mendable("a block of the list is gone", told, |t| {
+            drop(t.open_table(ACTIVITY_BLOCKS).unwrap().pop_first().unwrap())
+        }),
+        mendable("all blocks of the list are gone", none, |t| {
+            t.open_table(ACTIVITY_BLOCKS).unwrap().retain(|_, _| false).unwrap();
+        }),
+        mendable("a block of the list is unreadable", none, |t| {
+            let key = *t.open_table(ACTIVITY_BLOCKS).unwrap().first().unwrap().unwrap().0.value();
+            put(t, ACTIVITY_BLOCKS, key, JUNK)
+        }),
+        mendable("a block of the list has no rows", none, |t| {
+            let key = *t.open_table(ACTIVITY_BLOCKS).unwrap().first().unwrap().unwrap().0.value();
+            let mut other = key;
+            (other[3], other[19]) = (7, 7);
+            put(t, ACTIVITY_BLOCKS, other, &super::damages::record(&Block::default()));
+        }),
+        mendable("a block of the list counts one more", told, |t| {
+            change_block(t, |(counts, _, _, _)| counts.0 += 1)
+        }),
+        mendable("a block of the list counts an end", told, |t| {
+            change_block(t, |(counts, _, _, assistants)| {
+                (counts.0, counts.1) = (counts.0 - 1, counts.1 + 1);
+                (assistants[0].1.0, assistants[0].1.1) = (assistants[0].1.0 - 1, assistants[0].1.1 + 1);
+            })
+        }),
+        mendable("a block of the list knows another assistant", told, |t| {
+            change_block(t, |(_, _, _, assistants)| assistants[0].0 += 1)
+        }),
+        mendable("a block of the list expires too early", told, |t| {
+            change_block(t, |(_, expires, _, _)| expires.1 -= 1)
+        }),
+        mendable("a block of the list starts too late", told, |t| {
+            change_block(t, |(_, _, started, _)| started.0 += 1)
+        }),
+    ]
+}
+
 fn damages_of_logs() -> Vec<Damage> {
     vec![
         mendable("a log is gone", "call 1 links to message log 1", |t| remove(t, LOGS, serial(1))),
@@ -328,7 +382,13 @@ fn damages_of_the_rest() -> Vec<Damage> {
 
 /// Every damage of every kind.
 pub fn damages() -> Vec<Damage> {
-    let all = [damages_of_threads(), damages_of_lists(), damages_of_logs(), damages_of_the_rest()];
+    let all = [
+        damages_of_threads(),
+        damages_of_lists(),
+        damages_of_blocks(),
+        damages_of_logs(),
+        damages_of_the_rest(),
+    ];
     all.into_iter().flatten().chain(super::damages::more()).collect()
 }
 

@@ -4,7 +4,7 @@ use super::acts::{
     ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, TTL, Went, assign, at, bootstrap,
     create_assistant, create_organization, furnish, hinted, message, seconds, send, with_ttl,
 };
-use super::disk::{CACHE, open_dir};
+use super::disk::{BLOCK_ROWS, CACHE, open_dir};
 use super::door::{Act, Answer, Door, Line, Row, StoreDoor};
 use super::model_store::Model;
 use smslite::model::address::AddressQuery;
@@ -27,7 +27,7 @@ pub fn on_a_file() -> StoreDoor {
 }
 
 fn in_memory() -> StoreDoor {
-    StoreDoor::new("memory", || Store::open(Location::Memory, CACHE).unwrap())
+    StoreDoor::new("memory", || Store::open_with(Location::Memory, CACHE, BLOCK_ROWS).unwrap())
 }
 
 /// Runs a test on every door, each furnished anew.

@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 pub const CACHE: usize = 4 << 20;
+/// More conversations than these make another block of the list.
+pub const BLOCK_ROWS: u32 = 4;
 /// What real disks write as a whole.
 const SECTOR: usize = 512;
 
@@ -118,7 +120,7 @@ impl Disk {
     }
 
     pub fn open(&self) -> std::result::Result<Store, OpenError> {
-        Store::open(self.location(), CACHE)
+        Store::open_with(self.location(), CACHE, BLOCK_ROWS)
     }
 
     /// A handle for the engine itself.
@@ -303,7 +305,8 @@ impl StorageBackend for Handle {
 pub fn open_dir(path: &Path) -> Store {
     // Children that other tests start hold what is open here until they become what they are.
     for _ in 0..200 {
-        match DataDir::take(path).and_then(|dir| Store::open(Location::Directory(Arc::new(dir)), CACHE)) {
+        let open = |dir| Store::open_with(Location::Directory(Arc::new(dir)), CACHE, BLOCK_ROWS);
+        match DataDir::take(path).and_then(open) {
             Err(OpenError::Held { .. }) => std::thread::sleep(std::time::Duration::from_millis(10)),
             opened => return opened.unwrap(),
         }

@@ -12,9 +12,10 @@ use super::model_store::Model;
 use super::script::{State, filters, state_of};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use smslite::model::address::Address;
+use smslite::model::address::{Address, AddressQuery};
+use smslite::model::call::{ConversationFilter, ConversationStatus};
 use smslite::model::forward::{Forward, ForwardNext, ForwardOutcome, ForwardReply};
-use smslite::model::ids::{CallId, MessageLogId};
+use smslite::model::ids::{AssistantId, CallId, MessageLogId};
 use smslite::model::page::Page;
 use smslite::model::session::{Closing, SessionKey};
 use smslite::model::time::Timestamp;
@@ -96,8 +97,19 @@ enum Step {
     Resume {
         replay: bool,
     },
+    /// A page of what matches all of these: status, assistant, customer, start from and to so long ago.
+    Look {
+        status: Option<bool>,
+        assistant: Option<u64>,
+        customer: Option<usize>,
+        started: [Option<i64>; 2],
+        page: (u64, usize),
+    },
     Reopen,
 }
+
+/// What customers are looked for by.
+const ASKED: [&str; 5] = ["555", "700", "acme", "987654", ANN];
 
 #[derive(Clone, Copy, Debug)]
 enum Answered {
@@ -143,8 +155,22 @@ fn steps() -> impl Strategy<Value = Step> {
         5 => (any::<Index>(), prop::bool::weighted(0.2), answers())
             .prop_map(|(which, once, answer)| Step::Tell { which, once, answer }),
         1 => prop::bool::weighted(0.7).prop_map(|replay| Step::Resume { replay }),
+        8 => looks(),
         1 => Just(Step::Reopen),
     ]
+}
+
+fn looks() -> impl Strategy<Value = Step> {
+    use proptest::option::{of, weighted};
+    let times = || weighted(0.3, -10_000_000..300_000_000i64);
+    (of(any::<bool>()), of(1..4u64), weighted(0.3, 0..ASKED.len()), [times(), times()], (0..12u64, 0..5usize))
+        .prop_map(|(status, assistant, customer, started, page)| Step::Look {
+            status,
+            assistant,
+            customer,
+            started,
+            page,
+        })
 }
 
 fn answers() -> impl Strategy<Value = Answered> {
@@ -286,6 +312,21 @@ impl History {
             }
             Step::Resume { replay } => {
                 self.act(&resume(&self.parked.clone(), *replay, Timestamp(self.now)));
+            }
+            Step::Look { status, assistant, customer, started, page: (skip, limit) } => {
+                let [from, to] = started.map(|before| before.map(|before| Timestamp(self.now - before)));
+                let filter = ConversationFilter {
+                    status: status.map(|live| {
+                        if live { ConversationStatus::Active } else { ConversationStatus::Completed }
+                    }),
+                    assistant_id: assistant.map(AssistantId),
+                    customer: customer.and_then(|asked| AddressQuery::parse(ASKED[asked])),
+                    started_from: from,
+                    started_to: to,
+                };
+                let (page, now) = (Page { skip: *skip, limit: *limit }, Timestamp(self.now));
+                let found = self.door.list(ORG, &filter, page, now);
+                assert_eq!(found, self.model.list(ORG, &filter, page, now), "{filter:?}, {page:?}");
             }
             Step::Retry(which) => {
                 if !self.sent.is_empty() {

@@ -19,6 +19,7 @@ mod forged;
 mod forgetting;
 mod forwards;
 mod histories;
+mod list_blocks;
 mod model_store;
 mod opening;
 mod rebuilt;

@@ -5,16 +5,18 @@ use super::acts::{
     ANN, DESK, ORG, START, archive, assign, at, bootstrap, claiming, create_assistant, enqueue, message,
     seconds,
 };
-use super::checker::{ASSISTANTS, Fixed, SEQUENCES};
+use super::checker::{ACTIVITY, ACTIVITY_BLOCKS, ASSISTANTS, Fixed, SEQUENCES};
 use super::disk::{CACHE, open_dir};
 use super::door::{Act, Answer, execute};
 use super::script::{model_states, script, sound_state};
 use super::sealing::{found, seal};
 use redb::{Database, ReadableDatabase, ReadableTable};
+use smslite::model::call::ConversationFilter;
 use smslite::model::feed::{FeedEntry, FeedEvent};
 use smslite::model::ids::{AssistantId, OrganizationId};
 use smslite::model::message_log::Provider;
 use smslite::model::outbound::{Claim, Claiming};
+use smslite::model::page::Page;
 use smslite::store::{DataDir, EnqueueOutcome, Sequences, Snapshot, Store, compact};
 use std::fs;
 use std::path::Path;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 const FORMAT_1: &[u8] = include_bytes!("fixtures/format-1.redb");
 const FORMAT_2: &[u8] = include_bytes!("fixtures/format-2.redb");
 const FORMAT_3: &[u8] = include_bytes!("fixtures/format-3.redb");
+const FORMAT_4: &[u8] = include_bytes!("fixtures/format-4.redb");
 
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
@@ -145,6 +148,40 @@ fn a_file_of_format_3_is_brought_up_to_date_and_gives_up_what_was_being_sent() {
     store.close();
     open_dir(dir.path()).close();
     assert_eq!(names(dir.path()), ["lock", "smslite.redb", "smslite.redb.format-3"], "once");
+}
+
+/// `format-4.redb` is the life of the script of then with, after it, a message each of twenty customers, a second one of
+/// three of them, and what was unsealed sealed. It was compacted.
+#[test]
+fn a_file_of_format_4_gets_the_blocks_of_its_list() {
+    let dir = upgraded(FORMAT_4);
+    assert_eq!(names(dir.path()), ["lock", "smslite.redb", "smslite.redb.format-4"]);
+    assert!(fs::read(dir.path().join("smslite.redb.format-4")).unwrap() == FORMAT_4, "byte for byte");
+    let up_to_date = fs::read(dir.path().join("smslite.redb")).unwrap();
+    assert_eq!(rows(FORMAT_4, ACTIVITY), rows(&up_to_date, ACTIVITY));
+    // One each of two organizations.
+    assert_eq!(rows(&up_to_date, ACTIVITY_BLOCKS).len(), 2);
+    let store = open_dir(dir.path());
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(snapshot.check().unwrap(), Vec::<String>::new());
+    let newest = |skip, limit| {
+        let (mut ids, page) = (Vec::new(), Page { skip, limit });
+        let all = ConversationFilter::default();
+        snapshot.list_conversations(ORG, &all, page, at(seconds(3000)), |row| ids.push(row.id.0)).unwrap();
+        ids
+    };
+    let all = newest(0, usize::MAX);
+    assert_eq!(all.len() as u64, snapshot.conversation_count(ORG).unwrap());
+    // The three that wrote again, then the others, from the last one on.
+    let first = all[3] - 19;
+    assert_eq!(all[..4], [first + 11, first + 5, first + 3, first + 19]);
+    assert_eq!((newest(2, 20), newest(20, 50)), (all[2..22].to_vec(), all[20..].to_vec()));
+    drop(snapshot);
+    // By now it has blocks of a few.
+    let told = Act::Inbound(message("SMnew", ANN, DESK, at(seconds(3000))));
+    execute(&store, &told).unwrap();
+    assert_eq!(store.snapshot().unwrap().check().unwrap(), Vec::<String>::new());
+    store.close();
 }
 
 /// A table's rows as they lie in a file, whichever format it is of.
