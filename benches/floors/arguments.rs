@@ -1,7 +1,8 @@
 //! What may be said after `cargo bench --`.
 
 use anyhow::{Context, bail, ensure};
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 pub(crate) struct Size {
     pub conversations: u64,
@@ -44,6 +45,14 @@ impl Size {
         }
         ensure!(size.conversations >= 1_000 && size.rounds > 0, "at least 1000 conversations and one round");
         Ok(size)
+    }
+
+    /// Where the result goes. A part of it does not take the place of the whole.
+    pub(crate) fn json(&self, target: &Path, name: &str) -> anyhow::Result<PathBuf> {
+        let dir = target.join("bench");
+        fs::create_dir_all(&dir)?;
+        let part = if self.only.is_some() { ".part" } else { "" };
+        Ok(dir.join(format!("{name}{part}.json")))
     }
 
     pub(crate) fn wants(&self, name: &str) -> bool {

@@ -21,6 +21,7 @@ use smslite::model::ids::{CallId, OrganizationId};
 use smslite::model::message_log::{Provider, RawPayload};
 use smslite::model::time::Timestamp;
 use smslite::store::{DataDir, Location, RecordInbound, Store};
+use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -62,6 +63,8 @@ pub(crate) struct Made {
     pub long: Vec<u64>,
     pub thousand: u64,
     pub tiny: Vec<u64>,
+    /// How many rows each table has.
+    pub rows: BTreeMap<String, u64>,
 }
 
 /// The data with so many conversations; made if it is not there.
@@ -73,7 +76,9 @@ pub(crate) fn prepared(target: &Path, conversations: u64) -> anyhow::Result<Data
         forget_older(&home, &format!("{conversations}-"))?;
         eprintln!("making {conversations} conversations in {}", dir.display());
         let unfinished = home.join(format!("{conversations}-unfinished"));
-        let made = write::make(&unfinished, conversations)?;
+        let mut made = write::make(&unfinished, conversations)?;
+        // Whoever opens the file changes it a little: this is the last time.
+        made.rows = count_rows(&unfinished.join(FILE))?;
         fs::write(unfinished.join(MADE), serde_json::to_vec(&made)?)?;
         fs::rename(&unfinished, &dir)?;
     }

@@ -29,7 +29,7 @@ pub(crate) fn bench(size: &Size) -> anyhow::Result<()> {
     let mut facts = Facts::of_machine();
     let data = data::prepared(&target, size.conversations)?;
     let file = data.dir.join(FILE);
-    let before = floor_redb::count_rows(&file)?;
+    let before = data.made.rows.clone();
     (facts.conversations, facts.rounds, facts.seconds_each) = (before["activity"], size.rounds, size.seconds);
     (facts.messages, facts.file_bytes) = (before["message_logs"], fs::metadata(&file)?.len());
 
@@ -63,9 +63,7 @@ pub(crate) fn bench(size: &Size) -> anyhow::Result<()> {
     }
     let report = Report { facts, cases, rows_per_message };
     report.print();
-    let json = target.join("bench");
-    fs::create_dir_all(&json)?;
-    fs::write(json.join("floors.json"), serde_json::to_vec_pretty(&report)?)?;
+    fs::write(size.json(&target, "floors")?, serde_json::to_vec_pretty(&report)?)?;
     verify(&report)
 }
 

@@ -14,7 +14,6 @@ mod table;
 
 use crate::arguments::Size;
 use crate::data::{self, API_KEY, Data, FILE};
-use crate::floor_redb::count_rows;
 use crate::load::{Measured, Messages, Plan, Requests};
 use crate::process::{Role, target_dir};
 use crate::report::Facts;
@@ -63,7 +62,7 @@ pub(crate) fn bench(size: &Size) -> anyhow::Result<()> {
     let program = Program::find(size.binary.as_deref(), &target)?;
     let mut facts = Facts::of_machine();
     let (small, large) = (data::prepared(&target, LITTLE)?, data::prepared(&target, size.conversations)?);
-    let rows = count_rows(&large.dir.join(FILE))?;
+    let rows = &large.made.rows;
     (facts.conversations, facts.messages) = (rows["activity"], rows["message_logs"]);
     (facts.rounds, facts.seconds_each) = (size.rounds, size.seconds);
     facts.file_bytes = fs::metadata(large.dir.join(FILE))?.len();
@@ -79,7 +78,7 @@ pub(crate) fn bench(size: &Size) -> anyhow::Result<()> {
     }
     scale.load.stop()?;
     scale.table.print();
-    scale.table.write(&scale.target)
+    scale.table.write(&size.json(&scale.target, "scale")?)
 }
 
 impl Scale<'_> {

@@ -99,7 +99,9 @@ pub(crate) fn bare_axum(dir: &Path) -> anyhow::Result<()> {
     })
 }
 
-async fn answer(State((headers, body)): State<(Arc<[(HeaderName, HeaderValue)]>, Bytes)>) -> Response {
+type Headers = Arc<[(HeaderName, HeaderValue)]>;
+
+async fn answer(State((headers, body)): State<(Headers, Bytes)>) -> Response {
     let mut response = Response::new(Body::from(body));
     for (name, value) in headers.iter() {
         response.headers_mut().insert(name, value.clone());

@@ -20,6 +20,7 @@ use smslite::store::{
     AssignNumber, Bootstrap, Bootstrapped, CreateAssistant, CreateOrganization, DataDir, Due, ForgetRows,
     Held, Location, NewApiKey, Store,
 };
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -78,6 +79,7 @@ pub(super) fn make(dir: &Path, conversations: u64) -> anyhow::Result<Made> {
         long: sample(maker.long),
         thousand: maker.thousand,
         tiny,
+        rows: BTreeMap::new(),
     })
 }
 

@@ -35,10 +35,16 @@ pub(super) fn measure(scale: &mut Scale<'_>) -> anyhow::Result<()> {
     });
     let (read, written) = (sound(read?)?, sound(written??)?);
     second.stop()?;
-    let (now, most) = server.memory()?;
+    let memory = server.memory()?;
     let remark = format!("{:.0} reads and {:.0} messages a second", read.per_second(), written.per_second());
-    scale.table.remark("memory, mixed load on much, the most", most / 1e6, "MB", Want::AtMost(200.0), remark);
-    scale.table.add("memory, mixed load on much, at its end", now / 1e6, "MB", Want::Nothing);
+    scale.table.remark(
+        "memory, mixed load on much, the most",
+        memory.most / 1e6,
+        "MB",
+        Want::AtMost(200.0),
+        remark,
+    );
+    scale.table.add("memory, mixed load on much, at its end", memory.resident / 1e6, "MB", Want::Nothing);
     server.stop()
 }
 
@@ -54,7 +60,7 @@ pub(super) fn sessions(scale: &mut Scale<'_>) -> anyhow::Result<()> {
         let sent = sound(scale.load.ask(&plan(server.address, 64, 600.0, messages))?)?;
         anyhow::ensure!(sent.answered == count, "not every session was begun");
         server.rest()?;
-        memory.push(server.memory()?.0);
+        memory.push(server.memory()?.resident);
     }
     let each = (memory[1] - memory[0]) / SESSIONS as f64;
     scale.table.add("memory of a live session", each, "bytes", Want::AtMost(450.0));

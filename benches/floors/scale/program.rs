@@ -1,7 +1,7 @@
 //! The program as people run it: started, asked and stopped from outside.
 
 use crate::data::TWILIO_TOKEN;
-use crate::process;
+use crate::process::{self, Usage};
 use anyhow::{Context, bail, ensure};
 use std::fs;
 use std::io::{Read, Write};
@@ -108,15 +108,28 @@ impl Running {
         process::rest(self.child.id())
     }
 
-    /// Resident memory in bytes: now, and the most there was.
-    pub(crate) fn memory(&self) -> anyhow::Result<(f64, f64)> {
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
+        Usage::of(self.child.id())
+    }
+
+    pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let kilobytes = |name: &str| -> anyhow::Result<f64> {
+        let bytes = |name: &str| -> anyhow::Result<f64> {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).context("Linux tells it")?;
             Ok(1024.0 * line.trim_matches(|c: char| !c.is_ascii_digit()).parse::<f64>()?)
         };
-        Ok((kilobytes("VmRSS:")?, kilobytes("VmHWM:")?))
+        Ok(Memory { resident: bytes("VmRSS:")?, most: bytes("VmHWM:")?, anonymous: bytes("RssAnon:")? })
     }
+}
+
+/// Resident memory in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Memory {
+    pub resident: f64,
+    /// The most there was.
+    pub most: f64,
+    /// Without what are pages of files.
+    pub anonymous: f64,
 }
 
 /// Nothing is left running when the benchmark fails midway.

@@ -118,10 +118,8 @@ impl Table {
         }
     }
 
-    pub(crate) fn write(&self, target: &Path) -> anyhow::Result<()> {
-        let json = target.join("bench");
-        fs::create_dir_all(&json)?;
-        Ok(fs::write(json.join("scale.json"), serde_json::to_vec_pretty(self)?)?)
+    pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
+        Ok(fs::write(file, serde_json::to_vec_pretty(self)?)?)
     }
 }
 
