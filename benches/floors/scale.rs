@@ -45,8 +45,9 @@ struct Scale<'s> {
 
 type Part = fn(&mut Scale<'_>) -> anyhow::Result<()>;
 
-const PARTS: [(&str, Part); 7] = [
+const PARTS: [(&str, Part); 8] = [
     ("flat", flat::measure),
+    ("skip", skips::measure),
     ("cold", cold::measure),
     ("start", start::measure),
     ("memory", memory::measure),

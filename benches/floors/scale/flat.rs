@@ -1,9 +1,9 @@
-//! Each read on much data and on little, two servers in turn; deep skips; and a tenant with ten conversations
+//! Each read on much data and on little, two servers in turn, and the same of a tenant with ten conversations
 //! beside the one with nearly all.
 
 use super::program::Running;
 use super::table::Want;
-use super::{KEY, Scale, compared, median, plan, reads, skips, sound};
+use super::{KEY, Scale, compared, median, plan, reads, sound};
 use crate::data::{Made, TINY_API_KEY};
 use crate::load::Measured;
 
@@ -25,7 +25,6 @@ pub(super) fn measure(scale: &mut Scale<'_>) -> anyhow::Result<()> {
     for ((name, few), (_, many)) in few.into_iter().zip(many) {
         pair(scale, name, "tenant with 10, ", TINY_API_KEY, servers, [few, many])?;
     }
-    skips::measure(scale, &large)?;
     large.stop()?;
     small.stop()
 }

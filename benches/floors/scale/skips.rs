@@ -16,7 +16,14 @@ const ANY: f64 = 100.0;
 /// Filters of both lists that counts are kept for.
 const COUNTED: [&str; 2] = ["status", "assistant_id"];
 
-pub(super) fn measure(scale: &mut Scale<'_>, server: &Running) -> anyhow::Result<()> {
+pub(super) fn measure(scale: &mut Scale<'_>) -> anyhow::Result<()> {
+    let server = scale.program.start(&scale.copy_of_large()?, &[])?;
+    server.rest()?;
+    lists(scale, &server)?;
+    server.stop()
+}
+
+fn lists(scale: &mut Scale<'_>, server: &Running) -> anyhow::Result<()> {
     let conversations = [
         "status=active",
         "assistant_id=1",
