@@ -1,46 +1,117 @@
-//! The data that is measured on, and the messages that are sent. The data is made through the store's
-//! own door, once, and kept under the target directory until the store's source or the format of what is
-//! made here changes. It refuses to touch a database that it did not make.
+//! The data that is measured on. It is made by the commands of live traffic, many in a commit, and is the
+//! same every time for the same size. It is kept under the target directory until [`VERSION`], the format
+//! on disk or the tables of the store change; whoever changes what a record holds and nothing of these
+//! removes `target/bench-data`.
+
+mod plan;
+mod rows;
+mod texts;
+mod write;
+
+pub(crate) use plan::{LONG, THOUSAND};
 
 use crate::dice::Dice;
-use anyhow::{Context, bail, ensure};
-use smslite::app::accounts::{FirstStart, bootstrap};
+use crate::floor_redb::count_rows;
+use anyhow::Context;
+use redb::{Database, ReadableDatabase, TableDefinition};
+use serde::{Deserialize, Serialize};
 use smslite::model::address::Address;
-use smslite::model::assistant::{Assistant, AssistantState};
 use smslite::model::audit::{SignatureVerdict, Step};
-use smslite::model::call::JsonText;
-use smslite::model::ids::{AssistantId, OrganizationId, UserId};
+use smslite::model::ids::{CallId, OrganizationId};
 use smslite::model::message_log::{Provider, RawPayload};
 use smslite::model::time::Timestamp;
-use smslite::store::{
-    AssignNumber, CreateAssistant, DataDir, Location, RecordInbound, RecordInboundOutcome, Store,
-};
-use std::collections::hash_map::DefaultHasher;
+use smslite::store::{DataDir, Location, RecordInbound, Store};
+use std::collections::BTreeMap;
 use std::fs;
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::task::JoinSet;
 
+/// Of what is made here.
+const VERSION: u32 = 1;
+pub(crate) const FILE: &str = "smslite.redb";
+const MADE: &str = "made.json";
 pub(crate) const API_KEY: &str = "sl_live_benchmark_0000000000000000000000000000";
+/// Of the organization with ten conversations.
+pub(crate) const TINY_API_KEY: &str = "sl_live_benchmark_tiny_00000000000000000000000";
 pub(crate) const TWILIO_TOKEN: &str = "a-token-of-the-benchmark";
 pub(crate) const WEBHOOK_PATH: &str = "/webhooks/sms/twilio";
-const OUR_NUMBER: &str = "+15551234567";
-const ORGANIZATION: OrganizationId = OrganizationId(1);
-/// Every fifth conversation has eight messages, the others one.
-const LONG_EVERY: u64 = 5;
-pub(crate) const LONG: u32 = 8;
-/// So many conversations go on side by side.
-const WINDOW: u64 = 2_000;
-/// The sessions of the data outlive the data: ten years.
-const TTL_SECONDS: u64 = 315_360_000;
-const LOADING_CACHE: usize = 1 << 30;
-/// How many commands wait for the same commit while the data is made.
-const IN_FLIGHT: usize = 1024;
-/// The messages before the benchmark came within this time.
-const SPAN_MICROS: i64 = 20 * 3_600 * 1_000_000;
-/// Carriers' retries are told by time: data of another two weeks would lie elsewhere.
-const TWO_WEEKS_MICROS: i64 = 14 * 86_400 * 1_000_000;
+pub(crate) const OUR_NUMBER: &str = "+15551234567";
+/// The large one is the last: what it has stands at the end of every table.
+pub(crate) const ORGANIZATION: OrganizationId = OrganizationId(5);
+/// The one with nothing in it, for imports.
+pub(crate) const NEWCOMER: &str = "newcomer";
+pub(crate) const LARGE: &str = "large";
+
+/// Data with what is known of it.
+pub(crate) struct Data {
+    pub dir: PathBuf,
+    pub made: Made,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Made {
+    /// Of the large organization.
+    pub conversations: u64,
+    /// The customers from 0 up to this have a session that lives.
+    pub existing: u64,
+    /// From here on no customer was heard of.
+    pub first_free: u64,
+    /// Conversations all over the data; such with messages to the number of [`LONG`]; the one with
+    /// [`THOUSAND`]. Then those of the organization with ten.
+    pub some: Vec<u64>,
+    pub long: Vec<u64>,
+    pub thousand: u64,
+    pub tiny: Vec<u64>,
+    /// How many rows each table has.
+    pub rows: BTreeMap<String, u64>,
+}
+
+/// The data with so many conversations; made if it is not there.
+pub(crate) fn prepared(target: &Path, conversations: u64) -> anyhow::Result<Data> {
+    let home = target.join("bench-data");
+    fs::create_dir_all(&home)?;
+    let dir = home.join(format!("{conversations}-v{VERSION}-{}", layout()?));
+    if !dir.exists() {
+        forget_older(&home, &format!("{conversations}-"))?;
+        eprintln!("making {conversations} conversations in {}", dir.display());
+        let unfinished = home.join(format!("{conversations}-unfinished"));
+        let mut made = write::make(&unfinished, conversations)?;
+        // Whoever opens the file changes it a little: this is the last time.
+        made.rows = count_rows(&unfinished.join(FILE))?;
+        fs::write(unfinished.join(MADE), serde_json::to_vec(&made)?)?;
+        fs::rename(&unfinished, &dir)?;
+    }
+    let made = fs::read(dir.join(MADE)).with_context(|| dir.display().to_string())?;
+    Ok(Data { made: serde_json::from_slice(&made)?, dir })
+}
+
+/// Made by another version, or half made.
+fn forget_older(home: &Path, prefix: &str) -> anyhow::Result<()> {
+    for entry in fs::read_dir(home)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The format on disk, and a print of the tables that there are: of an empty database.
+fn layout() -> anyhow::Result<String> {
+    let dir = tempfile::tempdir()?;
+    let location = Location::Directory(Arc::new(DataDir::take(dir.path())?));
+    Store::open(location, 1 << 20)?.close();
+    let file = dir.path().join(FILE);
+    let mut print = DefaultHasher::new();
+    count_rows(&file)?.into_keys().for_each(|table| table.hash(&mut print));
+    let database = Database::open(&file)?;
+    let txn = database.begin_read()?;
+    let meta = txn.open_table(TableDefinition::<&str, &[u8]>::new("meta"))?;
+    let format = meta.get("format")?.context("the database has a format")?;
+    let format = format.value().iter().fold(0, |format, byte| format << 8 | u64::from(*byte));
+    Ok(format!("f{format}-{:08x}", print.finish() as u32))
+}
 
 /// Who a message comes from: one of the data's customers, or one who never wrote before.
 #[derive(Clone, Copy, Debug)]
@@ -64,19 +135,22 @@ pub(crate) fn customer(place: u64) -> String {
     format!("+1{:010}", 2_000_000_000 + place * 2_654_435_761 % NUMBERS)
 }
 
-/// A message's text: 70 characters, as an SMS may have.
-fn text(number: u64) -> String {
-    format!("Hello, this is number {number:010}. Could you please move my visit? Thanks")
+fn address(place: u64) -> Address {
+    Address::stored(customer(place))
 }
 
 pub(crate) fn message_sid(dice: &mut Dice) -> String {
     format!("SM{:016x}{:016x}", dice.roll(), dice.roll())
 }
 
+/// The text of a message that is sent while something is measured: 70 characters.
+pub(crate) fn text(number: u64) -> String {
+    format!("Hello, this is number {number:010}. Could you please move my visit? Thanks")
+}
+
 /// The form that Twilio posts for an inbound message.
-pub(crate) fn form(sid: &str, from: &str, number: u64) -> String {
+pub(crate) fn form(sid: &str, from: &str, to: &str, text: &str) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
-    let text = text(number);
     for (name, value) in [
         ("ToCountry", "US"),
         ("ToState", "CA"),
@@ -88,9 +162,9 @@ pub(crate) fn form(sid: &str, from: &str, number: u64) -> String {
         ("FromState", "CA"),
         ("SmsStatus", "received"),
         ("FromCity", "SAN FRANCISCO"),
-        ("Body", &text),
+        ("Body", text),
         ("FromCountry", "US"),
-        ("To", OUR_NUMBER),
+        ("To", to),
         ("ToZip", ""),
         ("NumSegments", "1"),
         ("MessageSid", sid),
@@ -103,162 +177,46 @@ pub(crate) fn form(sid: &str, from: &str, number: u64) -> String {
     form.finish()
 }
 
-/// The directory that holds a database with so many conversations; made if it is not there.
-pub(crate) fn prepared(target: &Path, conversations: u64) -> anyhow::Result<PathBuf> {
-    let home = target.join("bench-data");
-    let now = chrono::Utc::now().timestamp_micros();
-    let name = format!("{conversations}-{:016x}-{}", source_digest()?, now / TWO_WEEKS_MICROS);
-    let dir = home.join(&name);
-    if dir.exists() {
-        return Ok(dir);
-    }
-    fs::create_dir_all(&home)?;
-    forget_older(&home, &format!("{conversations}-"))?;
-    eprintln!("making {conversations} conversations in {}", dir.display());
-    let unfinished = home.join(format!("{conversations}-unfinished"));
-    let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
-    let store = open_new(&unfinished, now)?;
-    runtime.block_on(fill(&store, conversations, now))?;
-    store.close();
-    fs::rename(&unfinished, &dir)?;
-    Ok(dir)
+/// One inbound message of the data.
+struct Inbound {
+    organization: OrganizationId,
+    now: Timestamp,
+    session_ttl_seconds: u64,
+    cached: Option<CallId>,
+    sid: String,
+    from: Address,
+    to: Address,
+    body: String,
+    segment_count: u32,
 }
 
-/// Made by another version of the store, or half made.
-fn forget_older(home: &Path, prefix: &str) -> anyhow::Result<()> {
-    for entry in fs::read_dir(home)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(prefix) {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Of everything that decides how the data lies on disk.
-fn source_digest() -> anyhow::Result<u64> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    for dir in ["src/store", "src/model"] {
-        for entry in fs::read_dir(root.join(dir))? {
-            files.push(entry?.path());
-        }
-    }
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    files.sort();
-    let mut hasher = DefaultHasher::new();
-    for path in files {
-        fs::read(&path).with_context(|| path.display().to_string())?.hash(&mut hasher);
-    }
-    include_bytes!("data.rs").hash(&mut hasher);
-    Ok(hasher.finish())
-}
-
-/// A database with the first organization, an assistant and its number.
-fn open_new(dir: &Path, now: i64) -> anyhow::Result<Store> {
-    let store = Store::open(Location::Directory(Arc::new(DataDir::take(dir)?)), LOADING_CACHE)?;
-    let now = Timestamp(now - SPAN_MICROS);
-    let first = FirstStart { api_key: Some(API_KEY.to_owned()), admin_email: None, password_chosen: false };
-    ensure!(bootstrap(&store, now, &first)?.is_some(), "there is an organization already");
-    let assistant = Assistant {
-        user_id: UserId(1),
-        name: "Support Bot".to_owned(),
-        description: None,
-        llm_provider: Some("openai".to_owned()),
-        webhook_url: None,
-        sms_webhook_url: None,
-        messaging_service_sid: None,
-        custom_settings: None,
-        state: AssistantState::Active,
-        created_at: now,
-        updated_at: now,
-        extra: JsonText::default(),
-        forwards_from: 0,
-        webhook_secrets: Vec::new(),
-    };
-    let assistant_id: AssistantId =
-        store.execute_blocking(CreateAssistant { organization: ORGANIZATION, assistant })?;
-    store.execute_blocking(AssignNumber {
-        organization: ORGANIZATION,
-        number: Address::parse(OUR_NUMBER)?,
-        assistant_id,
-        provider: Some(Provider::Twilio),
-        friendly_name: None,
-        now,
-    })?;
-    Ok(store)
-}
-
-/// Window by window, each in rounds of one message a conversation, so that the messages of a thread
-/// do not lie together in the tables that are appended to.
-async fn fill(store: &Store, conversations: u64, now: i64) -> anyhow::Result<()> {
-    let messages = conversations + conversations.div_ceil(LONG_EVERY) * u64::from(LONG - 1);
-    let step = SPAN_MICROS / i64::try_from(messages + 2)?;
-    let (mut dice, mut number, mut running) = (Dice::new(1), 0, JoinSet::new());
-    let mut next = |place: u64| {
-        number += 1;
-        let at = Timestamp(now - SPAN_MICROS + step * number);
-        inbound(&message_sid(&mut dice), place, number.unsigned_abs(), at)
-    };
-    for first in (0..conversations).step_by(WINDOW as usize) {
-        let window = first..(first + WINDOW).min(conversations);
-        for round in 0..LONG {
-            for place in window.clone().filter(|place| round == 0 || place % LONG_EVERY == 0) {
-                if running.len() >= IN_FLIGHT {
-                    stored(running.join_next().await.context("nothing runs")??)?;
-                }
-                let (store, command) = (store.clone(), next(place)?);
-                running.spawn(async move { store.execute(command).await });
-            }
-            // A thread's next message comes after this one.
-            while let Some(outcome) = running.join_next().await {
-                stored(outcome?)?;
-            }
-        }
-    }
-    // The floor's rows are modelled on these: a start and a message that joins, one after the other.
-    for _ in 0..2 {
-        stored(store.execute(next(conversations)?).await)?;
-    }
-    Ok(())
-}
-
-fn stored<E: std::error::Error + Send + Sync + 'static>(
-    outcome: Result<RecordInboundOutcome, E>,
-) -> anyhow::Result<()> {
-    match outcome? {
-        RecordInboundOutcome::Stored { .. } => Ok(()),
-        RecordInboundOutcome::Duplicate { .. } => bail!("two messages have the same id"),
-    }
-}
-
-fn inbound(sid: &str, place: u64, number: u64, now: Timestamp) -> anyhow::Result<RecordInbound> {
-    let from = customer(place);
-    let body = form(sid, &from, number).into_bytes();
-    Ok(RecordInbound {
-        organization: ORGANIZATION,
-        now,
-        session_ttl_seconds: TTL_SECONDS,
-        cached: None,
+/// As the webhook's handler records it.
+fn inbound(of: Inbound) -> RecordInbound {
+    let form = form(&of.sid, of.from.as_str(), of.to.as_str(), &of.body).into_bytes();
+    RecordInbound {
+        organization: of.organization,
+        now: of.now,
+        session_ttl_seconds: of.session_ttl_seconds,
+        cached: of.cached,
         provider: Provider::Twilio,
-        provider_message_id: sid.to_owned(),
+        provider_message_id: of.sid,
         provider_status: "received".to_owned(),
-        from: Address::parse(&from)?,
-        to: Address::parse(OUR_NUMBER)?,
-        body: text(number),
+        from: of.from,
+        to: of.to,
+        body: of.body,
         media_urls: Vec::new(),
-        segment_count: 1,
+        segment_count: of.segment_count,
         steps: vec![Step::WebhookReceived { provider: Provider::Twilio, signature: SignatureVerdict::Valid }],
         payload: RawPayload {
-            received_at: now,
+            received_at: of.now,
             method: "POST".to_owned(),
             path_and_query: WEBHOOK_PATH.to_owned(),
             content_type: "application/x-www-form-urlencoded".to_owned(),
-            body,
+            body: form,
         },
         keyword: None,
         keyword_answered: true,
         reply: None,
         reply_uuid: [0; 16],
-    })
+    }
 }

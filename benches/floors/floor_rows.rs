@@ -27,7 +27,8 @@ const FEED: TableDefinition<'_, &[u8; 12], Bytes> = TableDefinition::new("feed")
 const SEQUENCES: TableDefinition<'_, &[u8; 4], Bytes> = TableDefinition::new("sequences");
 const COUNTS: TableDefinition<'_, &[u8; 13], u64> = TableDefinition::new("counts");
 
-const ORGANIZATION: [u8; 4] = 1_u32.to_be_bytes();
+/// The last one that there is: its rows are the last of every table.
+const ORGANIZATION: [u8; 4] = crate::data::ORGANIZATION.0.to_be_bytes();
 const ASSISTANT: [u8; 8] = 1_u64.to_be_bytes();
 /// The parts of a thread, as its keys number them.
 const HEAD: u8 = 0;
@@ -301,7 +302,8 @@ fn standing(
     threads: &ReadOnlyTable<&'static [u8; 21], Bytes>,
 ) -> anyhow::Result<Vec<Thread>> {
     let mut standing = Vec::new();
-    for row in activity.iter()? {
+    let first = concat(&[&ORGANIZATION]);
+    for row in activity.range::<&[u8; 20]>(&first..)? {
         let key = *row?.0.value();
         let call = !last_u64(&key);
         let (first, last) = (thread(call, MESSAGE, 0), thread(call, MESSAGE, u64::MAX));

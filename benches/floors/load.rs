@@ -1,39 +1,48 @@
 //! The load generator: its own process, keep-alive connections, requests that were written out before
 //! the clock starts. Each connection has one request under way. An answer counts only with status 200
-//! and a whole body; everything else is an error.
+//! and a whole body that is no shorter than it may be; everything else is an error.
 
-use crate::data::{API_KEY, Sender, TWILIO_TOKEN, WEBHOOK_PATH, customer, form, message_sid, sender};
+use crate::connection::Connection;
+use crate::data::{
+    OUR_NUMBER, Sender, TWILIO_TOKEN, WEBHOOK_PATH, customer, form, message_sid, sender, text,
+};
 use crate::dice::Dice;
 use crate::process::answer;
-use anyhow::{Context, bail, ensure};
+use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 use smslite::carriers::twilio::sign;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Barrier;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub address: SocketAddr,
     pub connections: usize,
     pub seconds: f64,
     pub requests: Requests,
+    /// No body is shorter.
+    pub least_bytes: usize,
+    /// So many requests are due each second, whether those before were answered or not: how long one takes
+    /// counts from when it was due. None: as many as there can be.
+    pub per_second: Option<f64>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Requests {
     /// These paths, round and round.
-    Reads(Vec<String>),
+    Reads {
+        key: String,
+        paths: Vec<String>,
+    },
     Webhooks(Messages),
 }
 
 /// Inbound messages, each sent once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Messages {
-    /// How many customers the data has.
+    /// How many customers the data has; 0: all are new.
     pub existing: u64,
     /// Where new customers begin: every run has its own.
     pub first_new: u64,
@@ -51,6 +60,7 @@ pub(crate) struct Measured {
     pub seconds: f64,
     pub p50_micros: u32,
     pub p99_micros: u32,
+    pub max_micros: u32,
 }
 
 impl Measured {
@@ -68,6 +78,7 @@ impl Measured {
             seconds,
             p50_micros: at(50),
             p99_micros: at(99),
+            max_micros: at(100),
         }
     }
 }
@@ -79,23 +90,29 @@ pub(crate) fn generate() -> anyhow::Result<()> {
 }
 
 async fn run(plan: Plan) -> anyhow::Result<Measured> {
-    let requests = Arc::new(plan.requests.written_out(plan.address));
-    let round_and_round = matches!(plan.requests, Requests::Reads(_));
+    let requests: Arc<Vec<_>> = Arc::new(plan.requests.written_out(plan.address));
+    ensure!(!requests.is_empty(), "nothing to ask for");
     let start = Arc::new(Barrier::new(plan.connections + 1));
     let mut running = Vec::new();
     for place in 0..plan.connections {
-        let connection = Connection::open(plan.address).await?;
+        let client = Client {
+            connection: Connection::open(plan.address).await?,
+            seconds: Duration::from_secs_f64(plan.seconds),
+            least_bytes: plan.least_bytes,
+            every: plan.per_second.map(|rate| Duration::from_secs_f64(plan.connections as f64 / rate)),
+            place: place as f64 / plan.connections as f64,
+        };
         let (requests, start) = (requests.clone(), start.clone());
-        let seconds = Duration::from_secs_f64(plan.seconds);
+        let round_and_round = matches!(plan.requests, Requests::Reads { .. });
         running.push(tokio::spawn(async move {
             start.wait().await;
             // Its own share of what is sent once; all of what is read again and again.
             let all = requests.iter();
             if round_and_round {
                 let first = place * requests.len() / plan.connections;
-                client(connection, all.cycle().skip(first), seconds).await
+                client.run(all.cycle().skip(first)).await
             } else {
-                client(connection, all.skip(place).step_by(plan.connections), seconds).await
+                client.run(all.skip(place).step_by(plan.connections)).await
             }
         }));
     }
@@ -109,37 +126,55 @@ async fn run(plan: Plan) -> anyhow::Result<Measured> {
     Ok(Measured::of(micros, errors, began.elapsed().as_secs_f64()))
 }
 
-/// One request after the other. Returns how long each took, in microseconds, and why it ended early.
-async fn client(
-    mut connection: Connection,
-    requests: impl Iterator<Item = &Vec<u8>>,
+struct Client {
+    connection: Connection,
     seconds: Duration,
-) -> (Vec<u32>, Option<String>) {
-    let (began, mut micros) = (Instant::now(), Vec::new());
-    for request in requests {
-        if began.elapsed() >= seconds {
-            break;
+    least_bytes: usize,
+    every: Option<Duration>,
+    /// Which part of `every` it begins with, so that not all ask at once.
+    place: f64,
+}
+
+impl Client {
+    /// One request after the other. Returns how long each took, in microseconds, and why it ended early.
+    async fn run<'r>(mut self, requests: impl Iterator<Item = &'r Vec<u8>>) -> (Vec<u32>, Option<String>) {
+        let (began, mut micros) = (Instant::now(), Vec::new());
+        let mut due = self.every.map(|every| began + every.mul_f64(self.place));
+        for request in requests {
+            if began.elapsed() >= self.seconds {
+                break;
+            }
+            if let Some(due) = due {
+                tokio::time::sleep_until(due.into()).await;
+            }
+            let asked = due.unwrap_or_else(Instant::now);
+            match self.connection.roundtrip(request).await {
+                Ok(bytes) if bytes < self.least_bytes => {
+                    return (micros, Some(format!("an answer of {bytes} bytes")));
+                }
+                Ok(_) => {}
+                Err(error) => return (micros, Some(error.to_string())),
+            }
+            micros.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
+            due = due.zip(self.every).map(|(due, every)| due + every);
         }
-        let asked = Instant::now();
-        if let Err(error) = connection.roundtrip(request).await {
-            return (micros, Some(error.to_string()));
-        }
-        micros.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
+        (micros, None)
     }
-    (micros, None)
 }
 
 impl Requests {
     fn written_out(&self, address: SocketAddr) -> Vec<Vec<u8>> {
         match self {
-            Requests::Reads(paths) => paths.iter().map(|path| read(address, path)).collect(),
+            Requests::Reads { key, paths } => paths.iter().map(|path| read(address, key, path)).collect(),
             Requests::Webhooks(messages) => {
                 let (mut dice, mut next_new) = (Dice::new(messages.seed), messages.first_new);
                 let mut message = |number| {
                     let sid = message_sid(&mut dice);
-                    let (Sender::Existing(place) | Sender::New(place)) =
-                        sender(&mut dice, messages.existing, &mut next_new);
-                    webhook(address, &form(&sid, &customer(place), number))
+                    let (Sender::Existing(place) | Sender::New(place)) = match messages.existing {
+                        0 => Sender::New(messages.first_new + number),
+                        existing => sender(&mut dice, existing, &mut next_new),
+                    };
+                    webhook(address, &form(&sid, &customer(place), OUR_NUMBER, &text(number)))
                 };
                 (0..messages.most).map(&mut message).collect()
             }
@@ -147,11 +182,9 @@ impl Requests {
     }
 }
 
-fn read(address: SocketAddr, path: &str) -> Vec<u8> {
-    format!(
-        "GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {API_KEY}\r\naccept: */*\r\n\r\n"
-    )
-    .into_bytes()
+fn read(address: SocketAddr, key: &str, path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\naccept: */*\r\n\r\n")
+        .into_bytes()
 }
 
 fn webhook(address: SocketAddr, form: &str) -> Vec<u8> {
@@ -165,54 +198,22 @@ fn webhook(address: SocketAddr, form: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// One read, outside any measurement.
-pub(crate) async fn fetch(address: SocketAddr, path: &str) -> anyhow::Result<Vec<u8>> {
-    let mut connection = Connection::open(address).await?;
-    Ok(connection.roundtrip(&read(address, path)).await?.to_vec())
+/// An answer, taken outside any measurement: its headers and its body.
+pub(crate) struct Answer {
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// How long it took.
+    pub micros: u32,
 }
 
-struct Connection {
-    stream: TcpStream,
-    answer: Vec<u8>,
-}
-
-impl Connection {
-    async fn open(address: SocketAddr) -> anyhow::Result<Connection> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Connection { stream, answer: Vec::with_capacity(64 * 1024) })
-    }
-
-    /// Sends a request and returns the answer's body.
-    async fn roundtrip(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
-        self.stream.write_all(request).await?;
-        self.answer.clear();
-        let body = loop {
-            ensure!(self.stream.read_buf(&mut self.answer).await? > 0, "the connection was closed");
-            if let Some(end) = find(&self.answer, b"\r\n\r\n") {
-                break end + 4;
-            }
-        };
-        let end = body + content_length(&self.answer[..body])?;
-        while self.answer.len() < end {
-            ensure!(self.stream.read_buf(&mut self.answer).await? > 0, "the connection was closed");
-        }
-        ensure!(self.answer.len() == end, "the answer is longer than it says");
-        if !self.answer.starts_with(b"HTTP/1.1 200 ") {
-            bail!("{}", String::from_utf8_lossy(&self.answer));
-        }
-        Ok(&self.answer[body..])
-    }
-}
-
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
-}
-
-/// Both servers write header names in small letters.
-fn content_length(head: &[u8]) -> anyhow::Result<usize> {
-    const NAME: &[u8] = b"\r\ncontent-length: ";
-    let at = find(head, NAME).context("the answer has no content-length")? + NAME.len();
-    let digits = head[at..].iter().take_while(|byte| byte.is_ascii_digit());
-    Ok(digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0')))
+pub(crate) fn fetch(address: SocketAddr, key: &str, path: &str) -> anyhow::Result<Answer> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut connection = Connection::open(address).await?;
+        let asked = Instant::now();
+        connection.roundtrip(&read(address, key, path)).await?;
+        let micros = u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX);
+        let (headers, body) = connection.last();
+        Ok(Answer { headers, body, micros })
+    })
 }

@@ -1,16 +1,29 @@
 //! The processes of the benchmark: this program again, in another role. Each is asked by lines on its
 //! standard input, answers by lines on its standard output, and ends when its input ends.
 
+use crate::load::{Measured, Plan};
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Linux counts processor time in hundredths of a second.
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// A server has come to rest when it used less of a processor than this for a second.
+const AT_REST: f64 = 0.05;
+const LONGEST_UNREST: Duration = Duration::from_secs(300);
+
+/// `target`, wherever it is: this program lies in `target/<profile>/deps`.
+pub(crate) fn target_dir() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    Ok(program.ancestors().nth(3).context("cargo runs this from its target directory")?.to_owned())
+}
 
 pub(crate) struct Role {
     child: Child,
@@ -54,18 +67,25 @@ impl Role {
     }
 
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let proc = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", self.child.id()));
-        let stat = proc("stat")?;
-        // The name of the program may hold spaces; what follows its parenthesis does not.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at).and_then(|ticks| ticks.parse().ok()).unwrap_or(0.0);
-        let io = proc("io")?;
-        // Not write_bytes: it counts a whole folio of the page cache when one page of it becomes dirty.
-        let written = io.lines().find_map(|line| line.strip_prefix("wchar: "));
-        Ok(Usage {
-            cpu_seconds: (ticks(11) + ticks(12)) / TICKS_PER_SECOND,
-            written_bytes: written.and_then(|bytes| bytes.parse().ok()).unwrap_or(0.0),
-        })
+        Usage::of(self.child.id())
+    }
+
+    pub(crate) fn rest(&self) -> anyhow::Result<Duration> {
+        rest(self.child.id())
+    }
+}
+
+/// Waits until a process does nothing by itself any more. Returns how long that took.
+pub(crate) fn rest(pid: u32) -> anyhow::Result<Duration> {
+    let (began, mut before) = (Instant::now(), Usage::of(pid)?);
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = Usage::of(pid)?;
+        if now.since(before).cpu_seconds < AT_REST {
+            return Ok(began.elapsed());
+        }
+        ensure!(began.elapsed() < LONGEST_UNREST, "a server does not come to rest");
+        before = now;
     }
 }
 
@@ -87,6 +107,21 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
+    pub(crate) fn of(pid: u32) -> anyhow::Result<Usage> {
+        let proc = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}"));
+        let stat = proc("stat")?;
+        // The name of the program may hold spaces; what follows its parenthesis does not.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|ticks| ticks.parse().ok()).unwrap_or(0.0);
+        let io = proc("io")?;
+        // Not write_bytes: it counts a whole folio of the page cache when one page of it becomes dirty.
+        let written = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+        Ok(Usage {
+            cpu_seconds: (ticks(11) + ticks(12)) / TICKS_PER_SECOND,
+            written_bytes: written.and_then(|bytes| bytes.parse().ok()).unwrap_or(0.0),
+        })
+    }
+
     pub(crate) fn since(self, before: Usage) -> Usage {
         Usage {
             cpu_seconds: self.cpu_seconds - before.cpu_seconds,
@@ -97,6 +132,26 @@ impl Usage {
     pub(crate) fn add(&mut self, more: Usage) {
         self.cpu_seconds += more.cpu_seconds;
         self.written_bytes += more.written_bytes;
+    }
+}
+
+/// A role that listens.
+pub(crate) struct Server {
+    pub role: Role,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn start(role: &str, dir: &Path, log: Stdio) -> anyhow::Result<Server> {
+        let mut role = Role::start(&[role, dir.to_str().context("a path of UTF-8")?], log)?;
+        Ok(Server { address: role.hear()?, role })
+    }
+
+    /// Lets the load generator carry out a plan against it.
+    pub(crate) fn measure(&mut self, load: &mut Role, plan: &Plan) -> anyhow::Result<(Measured, Usage)> {
+        let before = self.role.usage()?;
+        let measured = load.ask(plan)?;
+        Ok((measured, self.role.usage()?.since(before)))
     }
 }
 

@@ -7,15 +7,46 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
 
+/// What the ratio of a case is of, and what is wanted of it.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Target {
+    /// At least so many times the floor's requests a second.
+    Throughput(f64),
+    /// At most so many times the floor's p50.
+    Latency(f64),
+}
+
 /// One case: the floor and smslite in turn, round after round.
 #[derive(Serialize)]
 pub(crate) struct Case {
-    pub name: &'static str,
+    pub name: String,
     pub floor_name: &'static str,
-    /// The least that is wanted of the ratio.
-    pub target: Option<f64>,
+    pub target: Target,
     pub floor: Side,
     pub smslite: Side,
+    /// The load generator's own processor time for 1000 requests of either side: on as many cores as there
+    /// are, it is taken from the servers.
+    pub load_cpu_per_1000: f64,
+    pub outcome: Option<Outcome>,
+}
+
+/// What a case comes to; the same figures that are printed.
+#[derive(Clone, Serialize)]
+pub(crate) struct Outcome {
+    pub ratio: Ratio,
+    pub met: bool,
+    pub floor: Figures,
+    pub smslite: Figures,
+    pub errors: u64,
+}
+
+#[derive(Clone, Serialize)]
+pub(crate) struct Figures {
+    pub per_second: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub cpu_seconds_per_1000: f64,
 }
 
 #[derive(Default, Serialize)]
@@ -25,7 +56,7 @@ pub(crate) struct Side {
 }
 
 /// The ratio of all rounds, in order of size.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) struct Ratio {
     pub median: f64,
     pub min: f64,
@@ -63,11 +94,50 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+impl Side {
+    fn figures(&self) -> Figures {
+        Figures {
+            per_second: self.per_second(),
+            p50_ms: self.milliseconds(|round| round.p50_micros),
+            p99_ms: self.milliseconds(|round| round.p99_micros),
+            cpu_seconds_per_1000: self.cpu_per_1000(),
+        }
+    }
+}
+
 impl Case {
-    pub(crate) fn ratio(&self) -> Ratio {
+    pub(crate) fn new(name: &str, floor_name: &'static str, target: Target) -> Case {
+        Case {
+            name: name.to_owned(),
+            floor_name,
+            target,
+            floor: Side::default(),
+            smslite: Side::default(),
+            load_cpu_per_1000: 0.0,
+            outcome: None,
+        }
+    }
+
+    /// To be called when all rounds are over.
+    pub(crate) fn conclude(&mut self, load: Usage) {
+        let ratio = self.ratio();
+        let met = match self.target {
+            Target::Throughput(least) => ratio.median >= least,
+            Target::Latency(most) => ratio.median <= most,
+        };
+        let answered = self.floor.answered() + self.smslite.answered();
+        self.load_cpu_per_1000 = 1000.0 * load.cpu_seconds / answered.max(1) as f64;
+        let (floor, smslite) = (self.floor.figures(), self.smslite.figures());
+        self.outcome = Some(Outcome { ratio, met, floor, smslite, errors: self.errors() });
+    }
+
+    fn ratio(&self) -> Ratio {
+        let of = |round: &Measured| match self.target {
+            Target::Throughput(_) => round.per_second(),
+            Target::Latency(_) => f64::from(round.p50_micros),
+        };
         let pairs = self.floor.rounds.iter().zip(&self.smslite.rounds);
-        let ratios: Vec<f64> =
-            pairs.map(|(floor, smslite)| smslite.per_second() / floor.per_second()).collect();
+        let ratios: Vec<f64> = pairs.map(|(floor, smslite)| of(smslite) / of(floor)).collect();
         Ratio {
             min: ratios.iter().copied().fold(f64::INFINITY, f64::min),
             max: ratios.iter().copied().fold(0.0, f64::max),
@@ -84,34 +154,28 @@ impl Case {
         rounds.flat_map(|round| round.first_error.as_deref()).next()
     }
 
-    fn verdict(&self) -> String {
-        match self.target {
-            None => "-".to_owned(),
-            Some(target) if self.ratio().median >= target => format!("{target:.2} met"),
-            Some(target) => format!("{target:.2} MISSED"),
-        }
-    }
-
     fn line(&self) -> String {
-        let Ratio { median, min, max } = self.ratio();
-        let (floor, smslite) = (&self.floor, &self.smslite);
-        let latency = |side: &Side| {
-            let (p50, p99) =
-                (side.milliseconds(|round| round.p50_micros), side.milliseconds(|round| round.p99_micros));
-            format!("{p50:.2} / {p99:.2}")
+        let Some(Outcome { ratio: Ratio { median, min, max }, met, floor, smslite, errors }) = &self.outcome
+        else {
+            return format!("| {} | not measured |", self.name);
         };
+        let target = match self.target {
+            Target::Throughput(least) => format!("{least:.2}"),
+            Target::Latency(most) => format!("p50 at most {most:.2} times"),
+        };
+        let met = if *met { "met" } else { "MISSED" };
         format!(
-            "| {} | {} | {:.0} | {:.0} | **{median:.2}** ({min:.2}-{max:.2}) | {} | {} | {} | {:.3} | {:.3} | {} |",
+            "| {} | {} | {:.0} | {:.0} | **{median:.2}** ({min:.2}-{max:.2}) | {target} {met} | {:.2} / {:.2} | {:.2} / {:.2} | {:.3} | {:.3} | {errors} |",
             self.name,
             self.floor_name,
-            floor.per_second(),
-            smslite.per_second(),
-            self.verdict(),
-            latency(floor),
-            latency(smslite),
-            floor.cpu_per_1000(),
-            smslite.cpu_per_1000(),
-            self.errors(),
+            floor.per_second,
+            smslite.per_second,
+            floor.p50_ms,
+            floor.p99_ms,
+            smslite.p50_ms,
+            smslite.p99_ms,
+            floor.cpu_seconds_per_1000,
+            smslite.cpu_seconds_per_1000,
         )
     }
 }
@@ -183,6 +247,9 @@ impl Report {
         );
         for case in &self.cases {
             println!("{}", case.line());
+        }
+        if self.rows_per_message.is_empty() {
+            return;
         }
         println!("\n| bytes written a message | floor | smslite |\n|---|---|---|");
         for case in self.cases.iter().filter(|case| case.floor_name == "bare redb") {

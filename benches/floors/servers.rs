@@ -2,25 +2,33 @@
 //! the same bytes ready. Each is its own process with the same runtime and the same listener.
 
 use crate::data::TWILIO_TOKEN;
+use crate::load::Answer;
 use crate::process::announce;
+use anyhow::Context;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use smslite::clock::Clock;
 use smslite::config::{LogFormat, Secret, Settings};
 use smslite::server;
 use smslite::store::{DataDir, Location};
+use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-pub(crate) const BODIES: [&str; 3] = ["list", "get", "messages"];
+/// The list of what the floor answers, beside the bodies.
+const MODELS: &str = "models.json";
+/// What an answer's body needs to be understood; the rest is what smslite says besides.
+const KEPT: [&str; 2] = ["content-type", "content-disposition"];
 
 fn runtime() -> std::io::Result<Runtime> {
     Builder::new_multi_thread().enable_all().build()
@@ -45,15 +53,42 @@ pub(crate) fn smslite(dir: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// Answers every conversation with the bytes that smslite answered for one of them.
+/// What the floor answers on a route: the body is in a file of this number.
+#[derive(Serialize, Deserialize)]
+struct Model {
+    route: String,
+    headers: Vec<(String, String)>,
+    body: usize,
+}
+
+/// Puts answers of smslite where the floor finds them.
+pub(crate) fn keep_models<'a>(
+    dir: &Path,
+    answers: impl Iterator<Item = (&'a str, Answer)>,
+) -> anyhow::Result<()> {
+    let mut models = Vec::new();
+    for (number, (route, answer)) in answers.enumerate() {
+        fs::write(dir.join(number.to_string()), &answer.body)?;
+        let mut headers = answer.headers;
+        headers.retain(|(name, _)| KEPT.contains(&name.as_str()));
+        models.push(Model { route: route.to_owned(), headers, body: number });
+    }
+    Ok(fs::write(dir.join(MODELS), serde_json::to_vec(&models)?)?)
+}
+
+/// Answers whatever fits a route with the bytes that smslite answered for one such.
 pub(crate) fn bare_axum(dir: &Path) -> anyhow::Result<()> {
-    let body = |name: &str| std::fs::read(dir.join(name)).map(Bytes::from);
-    let route = |body: Bytes| get(answer_json).with_state(body);
-    let [list, one, messages] = BODIES;
-    let router = Router::new()
-        .route("/api/v1/sms-conversations/", route(body(list)?))
-        .route("/api/v1/sms-conversations/{id}", route(body(one)?))
-        .route("/api/v1/sms-conversations/{id}/messages", route(body(messages)?));
+    let models: Vec<Model> = serde_json::from_slice(&fs::read(dir.join(MODELS))?)?;
+    let mut router = Router::new();
+    for model in models {
+        let body = Bytes::from(fs::read(dir.join(model.body.to_string()))?);
+        let mut headers = Vec::new();
+        for (name, value) in &model.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).context("a header's name")?;
+            headers.push((name, HeaderValue::from_str(value)?));
+        }
+        router = router.route(&model.route, get(answer).with_state((Arc::from(headers), body)));
+    }
     runtime()?.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -64,6 +99,12 @@ pub(crate) fn bare_axum(dir: &Path) -> anyhow::Result<()> {
     })
 }
 
-async fn answer_json(State(body): State<Bytes>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], body)
+type Headers = Arc<[(HeaderName, HeaderValue)]>;
+
+async fn answer(State((headers, body)): State<(Headers, Bytes)>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    for (name, value) in headers.iter() {
+        response.headers_mut().insert(name, value.clone());
+    }
+    response
 }
