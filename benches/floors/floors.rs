@@ -115,6 +115,7 @@ impl Bench<'_> {
             models.push((read.route, load::fetch(self.smslite.address, API_KEY, &read.paths[0])?));
         }
         let bytes: Vec<usize> = models.iter().map(|(_, answer)| answer.body.len()).collect();
+        models.dedup_by_key(|(route, _)| *route);
         servers::keep_models(run, models.into_iter())?;
         let mut axum = Server::start("axum", run, Stdio::inherit())?;
         let mut cases = Vec::new();
