@@ -4,6 +4,7 @@
 //!
 //! Time does not run backwards in a thread, and an input does not change between its two readings.
 
+mod ahead;
 mod check;
 mod lines;
 mod threads;
@@ -11,12 +12,14 @@ mod threads;
 pub use check::{Checked, check};
 pub use lines::MAX_LINE_BYTES;
 
-use self::lines::Lines;
-use crate::model::transfer::{Line, parse};
+use self::ahead::{Parsed, ahead};
+use crate::model::ids::MessageId;
+use crate::model::transfer::Line;
 use crate::store::{
     Command, ImportBatch, ImportBatchOutcome, ImportRecord, ReadError, ReserveIds, Store, StoreError,
 };
 use std::io::BufRead;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,30 +65,39 @@ impl From<String> for ImportError {
 /// Blocks; everything told as done is durable.
 pub fn run(
     store: &Store,
-    mut checked: Checked,
-    input: impl BufRead,
-    mut progress: impl FnMut(u64),
+    checked: Checked,
+    input: impl BufRead + Send,
+    progress: impl FnMut(u64),
 ) -> Result<ImportSummary, ImportError> {
     let organization = checked.organization;
     let reserve = ReserveIds { organization, highest: checked.highest };
     let taken = checked.taken_since(execute(store, reserve)?);
-    let mut lines = Lines::new(input);
+    ahead(input, |lines| store_lines(store, checked, taken, lines, progress))
+}
+
+fn store_lines(
+    store: &Store,
+    mut checked: Checked,
+    taken: RangeInclusive<MessageId>,
+    lines: &mut dyn Iterator<Item = Result<Parsed, ImportError>>,
+    mut progress: impl FnMut(u64),
+) -> Result<ImportSummary, ImportError> {
     let mut summary = ImportSummary::default();
-    let mut batch = ImportBatch {
-        organization,
+    let batch = ImportBatch {
+        organization: checked.organization,
         now: checked.now,
         session_ttl_seconds: checked.ttl_seconds,
         bare: checked.bare,
         records: Arc::default(),
     };
-    let mut bytes = 0;
-    while let Some((line_number, text)) = lines.next()? {
+    let (mut records, mut size) = (Vec::new(), 0);
+    for parsed in lines {
+        let Parsed { number: line_number, bytes, line } = parsed?;
         summary.records += 1;
         if checked.is_left_out(line_number) {
             summary.skipped += 1;
             continue;
         }
-        let line = parse(text).map_err(|error| ImportError::Line { line: line_number, message: error.0 })?;
         if let Line::Message(message) = &line
             && let Some(id) = message.id.filter(|id| taken.contains(id))
         {
@@ -93,16 +105,16 @@ pub fn run(
             return Err(ImportError::Line { line: line_number, message });
         }
         let place = checked.place(&line);
-        bytes += text.len();
-        Arc::make_mut(&mut batch.records).push(ImportRecord { line_number, line, place });
-        if batch.records.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES {
-            bytes = 0;
-            let records = std::mem::take(&mut batch.records);
+        size += bytes;
+        records.push(ImportRecord { line_number, line, place });
+        if records.len() >= BATCH_RECORDS || size >= BATCH_BYTES {
+            size = 0;
+            let records = Arc::new(std::mem::take(&mut records));
             summary.add(execute(store, ImportBatch { records, ..batch.clone() })?)?;
             progress(summary.stored + summary.skipped);
         }
     }
-    summary.add(execute(store, batch)?)?;
+    summary.add(execute(store, ImportBatch { records: Arc::new(records), ..batch })?)?;
     progress(summary.records);
     Ok(summary)
 }

@@ -4,11 +4,13 @@
 //! What was checked may have changed since: each record is judged once more before it is written.
 //! One that is refused then stops the import; those before it in the batch stay.
 
+mod recognised;
 mod there;
 mod threads;
 
 pub use there::Standing;
 
+use self::recognised::Recognised;
 use self::there::{There, digest};
 use self::threads::Threads;
 use super::accounts::{put_key, put_organization};
@@ -17,7 +19,6 @@ use super::carrier_accounts::put_account;
 use super::dashboard_sessions;
 use super::directory::DirectoryChange;
 use super::error::ReadError;
-use super::inbound::bucket;
 use super::key::{self, ThreadKey, ThreadPart};
 use super::phone_numbers::put_number;
 use super::record;
@@ -124,8 +125,9 @@ impl Command for ImportBatch {
     fn run(&self, tx: &mut Tx<'_>) -> Result<ImportBatchOutcome, TxError> {
         let mut outcome = ImportBatchOutcome { stored: 0, skipped: 0, replaced: 0, refused: None };
         let mut threads = Threads::new(self);
+        let mut recognised = Recognised::new(self.organization);
         for record in self.records.iter() {
-            match self.apply(tx, &mut threads, record)? {
+            match self.apply(tx, &mut threads, &mut recognised, record)? {
                 Standing::New => outcome.stored += 1,
                 Standing::Replaces => {
                     (outcome.stored, outcome.replaced) = (outcome.stored + 1, outcome.replaced + 1)
@@ -137,6 +139,7 @@ impl Command for ImportBatch {
                 }
             }
         }
+        recognised.flush(tx)?;
         let calls = threads.finish(tx)?;
         if outcome.stored > 0 {
             let records = u32::try_from(outcome.stored).unwrap_or(u32::MAX);
@@ -152,6 +155,7 @@ impl ImportBatch {
         &self,
         tx: &mut Tx<'_>,
         threads: &mut Threads<'_>,
+        recognised: &mut Recognised,
         record: &ImportRecord,
     ) -> Result<Standing, TxError> {
         let line = &record.line;
@@ -170,6 +174,7 @@ impl ImportBatch {
                 | Line::OutboundJob(OutboundJobLine { call_id, .. }),
                 _,
             ) if threads.is_archived(tx, *call_id)? => return Ok(Standing::Same),
+            (Line::MessageLog(log), _) if log.id.is_none() => recognised.flush(tx)?,
             (Line::Call(call), _) => threads.make_findable(tx, call.id)?,
             (Line::AuditEvent(event), _) if event.id.is_none() && threads.has_audit(tx, event)? => {
                 return Ok(Standing::Same);
@@ -178,7 +183,7 @@ impl ImportBatch {
         }
         let standing = there(&tx.tables, self.organization).judge(line, self.now, self.bare, |_| false)?;
         if matches!(standing, Standing::New | Standing::Replaces) {
-            self.store(tx, threads, line, record.place)?;
+            self.store(tx, threads, recognised, line, record.place)?;
         }
         Ok(standing)
     }
@@ -187,6 +192,7 @@ impl ImportBatch {
         &self,
         tx: &mut Tx<'_>,
         threads: &mut Threads<'_>,
+        recognised: &mut Recognised,
         line: &Line,
         place: Place,
     ) -> Result<(), TxError> {
@@ -221,7 +227,7 @@ impl ImportBatch {
             }
             Line::Call(line) => threads.start(tx, line, CallId(id), place),
             Line::Message(_) => Ok(()),
-            Line::MessageLog(line) => self.log(tx, threads, line, id),
+            Line::MessageLog(line) => self.log(tx, threads, recognised, line, id),
             Line::AuditEvent(line) => self.audit(tx, line, id),
             Line::OptOut(line) => {
                 let key = key::opt_out(org, &line.assistant_phone_number, &line.customer_phone_number);
@@ -242,6 +248,7 @@ impl ImportBatch {
         &self,
         tx: &mut Tx<'_>,
         threads: &mut Threads<'_>,
+        recognised: &mut Recognised,
         line: &MessageLogLine,
         id: u64,
     ) -> Result<(), TxError> {
@@ -256,11 +263,8 @@ impl ImportBatch {
             let (tables, bytes) = tx.encoded(payload);
             tables.raw_payloads.insert(&key, bytes)?;
         }
-        // A carrier's retry after the move is recognised by this. One that came before stays.
-        if let Some(digest) = digest(log.provider, &log.provider_message_id)
-            && there(&tx.tables, org).log_of_carrier(&digest, log.created_at)?.is_none()
-        {
-            tx.tables.dedupe.insert(&key::dedupe(org, bucket(log.created_at), &digest), id)?;
+        if let Some(digest) = digest(log.provider, &log.provider_message_id) {
+            recognised.add(tx, digest, log.created_at, id)?;
         }
         match log.call_id {
             Some(call) => tx.link(org, call, ThreadPart::Log, id),

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod auth;
+mod docs;
 pub mod error;
 pub mod extract;
 pub mod forwarded;

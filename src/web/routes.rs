@@ -6,18 +6,20 @@ use super::api::{
     events, export, health, import, metrics, opt_outs, parked_events, phone_numbers, sms, sms_logs,
     sms_sessions, sms_timeline, users, webhook_secrets,
 };
+use super::docs;
 use super::error::ApiError;
 use super::meter::Meter;
 use super::openapi;
 use super::webhooks::{carriers as webhooks, unknown_path};
 use crate::config::{IdFormat, MetricsAt};
 use axum::Router;
+use axum::body::Bytes;
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::{MethodRouter, get, post};
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
-use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// The routes, to be called by way of `request_id::answer`.
 #[derive(Clone)]
@@ -34,12 +36,12 @@ pub fn served(state: AppState) -> Served {
     meter.add("/docs", &["/docs", "/docs/", "/docs/{*rest}"]);
     let meter = (state.settings.metrics != MetricsAt::Nowhere).then(|| Arc::new(meter));
     openapi::set_id_format(&mut document, state.settings.id_format);
-    let docs = SwaggerUi::new("/docs")
-        .url("/openapi.json", document)
-        // Or the page would ask a validator elsewhere.
-        .config(Config::default().validator_url("none"));
+    // Once as bytes: as values it would be kept for good, and written anew for each who asks.
+    let document = Bytes::from(serde_json::to_vec(&document).expect("a document is JSON"));
+    let document = get(async move || ([(CONTENT_TYPE, "application/json")], document.clone()));
     let router = router
-        .merge(docs)
+        .route("/openapi.json", document)
+        .merge(docs::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state);

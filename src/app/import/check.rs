@@ -6,11 +6,11 @@
 //! of it. A line whose fields are judged with its thread is in `threads`.
 
 use super::ImportError;
-use super::lines::Lines;
+use super::ahead::ahead;
 use super::threads::{Said, Thread};
 use crate::model::ids::{CallId, MessageId, OrganizationId};
 use crate::model::time::Timestamp;
-use crate::model::transfer::{CallLine, Claim, Kind, Line, MessageLine, OrganizationLine, parse};
+use crate::model::transfer::{CallLine, Claim, Kind, Line, MessageLine, OrganizationLine};
 use crate::store::{Place, ReadError, Sequences, SnapshotView, Standing, Store};
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
@@ -90,7 +90,7 @@ struct Check {
 pub fn check(
     store: &Store,
     organization: OrganizationId,
-    input: impl BufRead,
+    input: impl BufRead + Send,
     now: Timestamp,
     ttl_seconds: u64,
 ) -> Result<Checked, ImportError> {
@@ -116,19 +116,22 @@ pub fn check(
         stored: HashSet::new(),
         message_ids: None,
     };
-    let mut lines = Lines::new(input);
-    while let Some((number, text)) = lines.next()? {
-        check.checked.records += 1;
-        let judged = parse(text).map_err(|error| ImportError::from(error.0));
-        match judged.and_then(|line| check.line(number, &line)) {
-            Ok(true) => {}
-            Ok(false) => check.checked.left_out.push(number),
-            Err(ImportError::Line { message, .. }) => {
-                return Err(ImportError::Line { line: number, message });
+    ahead(input, |lines| {
+        for parsed in lines {
+            let parsed = parsed?;
+            let number = parsed.number;
+            check.checked.records += 1;
+            match check.line(number, &parsed.line) {
+                Ok(true) => {}
+                Ok(false) => check.checked.left_out.push(number),
+                Err(ImportError::Line { message, .. }) => {
+                    return Err(ImportError::Line { line: number, message });
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
-    }
+        Ok(())
+    })?;
     check.finish()
 }
 

@@ -328,10 +328,11 @@ impl<T: AnyTables> There<'_, T> {
             (None, None) => None,
         };
         let Some(id) = id else { return Ok(None) };
-        let stored = self.get("message_logs", self.tables.message_logs(), id)?;
+        let Some(stored) = self.get("message_logs", self.tables.message_logs(), id)? else {
+            return Ok(None);
+        };
         let payload = self.get("raw_payloads", self.tables.raw_payloads(), id)?;
-        Ok(stored
-            .map(|stored| Line::MessageLog(MessageLogLine::of(Some(MessageLogId(id)), payload, &stored))))
+        Ok(Some(Line::MessageLog(MessageLogLine::of(Some(MessageLogId(id)), payload, &stored))))
     }
 
     /// The log of a carrier's message, when it was kept within two weeks of `at`.

@@ -20,6 +20,8 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind, Seek, SeekFrom, Write};
 use std::time::Duration;
 
+/// It is read in pieces of about this size.
+const PIECE_BYTES: usize = 256 * 1024;
 /// How long the next piece of an upload may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -47,7 +49,7 @@ pub async fn import_records(Admin(actor, state): Admin, request: Request) -> Res
         let (state, input) = (state.clone(), input.try_clone().map_err(not_kept)?);
         let (organization, now) = (actor.organization, actor.now);
         move || {
-            let (app, input) = (&state.app, BufReader::new(input));
+            let (app, input) = (&state.app, BufReader::with_capacity(PIECE_BYTES, input));
             import::check(&app.store, organization, input, now, app.session_ttl_seconds)
         }
     };
@@ -108,7 +110,7 @@ fn store(
     };
     let ran = input.seek(SeekFrom::Start(0)).map_err(ImportError::Io).and_then(|_| {
         let progress = |done| tell(json!({"done": done, "records": records}));
-        import::run(&state.app.store, checked, BufReader::new(input), progress)
+        import::run(&state.app.store, checked, BufReader::with_capacity(PIECE_BYTES, input), progress)
     });
     let last = match ran {
         Ok(ImportSummary { records, stored, skipped, replaced }) => {

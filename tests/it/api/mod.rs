@@ -9,6 +9,7 @@ mod calls;
 mod check;
 mod conventions;
 mod conversation_export;
+mod docs;
 mod erasures;
 mod events;
 mod every_route;

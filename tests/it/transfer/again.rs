@@ -143,6 +143,33 @@ fn a_record_that_comes_twice_in_one_input_is_stored_once() {
 }
 
 #[test]
+fn a_carriers_retry_is_recognised_by_the_first_log_of_its_id() {
+    let store = store();
+    let log = |id: &str, carrier_id: &str, day: &str| {
+        format!(
+            r#"{{"type":"message_log",{id}"provider":"twilio","provider_message_id":"{carrier_id}","direction":"inbound","from_number":"+15559876543","to_number":"+15551234567","body":"a","status":"received","created_at":"{day}T11:00:00Z"}}{}"#,
+            "\n"
+        )
+    };
+    let logs = [
+        log("\"id\":1,", "SM1", "2026-04-30"),
+        log("\"id\":2,", "SM1", "2026-04-16"),
+        log("", "SM1", "2026-04-30"),
+        // Too long before the other one to be the same.
+        log("\"id\":3,", "SM2", "2026-03-01"),
+        log("\"id\":4,", "SM2", "2026-04-30"),
+    ];
+    assert_eq!(imported(&store, &logs.concat()), (4, 1), "the one without an id is the first one");
+    for (carrier_id, first) in [("SM1", 1), ("SM2", 4)] {
+        let RecordInboundOutcome::Duplicate { log_id } = inbound(&store, carrier_id, "+15559876543", now())
+        else {
+            panic!("{carrier_id} was taken once more");
+        };
+        assert_eq!(log_id.0, first, "{carrier_id}");
+    }
+}
+
+#[test]
 fn what_was_archived_here_since_stays_archived() {
     let store = store();
     let archived = ",\"call_meta\":{\"sms_deleted\":true},\"message_count\":1";
