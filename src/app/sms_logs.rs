@@ -3,10 +3,10 @@
 use super::App;
 use crate::model::account::Actor;
 use crate::model::ids::{CallId, MessageLogId};
-use crate::model::message_log::{LogCounts, LogFilter, MessageLog, RawPayload};
+use crate::model::message_log::{LogCounts, LogFilter, LogView, MessageLog, RawPayload};
 use crate::model::page::Page;
 use crate::model::timeline::TimelineEvent;
-use crate::store::{FoundLogs, ReadError, Snapshot};
+use crate::store::{ReadError, Snapshot};
 
 /// A log with the name of its assistant.
 pub struct NamedLog {
@@ -23,23 +23,25 @@ pub fn list(
     page: Page,
 ) -> Result<(u64, Vec<NamedLog>), ReadError> {
     let snapshot = app.store.snapshot()?;
-    Ok(all_named(&snapshot, actor, snapshot.list_logs(actor.organization, filter, page)?))
+    let (total, logs) = snapshot.list_logs(actor.organization, filter, page)?;
+    Ok((total, logs.into_iter().map(|(id, log)| named(&snapshot, actor, id, log)).collect()))
 }
 
-/// The same, if it is found within a bounded number of rows, so that it cannot hold up other requests.
+/// The same, each shown to `visit` with the name of its assistant, if it is found within a bounded number of rows, so
+/// that it cannot hold up other requests. `None`: it is not.
 pub fn list_quickly(
     app: &App,
     actor: &Actor,
     filter: &LogFilter,
     page: Page,
-) -> Result<Option<(u64, Vec<NamedLog>)>, ReadError> {
+    mut visit: impl FnMut(MessageLogId, &LogView<'_>, Option<&str>),
+) -> Result<Option<u64>, ReadError> {
     let snapshot = app.store.snapshot()?;
-    let found = snapshot.newest_logs(actor.organization, filter, page)?;
-    Ok(found.map(|found| all_named(&snapshot, actor, found)))
-}
-
-fn all_named(snapshot: &Snapshot, actor: &Actor, (total, logs): FoundLogs) -> (u64, Vec<NamedLog>) {
-    (total, logs.into_iter().map(|(id, log)| named(snapshot, actor, id, log)).collect())
+    let directory = snapshot.directory().view();
+    let names = directory.assistant_names(actor.organization);
+    snapshot.newest_logs(actor.organization, filter, page, |id, log| {
+        visit(id, log, log.assistant_id.and_then(|id| names.get(&id)).map(|name| &**name));
+    })
 }
 
 /// How many logs of each kind match.

@@ -34,6 +34,13 @@ pub enum Direction {
 }
 
 impl Direction {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Direction::Inbound => "inbound",
+            Direction::Outbound => "outbound",
+        }
+    }
+
     pub const ALL: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
 }
 

@@ -120,6 +120,48 @@ pub struct MessageLog {
     pub updated_at: Timestamp,
 }
 
+/// A [`MessageLog`] as it is shown, in place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogView<'a> {
+    pub assistant_id: Option<AssistantId>,
+    pub provider: Provider,
+    pub provider_message_id: &'a str,
+    pub direction: Direction,
+    pub from: &'a str,
+    pub to: &'a str,
+    pub body: &'a str,
+    pub media_urls: Vec<&'a str>,
+    pub segment_count: u32,
+    pub status: DeliveryStatus,
+    pub provider_status: &'a str,
+    pub error_code: Option<&'a str>,
+    pub error_message: Option<&'a str>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+impl MessageLog {
+    pub fn view(&self) -> LogView<'_> {
+        LogView {
+            assistant_id: self.assistant_id,
+            provider: self.provider,
+            provider_message_id: &self.provider_message_id,
+            direction: self.direction,
+            from: &self.from,
+            to: &self.to,
+            body: &self.body,
+            media_urls: self.media_urls.iter().map(String::as_str).collect(),
+            segment_count: self.segment_count,
+            status: self.status,
+            provider_status: &self.provider_status,
+            error_code: self.error_code.as_deref(),
+            error_message: self.error_message.as_deref(),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
 /// A stored [`MessageLog`] as filters see it: nothing is copied, and texts are bytes, which nobody needs to verify
 /// of rows that are not shown.
 #[derive(Clone, Copy, Debug)]

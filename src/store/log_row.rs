@@ -5,12 +5,21 @@ use super::error::ReadError;
 use super::record::{self, Fields};
 use crate::model::call::Direction;
 use crate::model::ids::{AssistantId, CallId};
-use crate::model::message_log::{DeliveryStatus, LogRow, Provider};
+use crate::model::message_log::{DeliveryStatus, LogRow, LogView, Provider};
+
+const TABLE: &str = "message_logs";
 
 pub(super) fn read(bytes: &[u8]) -> Result<LogRow<'_>, ReadError> {
-    const TABLE: &str = "message_logs";
-    let damaged = || ReadError::Damaged { table: TABLE, reason: "no message log".to_owned() };
     log(record::fields(TABLE, bytes)?).ok_or_else(damaged)
+}
+
+/// All of it, as it is shown.
+pub(super) fn view(bytes: &[u8]) -> Result<LogView<'_>, ReadError> {
+    whole(record::fields(TABLE, bytes)?).ok_or_else(damaged)
+}
+
+fn damaged() -> ReadError {
+    ReadError::Damaged { table: TABLE, reason: "no message log".to_owned() }
 }
 
 /// The fields of `MessageLog` in their order.
@@ -31,6 +40,27 @@ fn log(mut fields: Fields<'_>) -> Option<LogRow<'_>> {
     fields.optional(Fields::bytes)?;
     let created_at = fields.time()?;
     Some(LogRow { call_id, assistant_id, provider, direction, from, to, body, status, created_at })
+}
+
+fn whole(mut fields: Fields<'_>) -> Option<LogView<'_>> {
+    let _call_id = fields.optional(Fields::number)?;
+    Some(LogView {
+        assistant_id: fields.optional(Fields::number)?.map(AssistantId),
+        provider: *Provider::ALL.get(fields.number()? as usize)?,
+        provider_message_id: fields.text()?,
+        direction: *Direction::ALL.get(fields.number()? as usize)?,
+        from: fields.text()?,
+        to: fields.text()?,
+        body: fields.text()?,
+        media_urls: (0..fields.number()?).map(|_| fields.text()).collect::<Option<_>>()?,
+        segment_count: fields.short_number()?,
+        status: *DeliveryStatus::ALL.get(fields.number()? as usize)?,
+        provider_status: fields.text()?,
+        error_code: fields.optional(Fields::text)?,
+        error_message: fields.optional(Fields::text)?,
+        created_at: fields.time()?,
+        updated_at: fields.time()?,
+    })
 }
 
 #[cfg(test)]
@@ -73,16 +103,21 @@ mod tests {
             prop_assert_eq!((row.direction, row.status, row.provider), (log.direction, log.status, log.provider));
             prop_assert_eq!((row.call_id, row.assistant_id, row.created_at), (log.call_id, log.assistant_id, log.created_at));
             prop_assert_eq!((row.from, row.to, row.body), (log.from.as_bytes(), log.to.as_bytes(), log.body.as_bytes()));
+            prop_assert_eq!(view(&bytes).unwrap(), log.view());
             // The last field, which is not read, has a byte at least.
             for end in 0..bytes.len() - 10 {
                 prop_assert!(read(&bytes[..end]).is_err());
+                prop_assert!(view(&bytes[..end]).is_err());
             }
         }
 
         #[test]
         fn damaged_bytes_are_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = read(&bytes);
-            let _ = read(&[&[VERSION], bytes.as_slice()].concat());
+            let versioned = [&[VERSION], bytes.as_slice()].concat();
+            for bytes in [&bytes, &versioned] {
+                let _ = read(bytes);
+                let _ = view(bytes);
+            }
         }
     }
 }

@@ -81,7 +81,6 @@ pub use receipts::{ReceiptOutcome, RecordReceipt, RecordSandboxReceipt};
 pub use repair::{CheckError, RepairReport, check_file, repair_file};
 pub use search_blocks::SealBlock;
 pub use sequences::Sequences;
-pub use sms_logs::FoundLogs;
 pub use sms_sessions::{CloseSessions, SessionsOf};
 pub use snapshot::{Snapshot, SnapshotView};
 pub use transaction::{Command, Tx, TxError};

@@ -7,11 +7,10 @@ use super::archive::pending;
 use super::error::ReadError;
 use super::key::{self, SerialKey, ThreadKey, ThreadPart};
 use super::log_row;
-use super::record;
 use super::sequences::{Count, Counted};
 use super::snapshot::{Snapshot, get};
 use crate::model::ids::{AuditId, CallId, MessageLogId, OrganizationId};
-use crate::model::message_log::{LogCounts, LogFilter, LogKind, LogRow, MessageLog, RawPayload};
+use crate::model::message_log::{LogCounts, LogFilter, LogKind, LogRow, LogView, MessageLog, RawPayload};
 use crate::model::page::{Page, Pager, Turn};
 use crate::model::timeline::{TimelineEvent, timeline};
 use std::collections::BTreeSet;
@@ -28,43 +27,37 @@ struct Matches {
 /// So many of the newest rows are looked through where they are asked for.
 const QUICK_ROWS: usize = 2_000;
 
-/// How many logs match, and a page of them.
-pub type FoundLogs = (u64, Vec<(MessageLogId, MessageLog)>);
-
 impl Snapshot {
-    /// As [`Snapshot::list_logs`], of a page that lies among the newest rows and whose total is kept. `None`: it is none
-    /// of those.
+    /// Visits a page of the logs that match, the newest first, and tells how many there are, if the page lies among the
+    /// newest rows and the total is kept. `None`: it does not, and what was visited is not the page.
     pub fn newest_logs(
         &self,
         organization: OrganizationId,
         filter: &LogFilter,
         page: Page,
-    ) -> Result<Option<FoundLogs>, ReadError> {
-        if !filter.is_of_kinds() || !self.purging(organization)?.is_empty() {
+        mut visit: impl FnMut(MessageLogId, &LogView<'_>),
+    ) -> Result<Option<u64>, ReadError> {
+        if !filter.is_of_kinds() || self.is_purging(organization)? {
             return Ok(None);
         }
-        let total = self.count_logs(organization, filter)?.total();
-        if page.skip >= total {
-            return Ok(Some((total, Vec::new())));
-        }
-        let (mut pager, mut found) = (Pager::new(page), Vec::with_capacity(page.limit.min(64)));
+        let total = self.count_kinds(organization, filter)?.total();
         let end = page.skip.saturating_add(page.limit as u64).min(total);
-        let (mut seen, range) = (0, key::serial_range(organization));
-        let mut rows = self.tables.message_logs.range::<&SerialKey>(range.start()..=range.end())?.rev();
-        for row in rows.by_ref().take(QUICK_ROWS) {
-            if seen == end {
+        let (mut pager, mut seen) = (Pager::new(page), 0);
+        let range = key::serial_range(organization);
+        let rows = self.tables.message_logs.range::<&SerialKey>(range.start()..=range.end())?.rev();
+        for row in rows.take(QUICK_ROWS) {
+            if seen >= end || page.skip >= end {
                 break;
             }
             let (key, bytes) = row?;
             if filter.matches_kind(log_row::read(bytes.value())?.kind()) {
                 seen += 1;
                 if pager.turn() == Turn::Take {
-                    let id = MessageLogId(key::serial_id(key.value()));
-                    found.push((id, record::decode(TABLE, bytes.value())?));
+                    visit(MessageLogId(key::serial_id(key.value())), &log_row::view(bytes.value())?);
                 }
             }
         }
-        Ok((seen == end).then_some((total, found)))
+        Ok((seen >= end || page.skip >= end).then_some(total))
     }
 
     /// How many logs match, and a page of them, the newest first.
@@ -73,7 +66,7 @@ impl Snapshot {
         organization: OrganizationId,
         filter: &LogFilter,
         page: Page,
-    ) -> Result<FoundLogs, ReadError> {
+    ) -> Result<(u64, Vec<(MessageLogId, MessageLog)>), ReadError> {
         let counts = filter.is_of_kinds().then(|| self.count_logs(organization, filter)).transpose()?;
         let known = counts.map(|counts| counts.total());
         let end = page.skip.saturating_add(page.limit as u64).min(known.unwrap_or(u64::MAX));
@@ -113,14 +106,11 @@ impl Snapshot {
         organization: OrganizationId,
         filter: &LogFilter,
     ) -> Result<LogCounts, ReadError> {
-        let mut counts = LogCounts::default();
         // What is kept counts also those that nobody sees while they are being purged.
-        if filter.is_of_kinds() && self.purging(organization)?.is_empty() {
-            for kind in LogKind::all().filter(|kind| filter.matches_kind(*kind)) {
-                counts.add(kind, self.counted(organization, Count::Logs, kind.block())?);
-            }
-            return Ok(counts);
+        if filter.is_of_kinds() && !self.is_purging(organization)? {
+            return self.count_kinds(organization, filter);
         }
+        let mut counts = LogCounts::default();
         let visit = |counts: &mut LogCounts, _, log: &LogRow<'_>| {
             counts.add(log.kind(), 1);
             true
@@ -130,6 +120,21 @@ impl Snapshot {
             counts.merge(&some);
         }
         Ok(counts)
+    }
+
+    /// What is kept of the kinds that match.
+    fn count_kinds(&self, organization: OrganizationId, filter: &LogFilter) -> Result<LogCounts, ReadError> {
+        let mut counts = LogCounts::default();
+        for kind in LogKind::all().filter(|kind| filter.matches_kind(*kind)) {
+            counts.add(kind, self.counted(organization, Count::Logs, kind.block())?);
+        }
+        Ok(counts)
+    }
+
+    fn is_purging(&self, organization: OrganizationId) -> Result<bool, ReadError> {
+        let range = key::serial_range(organization);
+        let first = self.tables.purges.range::<&SerialKey>(range.start()..=range.end())?.next();
+        Ok(first.transpose()?.is_some())
     }
 
     /// Calls whose logs nobody sees.

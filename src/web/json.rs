@@ -6,8 +6,9 @@ mod space;
 
 use crate::config::IdFormat;
 use crate::model::call::{Conversation, ConversationStatus};
-use crate::model::ids::{AssistantId, CallId};
+use crate::model::ids::{AssistantId, CallId, MessageLogId};
 use crate::model::message::{Message, Role};
+use crate::model::message_log::LogView;
 use crate::model::time::{TimeText, TimeWriter, Timestamp};
 use crate::store::AssistantNames;
 use serde::{Serialize, Serializer};
@@ -79,6 +80,7 @@ pub struct JsonWriter {
 /// The most that a row takes beside texts of any length.
 const ROW_MOST: usize = 384;
 const MESSAGE_MOST: usize = 256;
+const LOG_MOST: usize = 128;
 
 impl JsonWriter {
     pub fn new(ids: IdFormat, capacity: usize) -> JsonWriter {
@@ -156,16 +158,66 @@ impl JsonWriter {
             return;
         }
         drop(space);
-        for (name, value) in
-            [(",\"llm_provider\":", &message.llm_provider), (",\"llm_model\":", &message.llm_model)]
-        {
-            self.raw(name);
-            match value {
-                Some(value) => string(&mut self.out, value),
-                None => self.raw("null"),
-            }
-        }
+        self.optional(",\"llm_provider\":", message.llm_provider.as_deref());
+        self.optional(",\"llm_model\":", message.llm_model.as_deref());
         self.raw("}");
+    }
+
+    /// Appends the fields of `sms_logs::LogOut` in their order.
+    pub fn log(&mut self, id: MessageLogId, log: &LogView<'_>, assistant_name: Option<&str>) {
+        let mut space = Space::take(&mut self.out, LOG_MOST);
+        space.put(b"{\"id\":");
+        space.number(id.0);
+        space.put(b",\"provider\":\"");
+        space.slice(log.provider.as_str().as_bytes());
+        space.put(b"\",\"provider_message_id\":");
+        drop(space);
+        string(&mut self.out, log.provider_message_id);
+        self.raw(",\"direction\":\"");
+        self.raw(log.direction.as_str());
+        self.raw("\",\"from_number\":");
+        string(&mut self.out, log.from);
+        self.raw(",\"to_number\":");
+        string(&mut self.out, log.to);
+        self.raw(",\"body\":");
+        string(&mut self.out, log.body);
+        self.raw(",\"media_urls\":[");
+        for url in &log.media_urls {
+            self.separate();
+            string(&mut self.out, url);
+        }
+        let mut space = Space::take(&mut self.out, LOG_MOST);
+        space.put(b"],\"segment_count\":");
+        space.number(u64::from(log.segment_count));
+        space.put(b",\"status\":\"");
+        space.slice(log.status.as_str().as_bytes());
+        space.put(b"\",\"provider_status\":");
+        drop(space);
+        string(&mut self.out, log.provider_status);
+        self.optional(",\"error_code\":", log.error_code);
+        self.optional(",\"error_message\":", log.error_message);
+        let mut space = Space::take(&mut self.out, LOG_MOST);
+        space.put(b",\"assistant_id\":");
+        match log.assistant_id {
+            Some(id) => space.number(id.0),
+            None => space.put(b"null"),
+        }
+        drop(space);
+        self.optional(",\"assistant_name\":", assistant_name);
+        let mut space = Space::take(&mut self.out, LOG_MOST);
+        space.put(b",\"created_at\":");
+        time(&mut space, &mut self.times, log.created_at);
+        space.put(b",\"updated_at\":");
+        time(&mut space, &mut self.times, log.updated_at);
+        space.put(b"}");
+    }
+
+    fn optional(&mut self, name: &str, value: Option<&str>) {
+        self.raw(name);
+        match value {
+            Some(value) => string(&mut self.out, value),
+            None => self.raw("null"),
+        }
     }
 
     /// Appends the `,` between the items of an array that was begun with `[`.

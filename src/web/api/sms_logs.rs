@@ -1,16 +1,21 @@
 //! `/api/v1/sms-logs`: what carriers delivered and took, one log a message.
 
+use super::json_bytes;
 use crate::app::sms_logs::{self, NamedLog};
 use crate::carriers::form::Form;
+use crate::config::IdFormat;
 use crate::model::call::{Direction, JsonText};
 use crate::model::ids::{AssistantId, MessageLogId, OrganizationId};
-use crate::model::message_log::{DeliveryStatus, LogFilter, MessageLog, Provider, RawPayload};
+use crate::model::message_log::{DeliveryStatus, LogFilter, LogView, MessageLog, Provider, RawPayload};
+use crate::model::page::Page;
 use crate::model::search::Search;
 use crate::model::time::Timestamp;
 use crate::web::auth::Authority;
 use crate::web::error::{Answer, ApiError};
 use crate::web::extract::{PathId, QueryParams};
+use crate::web::json::JsonWriter;
 use axum::Json;
+use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -44,16 +49,17 @@ pub struct LogOut {
     updated_at: Timestamp,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[schema(as = SMSLogsResponse)]
 pub struct LogsOut {
-    items: Vec<LogOut>,
+    pub items: Vec<LogOut>,
     /// How many logs match
-    total: u64,
-    skip: u64,
-    limit: u64,
+    pub total: u64,
+    pub skip: u64,
+    pub limit: u64,
     /// Whether logs follow that are not in this page.
-    has_more: bool,
+    pub has_more: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -105,20 +111,63 @@ pub struct LogStatsOut {
     ),
     responses((status = 200, description = "A page of logs, and how many match", body = LogsOut)),
 )]
-pub async fn list_sms_logs(Authority(actor, state): Authority, mut query: QueryParams) -> Answer<LogsOut> {
+pub async fn list_sms_logs(
+    Authority(actor, state): Authority,
+    mut query: QueryParams,
+) -> Result<Response, ApiError> {
     let filter = filter(&mut query);
     let page = query.page(50, 500);
     query.finish()?;
-    let (total, found) = match sms_logs::list_quickly(&state.app, &actor, &filter, page)? {
-        Some(found) => found,
-        None => {
-            let list = move || sms_logs::list(&state.app, &actor, &filter, page);
-            tokio::task::spawn_blocking(list).await??
+    let mut items = Items::new(page);
+    let quick =
+        sms_logs::list_quickly(&state.app, &actor, &filter, page, |id, log, name| items.add(id, log, name))?;
+    if let Some(total) = quick {
+        return Ok(json_bytes(items.finish(total)));
+    }
+    let write = move || {
+        let (total, found) = sms_logs::list(&state.app, &actor, &filter, page)?;
+        let mut items = Items::new(page);
+        for NamedLog { id, log, assistant_name } in &found {
+            items.add(*id, &log.view(), assistant_name.as_deref());
         }
+        Ok::<_, ApiError>(items.finish(total))
     };
-    let items: Vec<_> = found.into_iter().map(log_out).collect();
-    let has_more = page.has_more(items.len(), total);
-    Ok(Json(LogsOut { items, total, skip: page.skip, limit: page.limit as u64, has_more }))
+    Ok(json_bytes(tokio::task::spawn_blocking(write).await??))
+}
+
+/// [`LogsOut`] that is being written.
+struct Items {
+    json: JsonWriter,
+    page: Page,
+    count: usize,
+}
+
+/// A log is some 500 bytes long.
+const LOG_BYTES: usize = 512;
+
+impl Items {
+    fn new(page: Page) -> Items {
+        // Ids of logs are numbers whatever the format of other ids.
+        let mut json = JsonWriter::new(IdFormat::Integer, page.limit.min(64) * LOG_BYTES);
+        json.raw("{\"items\":[");
+        Items { json, page, count: 0 }
+    }
+
+    fn add(&mut self, id: MessageLogId, log: &LogView<'_>, assistant_name: Option<&str>) {
+        self.json.separate();
+        self.json.log(id, log, assistant_name);
+        self.count += 1;
+    }
+
+    fn finish(self, total: u64) -> Vec<u8> {
+        let Items { mut json, page, count } = self;
+        let has_more = page.has_more(count, total);
+        json.raw(&format!(
+            "],\"total\":{total},\"skip\":{},\"limit\":{},\"has_more\":{has_more}}}",
+            page.skip, page.limit,
+        ));
+        json.out
+    }
 }
 
 fn filter(query: &mut QueryParams) -> LogFilter {
@@ -245,4 +294,48 @@ fn fields(form: &[u8]) -> JsonText {
         }
     }
     JsonText(Value::Object(fields).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::CallId;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn logs_are_written_as_an_ordinary_serializer_would_write_them(
+            id in any::<u64>(), assistant in any::<Option<u64>>(), kind in (0usize..4, 0usize..2, 0usize..7), texts in any::<[String; 5]>(),
+            optional in any::<[Option<String>; 3]>(), media_urls in any::<Vec<String>>(), segment_count in any::<u32>(), total in 1..u64::MAX
+        ) {
+            let [provider_message_id, from, to, body, provider_status] = texts;
+            let [error_code, error_message, assistant_name] = optional;
+            let log = MessageLog {
+                call_id: Some(CallId(7)),
+                assistant_id: assistant.map(AssistantId),
+                provider: Provider::ALL[kind.0],
+                provider_message_id,
+                direction: Direction::ALL[kind.1],
+                from,
+                to,
+                body,
+                media_urls,
+                segment_count,
+                status: DeliveryStatus::ALL[kind.2],
+                provider_status,
+                error_code,
+                error_message,
+                created_at: Timestamp(1_777_543_500_000_001),
+                updated_at: Timestamp(1_777_543_500_000_000),
+            };
+            let page = Page { skip: 3, limit: 50 };
+            let mut items = Items::new(page);
+            for _ in 0..2 {
+                items.add(MessageLogId(id), &log.view(), assistant_name.as_deref());
+            }
+            let named = || log_out(NamedLog { id: MessageLogId(id), log: log.clone(), assistant_name: assistant_name.clone() });
+            let wanted = LogsOut { items: vec![named(), named()], total, skip: 3, limit: 50, has_more: page.has_more(2, total) };
+            prop_assert_eq!(String::from_utf8(items.finish(total)).unwrap(), serde_json::to_string(&wanted).unwrap());
+        }
+    }
 }
