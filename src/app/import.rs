@@ -23,9 +23,9 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One batch is about as much as a commit takes a few milliseconds for.
-const BATCH_RECORDS: usize = 1000;
-const BATCH_BYTES: usize = 1024 * 1024;
+/// One batch is about as much as takes twenty milliseconds: live messages wait for one or two of them.
+const BATCH_RECORDS: usize = 2000;
+const BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// How long a batch waits for its turn while live traffic fills the queue: 600 times 50 ms.
 const TURNS: u32 = 600;
 const TURN: Duration = Duration::from_millis(50);

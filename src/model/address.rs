@@ -37,7 +37,10 @@ impl Address {
         if text.chars().any(|c| c.is_ascii_alphabetic()) {
             return alphanumeric(text);
         }
-        let plain: String = text.chars().filter(|c| !PUNCTUATION.contains(c)).collect();
+        let plain = match text.contains(PUNCTUATION) {
+            true => text.replace(PUNCTUATION, ""),
+            false => text.to_owned(),
+        };
         let (plus, digits) = match plain.strip_prefix('+') {
             Some(digits) => (true, digits),
             None => (false, plain.as_str()),
