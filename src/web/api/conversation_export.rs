@@ -8,8 +8,8 @@ use crate::model::account::Actor;
 use crate::model::call::Conversation;
 use crate::model::ids::CallId;
 use crate::model::message::{Message, MessageRange};
-use crate::model::time::{TimeWriter, Timestamp};
-use crate::store::{AssistantNames, Thread};
+use crate::model::time::{TimeText, TimeWriter, Timestamp};
+use crate::store::{AssistantNames, ReadError, Thread};
 use crate::web::auth::Authority;
 use crate::web::error::ApiError;
 use crate::web::extract::{PathId, QueryParams};
@@ -17,13 +17,16 @@ use crate::web::json::JsonWriter;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use csv::{Terminator, WriterBuilder};
+use csv::{ByteRecord, Terminator, WriterBuilder};
 use serde::Deserialize;
 use std::borrow::Cow;
 
 /// How many messages one read takes.
 const CHUNK: u32 = 500;
-/// So many are read where they are asked for, as a thread's are; those of a longer one where they hold up nobody.
+/// What the CSV writer gathers before it passes it on, in bytes.
+const BUFFER: usize = 64 * 1024;
+/// A conversation of so many is written where it is asked for and sent in one piece: that takes some tenths of a
+/// millisecond. Of a longer one each piece is read where it holds up nobody.
 const QUICK: u32 = 1_000;
 
 #[derive(Clone, Copy, Deserialize)]
@@ -90,7 +93,11 @@ pub async fn export_conversation(
         next: 1,
         last,
     };
-    let body = Body::from_stream(futures_util::stream::try_unfold(Some(download), Download::step));
+    let body = if last <= QUICK {
+        Body::from(download.read(QUICK)?.ok_or(ApiError::NotFound)?.0)
+    } else {
+        Body::from_stream(futures_util::stream::try_unfold(Some(download), Download::step))
+    };
     let (ending, media_type) = format.describe();
     let name = format!("attachment; filename=\"sms-conversation-{id}.{ending}\"");
     Ok(([(CONTENT_TYPE, media_type.to_owned()), (CONTENT_DISPOSITION, name)], body).into_response())
@@ -116,26 +123,22 @@ type BrokenOff = Box<dyn std::error::Error + Send + Sync>;
 impl Download {
     async fn step(download: Option<Download>) -> Result<Option<(Bytes, Option<Download>)>, BrokenOff> {
         let Some(download) = download else { return Ok(None) };
-        let (bytes, rest) = if download.next <= QUICK {
-            download.read()?
-        } else {
-            tokio::task::spawn_blocking(move || download.read()).await??
-        };
-        Ok(Some((bytes, rest)))
+        let piece = tokio::task::spawn_blocking(move || download.read(CHUNK)).await??;
+        piece.map(Some).ok_or_else(|| "the conversation was archived while it was exported".into())
     }
 
-    /// The next piece, and the rest if there is one.
-    fn read(mut self) -> Result<(Bytes, Option<Download>), BrokenOff> {
+    /// The next piece of so many messages, and the rest if there is one. `None`: the conversation was archived.
+    fn read(mut self, most: u32) -> Result<Option<(Bytes, Option<Download>)>, ReadError> {
         let (first_piece, beginning) = (self.next == 1, self.beginning.take().unwrap_or_default());
-        let limit = (self.last + 1).saturating_sub(self.next).min(CHUNK);
+        let limit = (self.last + 1).saturating_sub(self.next).min(most);
         let range = MessageRange { after_index: self.next - 1, skip: 0, limit: Some(limit) };
         self.next += limit;
         let whole = self.next > self.last;
-        let piece = match self.format {
+        let (thread, piece) = match self.format {
             Format::Json => {
                 let mut json = JsonWriter::new(self.ids, 0);
                 json.out = beginning;
-                self.visit(range, |index, message| {
+                let thread = self.visit(range, |index, message| {
                     if !(first_piece && index == 1) {
                         json.raw(",");
                     }
@@ -144,27 +147,24 @@ impl Download {
                 if whole {
                     json.raw("]}");
                 }
-                json.out
+                (thread, json.out)
             }
             Format::Csv => {
                 let mut csv = CsvWriter::new(beginning);
-                self.visit(range, |index, message| csv.message(index, message))?;
-                csv.finish()
+                let thread = self.visit(range, |index, message| csv.message(index, message))?;
+                (thread, csv.finish())
             }
             Format::Txt => {
                 let mut out = beginning;
-                self.visit(range, |_, message| write_txt(&mut out, message))?;
-                out
+                let thread = self.visit(range, |_, message| write_txt(&mut out, message))?;
+                (thread, out)
             }
         };
-        Ok((piece.into(), (!whole).then_some(self)))
+        Ok((thread == Thread::Visited).then(|| (piece.into(), (!whole).then_some(self))))
     }
 
-    fn visit(&self, range: MessageRange, visit: impl FnMut(u32, &Message<'_>)) -> Result<(), BrokenOff> {
-        match conversations::messages(&self.app, &self.actor, self.id, range, Patience::Endless, visit)? {
-            Thread::Visited => Ok(()),
-            _ => Err("the conversation was archived while it was exported".into()),
-        }
+    fn visit(&self, range: MessageRange, visit: impl FnMut(u32, &Message<'_>)) -> Result<Thread, ReadError> {
+        conversations::messages(&self.app, &self.actor, self.id, range, Patience::Endless, visit)
     }
 }
 
@@ -185,7 +185,7 @@ fn begin(
         }
         Format::Csv => {
             let mut csv = CsvWriter::new(Vec::new());
-            csv.record(["message_index", "timestamp", "role", "content", "llm_provider", "llm_model"]);
+            csv.header(["message_index", "timestamp", "role", "content", "llm_provider", "llm_model"]);
             csv.finish()
         }
         Format::Txt => {
@@ -222,37 +222,39 @@ fn in_lines(text: &str) -> Vec<&str> {
 
 struct CsvWriter {
     csv: csv::Writer<Vec<u8>>,
+    /// Used again and again: whole records are what the library writes fastest.
+    record: ByteRecord,
     times: TimeWriter,
-    time: Vec<u8>,
 }
 
 impl CsvWriter {
     /// Goes on where `out` ends.
     fn new(out: Vec<u8>) -> CsvWriter {
-        let csv = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
-        CsvWriter { csv, times: TimeWriter::default(), time: Vec::new() }
+        let csv = WriterBuilder::new().terminator(Terminator::CRLF).buffer_capacity(BUFFER).from_writer(out);
+        CsvWriter { csv, record: ByteRecord::new(), times: TimeWriter::default() }
     }
 
     fn message(&mut self, index: u32, message: &Message<'_>) {
-        self.time.clear();
-        self.times.write(message.timestamp, &mut self.time);
-        let time = std::mem::take(&mut self.time);
-        let text =
-            |text: &Option<Cow<'_, str>>| text.as_deref().map_or(Cow::Borrowed(""), defused).into_owned();
-        let (provider, model) = (text(&message.llm_provider), text(&message.llm_model));
-        self.record([
-            itoa::Buffer::new().format(index).as_bytes(),
-            &time,
-            message.role.as_str().as_bytes(),
-            defused(&message.content).as_bytes(),
-            provider.as_bytes(),
-            model.as_bytes(),
-        ]);
-        self.time = time;
+        self.record.push_field(itoa::Buffer::new().format(index).as_bytes());
+        match self.times.text(message.timestamp) {
+            TimeText::Whole(text) => self.record.push_field(text),
+            TimeText::Fraction(text) => self.record.push_field(text),
+        }
+        self.record.push_field(message.role.as_str().as_bytes());
+        for text in [Some(&message.content), message.llm_provider.as_ref(), message.llm_model.as_ref()] {
+            self.record.push_field(text.map_or(Cow::Borrowed(""), |text| defused(text)).as_bytes());
+        }
+        self.write();
     }
 
-    fn record(&mut self, fields: [impl AsRef<[u8]>; 6]) {
-        self.csv.write_record(fields).expect("memory takes what is written");
+    fn header(&mut self, columns: [&str; 6]) {
+        columns.iter().for_each(|column| self.record.push_field(column.as_bytes()));
+        self.write();
+    }
+
+    fn write(&mut self) {
+        self.csv.write_byte_record(&self.record).expect("memory takes what is written");
+        self.record.clear();
     }
 
     fn finish(self) -> Vec<u8> {
@@ -262,5 +264,8 @@ impl CsvWriter {
 
 /// A text that a spreadsheet would take for a formula is made plain.
 fn defused(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
+    match text.as_bytes().first() {
+        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r') => format!("'{text}").into(),
+        _ => text.into(),
+    }
 }
