@@ -27,18 +27,15 @@ use crate::web::routes::Served;
 use crate::web::tokens::Tokens;
 use crate::web::{AppState, Shared, request_id, routes};
 pub use axum::body::Body;
-use connections::{Connections, Progress, Serving};
+use connections::Serving;
 use futures_util::FutureExt;
 use http::{Request, Response};
-use hyper_util::server::graceful::GracefulShutdown;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::sync::Semaphore;
 
 /// How long requests that are under way may take once the server was told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -188,20 +185,9 @@ pub async fn serve(
     let jobs = Jobs::start(state.app.clone());
     // Who is at the other end matters only where somebody is trusted to speak for others.
     let tell_peer = !state.settings.trusted_proxies.is_empty();
-    let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(CONNECTIONS)));
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     let stopping = state.app.stopping.clone();
-    let serving = Serving { served, tell_peer, stopping: stopping.clone() };
-    let (connections, mut looking) = (Arc::new(Connections::default()), JoinSet::new());
-    looking.spawn(connections.clone().look());
-    let take = |stream, peer: SocketAddr, place: Option<OwnedSemaphorePermit>| {
-        let progress = Arc::<Progress>::default();
-        let connection = graceful.watch(serving.connection(stream, peer.ip(), progress.clone()));
-        connections.watch(progress, async move {
-            // A connection that breaks is the other end's business.
-            let _ = connection.await;
-            drop(place);
-        });
-    };
+    let serving = Serving::new(served, tell_peer, stopping.clone());
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepting = async {
@@ -221,7 +207,7 @@ pub async fn serve(
                 continue;
             }
         };
-        take(stream, peer, place.ok());
+        serving.take(stream, peer.ip(), place.ok());
     }
     stopping.store(true, Ordering::Relaxed);
     // Those who listen to events come back when the next server is there.
@@ -230,7 +216,7 @@ pub async fn serve(
     let listener = listener.into_std()?;
     while let (Ok(place), Ok((stream, peer))) = (places.clone().try_acquire_owned(), listener.accept()) {
         if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-            take(stream, peer, Some(place));
+            serving.take(stream, peer.ip(), Some(place));
         }
     }
     drop(listener);
@@ -246,7 +232,7 @@ pub async fn serve(
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let closing = graceful.shutdown();
+    let closing = serving.finish();
     let ended = async {
         // Followers hear also of what the carriers still answered.
         let written = async { tokio::join!(last, sends.finish()) };
@@ -267,22 +253,12 @@ pub async fn serve(
 /// Answers `/metrics` and nothing else, to whoever connects, until it is dropped.
 pub async fn serve_metrics(listener: TcpListener, state: AppState) {
     let (served, stopping) = (routes::metrics_alone(state.clone()), state.app.stopping.clone());
-    let serving = Serving { served, tell_peer: false, stopping };
+    let serving = Serving::new(served, false, stopping);
     let places = Arc::new(Semaphore::new(METRICS_CONNECTIONS));
-    let (connections, mut looking) = (Arc::new(Connections::default()), JoinSet::new());
-    looking.spawn(connections.clone().look());
     loop {
         let place = places.clone().acquire_owned().await;
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                let progress = Arc::<Progress>::default();
-                let connection = serving.connection(stream, peer.ip(), progress.clone());
-                connections.watch(progress, async move {
-                    // A connection that breaks is the other end's business.
-                    let _ = connection.await;
-                    drop(place);
-                });
-            }
+            Ok((stream, peer)) => serving.take(stream, peer.ip(), place.ok()),
             Err(error) => {
                 tracing::error!(%error, "a connection for metrics cannot be accepted");
                 tokio::time::sleep(AFTER_REFUSAL).await;

@@ -12,6 +12,9 @@ pub(crate) struct Read {
     pub paths: Vec<String>,
 }
 
+/// One page again and again: smslite keeps its bytes until something is written.
+pub(crate) const KEPT: &str = "list 50 conversations";
+
 const CONVERSATIONS: &str = "/api/v1/sms-conversations/";
 
 pub(crate) fn reads(made: &Made) -> Vec<Read> {
@@ -20,12 +23,12 @@ pub(crate) fn reads(made: &Made) -> Vec<Read> {
     };
     vec![
         Read {
-            name: "list 50 conversations".to_owned(),
+            name: KEPT.to_owned(),
             target: 0.60,
             route: CONVERSATIONS,
             paths: vec![format!("{CONVERSATIONS}?limit=50")],
         },
-        // Of the one above smslite keeps the bytes until something is written; of these it has none.
+        // More than are kept.
         Read {
             name: "list 50 conversations, always others".to_owned(),
             target: 0.60,

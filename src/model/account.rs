@@ -102,10 +102,10 @@ impl UserChange {
 pub struct KeyHash(pub [u8; 32]);
 
 impl Hash for KeyHash {
-    /// Of a hash, eight bytes are as good as all of them.
+    /// In one piece, without a length before it, which is always the same. All of it: an import takes hashes as they
+    /// are given, and some may be made to begin alike.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        state.write_u64(u64::from_ne_bytes([a, b, c, d, e, f, g, h]));
+        state.write(&self.0);
     }
 }
 

@@ -190,7 +190,7 @@ impl List<'_> {
     ) -> Result<u64, ReadError> {
         let mut count = 0;
         for row in self.rows(place)? {
-            *steps += 1;
+            *steps = steps.saturating_add(1);
             if count == *to || *steps > most {
                 break;
             }
@@ -271,7 +271,7 @@ fn next_turn(
     let (mut windows, mut least, mut most) = (Vec::new(), *seen, *seen);
     while windows.len() < turn && least < end && *steps <= most_steps {
         let Some(place) = places.next().transpose()? else { break };
-        *steps += 1;
+        *steps = steps.saturating_add(1);
         // No more can be before the page than are left if nobody before them matched, and no fewer.
         let (from, to) = (page.skip.saturating_sub(most), end - *seen);
         match place.known {

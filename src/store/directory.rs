@@ -116,6 +116,8 @@ pub type DirectoryView = Guard<Arc<Entries>>;
 
 #[derive(Clone, Default)]
 pub struct Entries {
+    /// So many changes were made before it was so.
+    number: u64,
     organizations: Arc<BTreeMap<OrganizationId, Arc<Organization>>>,
     users: Arc<BTreeMap<(OrganizationId, UserId), Arc<User>>>,
     keys: Arc<HashMap<KeyHash, KeyOwner>>,
@@ -131,7 +133,7 @@ static NO_NAMES: AssistantNames = AssistantNames::new();
 
 impl Directory {
     pub(super) fn load(&self, tables: &ReadTables) -> Result<(), ReadError> {
-        let mut entries = Entries::default();
+        let mut entries = Entries { number: self.number() + 1, ..Entries::default() };
         for row in tables.organizations.range::<&[u8; 4]>(..)? {
             let (key, bytes) = row?;
             let organization = OrganizationId(u32::from_be_bytes(*key.value()));
@@ -192,6 +194,7 @@ impl Directory {
             return;
         }
         let mut entries = Entries::clone(&self.entries.load());
+        entries.number = self.number() + 1;
         for change in changes {
             entries.apply(change);
         }
@@ -200,6 +203,12 @@ impl Directory {
 
     pub fn view(&self) -> DirectoryView {
         self.entries.load()
+    }
+
+    /// Another one after each change: a part of what it numbers, so that nobody sees one without the other. Only
+    /// the writer changes it.
+    pub(super) fn number(&self) -> u64 {
+        self.entries.load().number
     }
 
     /// The key with this hash, revoked and expired ones too: the caller knows the time.
@@ -367,5 +376,24 @@ impl Entries {
                 Arc::make_mut(&mut self.numbers).entry(address).or_default().insert(organization, assistant);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_change_has_a_number_of_its_own_and_no_change_has_none() {
+        let directory = Directory::default();
+        let named = |name: &str| {
+            let known = KnownAssistant { name: name.into(), forwards_from: None };
+            DirectoryChange::Assistant(OrganizationId(1), AssistantId(1), known)
+        };
+        directory.apply(Vec::new());
+        assert_eq!(directory.number(), 0);
+        directory.apply(vec![named("Old")]);
+        directory.apply(vec![named("New"), named("Newest")]);
+        assert_eq!(directory.number(), 2);
     }
 }

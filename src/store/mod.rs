@@ -85,4 +85,4 @@ pub use sms_sessions::{CloseSessions, SessionsOf};
 pub use snapshot::{Snapshot, SnapshotView};
 pub use transaction::{Command, Tx, TxError};
 pub use users::{CreateUser, UpdateUser, UserOutcome};
-pub use writer::{Health, Store};
+pub use writer::{Health, Store, Version};

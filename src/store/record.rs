@@ -7,7 +7,7 @@
 mod fields;
 
 use super::error::ReadError;
-use crate::model::call::{Channel, Conversation};
+use crate::model::call::{Channel, Conversation, Direction};
 use crate::model::ids::{AssistantId, CallId, MessageId};
 use crate::model::message::{Message, Role};
 use crate::model::time::Timestamp;
@@ -122,8 +122,8 @@ pub(super) fn decode_conversation(id: CallId, bytes: &[u8]) -> Result<Option<Con
 }
 
 fn call_fields<'a>(id: CallId, fields: &mut Fields<'a>) -> Option<(bool, Conversation<'a>)> {
-    let is_sms = fields.short_number()? == Channel::Sms as u32;
-    let _direction = fields.short_number()?;
+    let channel = *[Channel::Sms, Channel::Voice].get(fields.short_number()? as usize)?;
+    let _direction = Direction::ALL.get(fields.short_number()? as usize)?;
     let conversation = Conversation {
         id,
         assistant_id: AssistantId(fields.number()?),
@@ -139,7 +139,7 @@ fn call_fields<'a>(id: CallId, fields: &mut Fields<'a>) -> Option<(bool, Convers
     let _voice_status = fields.optional(Fields::text)?;
     let _meta = fields.text()?;
     let is_archived = fields.truth()?;
-    Some((is_sms && !is_archived, conversation))
+    Some((channel == Channel::Sms && !is_archived, conversation))
 }
 
 /// A stored message, in place.
@@ -164,8 +164,27 @@ fn message_fields<'a>(fields: &mut Fields<'a>) -> Option<Message<'a>> {
 mod tests {
     use super::*;
     use crate::model::address::Address;
-    use crate::model::call::{Call, Direction, JsonText};
+    use crate::model::call::{Call, JsonText};
     use proptest::prelude::*;
+
+    fn call() -> Call {
+        Call {
+            channel: Channel::Sms,
+            direction: Direction::Outbound,
+            assistant_id: AssistantId(123),
+            customer: Address::parse("+15559876543").unwrap(),
+            our_number: Address::parse("+15551234567").unwrap(),
+            message_count: 1,
+            started_at: Timestamp(0),
+            last_activity: Timestamp(0),
+            expires_at: None,
+            ended_at: None,
+            duration_seconds: None,
+            voice_status: None,
+            meta: JsonText::default(),
+            archived: false,
+        }
+    }
 
     proptest! {
         #[test]
@@ -197,10 +216,6 @@ mod tests {
         ) {
             let call = Call {
                 channel: if voice { Channel::Voice } else { Channel::Sms },
-                direction: Direction::Outbound,
-                assistant_id: AssistantId(123),
-                customer: Address::parse("+15559876543").unwrap(),
-                our_number: Address::parse("+15551234567").unwrap(),
                 message_count,
                 started_at: Timestamp(times[0]),
                 last_activity: Timestamp(times[1]),
@@ -210,11 +225,40 @@ mod tests {
                 voice_status,
                 meta: JsonText(meta),
                 archived,
+                ..call()
             };
             let mut bytes = Vec::new();
             encode(&call, &mut bytes);
             let wanted = call.is_conversation().then(|| call.conversation(CallId(7)));
             prop_assert_eq!(decode_conversation(CallId(7), &bytes).unwrap(), wanted);
+        }
+
+        #[test]
+        fn a_damaged_call_record_is_refused_in_place_where_it_is_refused_as_a_whole(
+            message_count in any::<u32>(), times in any::<[i64; 2]>(), ends in any::<[Option<i64>; 2]>(),
+            voice_status in proptest::option::of(".{0,9}"), place in any::<proptest::sample::Index>(), changed in any::<u8>()
+        ) {
+            let call = Call {
+                message_count,
+                started_at: Timestamp(times[0]),
+                last_activity: Timestamp(times[1]),
+                expires_at: ends[0].map(Timestamp),
+                ended_at: ends[1].map(Timestamp),
+                voice_status,
+                ..call()
+            };
+            let mut bytes = Vec::new();
+            encode(&call, &mut bytes);
+            let place = place.index(bytes.len());
+            bytes[place] = changed;
+            let in_place = decode_conversation(CallId(7), &bytes);
+            match decode::<Call>(THREADS, &bytes) {
+                Err(_) => prop_assert!(in_place.is_err()),
+                Ok(call) => {
+                    let wanted = call.is_conversation().then(|| call.conversation(CallId(7)));
+                    prop_assert!(in_place.is_err() || in_place.as_ref().ok() == Some(&wanted));
+                }
+            }
         }
 
         #[test]
@@ -258,6 +302,19 @@ mod tests {
             let _ = decode::<Call>("threads", &bytes);
             let _ = decode_conversation(CallId(1), &bytes);
             let _ = decode_message(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_channel_or_direction_that_there_is_not_is_refused() {
+        let mut bytes = Vec::new();
+        encode(&call(), &mut bytes);
+        assert!(decode_conversation(CallId(1), &bytes).is_ok());
+        for (place, unknown) in [(1, 2), (1, 0x7f), (2, 2), (2, 0x7f)] {
+            let mut bytes = bytes.clone();
+            bytes[place] = unknown;
+            assert!(decode::<Call>(THREADS, &bytes).is_err(), "{place}: {unknown}");
+            assert!(decode_conversation(CallId(1), &bytes).is_err(), "{place}: {unknown}");
         }
     }
 

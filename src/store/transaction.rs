@@ -131,7 +131,7 @@ impl<'t> Tx<'t> {
 
     /// Writes what was gathered in memory. Called once, before the commit. `block_rows`: blocks of the list that
     /// have more rows are cut.
-    pub(super) fn finish(mut self, block_rows: u32) -> Result<Changes, TxError> {
+    pub(super) fn finish(&mut self, block_rows: u32) -> Result<Changes, TxError> {
         let feeds =
             self.sequences.iter().map(|(organization, sequences)| (*organization, sequences.feed)).collect();
         for (organization, sequences) in &self.sequences {
@@ -143,8 +143,8 @@ impl<'t> Tx<'t> {
             let before = self.tables.counts.get(&key)?.map_or(0, |count| count.value());
             self.tables.counts.insert(&key, before.saturating_add_signed(change))?;
         }
-        self.blocks.write(&mut self.tables, block_rows)?;
-        Ok(Changes { directory: self.changes, feeds })
+        std::mem::take(&mut self.blocks).write(&mut self.tables, block_rows)?;
+        Ok(Changes { directory: std::mem::take(&mut self.changes), feeds })
     }
 
     pub(super) fn call(&self, organization: OrganizationId, id: CallId) -> Result<Option<Call>, TxError> {

@@ -40,6 +40,14 @@ pub enum Health {
     Failing(String),
 }
 
+/// What readers see: whatever changes it makes it a greater one. The rows and the directory are numbered each by
+/// itself, for a commit whose rows cannot be shown, since storage fails, has changed the directory already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    pub(crate) commit: u64,
+    pub(crate) directory: u64,
+}
+
 /// The store: clones share one writer and one newest snapshot.
 #[derive(Clone)]
 pub struct Store {
@@ -120,9 +128,12 @@ impl Store {
         self.shared.newest.load_full()
     }
 
-    /// A number that is another one after each commit: what was read after the same one says the same.
-    pub fn newest_commit(&self) -> Result<u64, ReadError> {
-        Ok(self.snapshot()?.commit_number())
+    /// What was read after one has learnt the version is right for as long as that is still the version. Each number
+    /// is a part of what it numbers and is changed with it in one step. So what is read later is no older than the
+    /// version says; it may be newer, but then the version is another one by then, and nobody asks for this one again.
+    pub fn version(&self) -> Result<Version, ReadError> {
+        let commit = self.snapshot()?.commit_number();
+        Ok(Version { commit, directory: self.directory().number() })
     }
 
     /// What each commit from the one after the next on writes. One who is too slow to take it is told no more.
@@ -497,9 +508,14 @@ impl Writer {
                     Err(_) => return Err(BatchError::Job(at, "it panicked".to_owned())),
                 }
             }
-            tx.finish(self.block_rows).map_err(|error| match error {
-                TxError::Storage(reason) | TxError::Damaged(reason) => BatchError::Storage(reason),
-            })?
+            // Of what was gathered nobody knows whose fault it is: all of the batch fails, and the writer goes on.
+            match catch_unwind(AssertUnwindSafe(|| tx.finish(self.block_rows))) {
+                Ok(Ok(changes)) => changes,
+                Ok(Err(TxError::Storage(reason) | TxError::Damaged(reason))) => {
+                    return Err(BatchError::Storage(reason));
+                }
+                Err(_) => return Err(BatchError::Storage("finishing the batch panicked".to_owned())),
+            }
         };
         self.opened.commit(txn).map_err(BatchError::Storage)?;
         Ok(changes)

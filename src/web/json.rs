@@ -333,7 +333,66 @@ mod tests {
         assert_eq!(text("2026-05-01T10:14:00Z", IdFormat::String), ended);
     }
 
+    fn times() -> impl Strategy<Value = Timestamp> {
+        let (first, last) = (Timestamp::MIN.0, Timestamp::MAX.0);
+        let whole = (first / 1_000_000..=last / 1_000_000).prop_map(|seconds| seconds * 1_000_000);
+        prop_oneof![first..=last, whole, Just(first), Just(last)].prop_map(Timestamp)
+    }
+
+    fn names() -> impl Strategy<Value = String> {
+        prop_oneof![Just(String::new()), any::<String>(), "[a-z]{1,20}", "[a-z\"\\\\\n]{400,2000}"]
+    }
+
+    fn addresses() -> impl Strategy<Value = String> {
+        prop_oneof!["[0-9A-Za-z]{1,16}", "\\+[0-9A-Za-z]{1,15}"]
+    }
+
+    prop_compose! {
+        fn rows()(
+            id in prop_oneof![any::<u64>(), 0..200u64, Just(u64::MAX)], assistant in 0..3u64,
+            customer in addresses(), our_number in addresses(), message_count in any::<u32>(),
+            at in [times(), times(), times()], ended_at in proptest::option::of(times()), long in any::<bool>()
+        ) -> (Conversation<'static>, (String, String)) {
+            let assistant_id = AssistantId(if long { u64::MAX - assistant } else { assistant });
+            let row = Conversation {
+                id: CallId(id),
+                assistant_id,
+                customer: "",
+                our_number: "",
+                message_count,
+                started_at: at[0],
+                last_activity: at[1],
+                expires_at: at[2],
+                ended_at,
+            };
+            (row, (customer, our_number))
+        }
+    }
+
     proptest! {
+        /// Several by one writer: it remembers the assistant and the time of the row before.
+        #[test]
+        fn conversations_read_back_as_an_ordinary_serializer_would_write_them(
+            rows in proptest::collection::vec(rows(), 1..4), name in [names(), names()], now in times(), as_text in any::<bool>()
+        ) {
+            let ids = if as_text { IdFormat::String } else { IdFormat::Integer };
+            let known = [AssistantId(0), AssistantId(u64::MAX)].into_iter();
+            let names: AssistantNames = known.zip(name).map(|(id, name)| (id, name.into())).collect();
+            let mut json = JsonWriter::new(ids, 0);
+            json.raw("[");
+            let rows: Vec<_> = rows
+                .iter()
+                .map(|(row, (customer, our_number))| Conversation { customer, our_number, ..*row })
+                .collect();
+            for row in &rows {
+                json.separate();
+                json.conversation(row, &names, now);
+            }
+            json.raw("]");
+            let wanted: Vec<_> = rows.iter().map(|row| ConversationOut::new(row, &names, now, ids)).collect();
+            prop_assert_eq!(String::from_utf8(json.out).unwrap(), serde_json::to_string(&wanted).unwrap());
+        }
+
         #[test]
         fn a_message_reads_back_as_an_ordinary_serializer_would_write_it(
             id in any::<u64>(), index in any::<u32>(), content in any::<String>(), model in proptest::option::of(any::<String>())

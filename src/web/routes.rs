@@ -29,6 +29,14 @@ pub struct Served {
     pub(super) meter: Option<Arc<Meter>>,
 }
 
+impl Served {
+    /// For tests of how it is served: what is answered is theirs.
+    #[cfg(test)]
+    pub(crate) fn of(router: Router) -> Served {
+        Served { router, meter: None }
+    }
+}
+
 pub fn served(state: AppState) -> Served {
     let in_api = state.settings.metrics == MetricsAt::Main;
     let Table { router, mut document, mut meter } = table(Meter::new(state.app.metrics.clone()), in_api);

@@ -3,7 +3,7 @@
 
 use super::program::Running;
 use super::table::Want;
-use super::{KEY, Scale, compared, median, plan, reads, sound};
+use super::{KEY, Scale, compared, least_bytes, median, plan, reads, sound};
 use crate::data::{Made, TINY_API_KEY};
 use crate::load::Measured;
 
@@ -35,8 +35,10 @@ fn tiny(made: &Made) -> Vec<(&'static str, Vec<String>)> {
         let path = |id: &u64| format!("/api/v1/sms-conversations/{id}{after}");
         made.tiny.iter().map(path).collect()
     };
+    // All of them, by many names: of one page the server would keep the bytes.
+    let list = (10..210).map(|limit| format!("/api/v1/sms-conversations/?limit={limit}")).collect();
     vec![
-        ("list", vec!["/api/v1/sms-conversations/".to_owned()]),
+        ("list", list),
         ("one conversation", each("")),
         ("messages", each("/messages")),
         ("message logs", vec!["/api/v1/sms-logs/?direction=outbound&status=delivered".to_owned()]),
@@ -52,6 +54,8 @@ fn pair(
     servers: [&Running; 2],
     paths: [Vec<String>; 2],
 ) -> anyhow::Result<()> {
+    let least = |side: usize| least_bytes(servers[side].address, key, paths[side].iter());
+    let least = [least(0)?, least(1)?];
     let mut figures = Vec::new();
     let mut ratio = f64::NAN;
     for (connections, names) in [
@@ -63,7 +67,8 @@ fn pair(
         for round in 0..=scale.size.rounds {
             for side in 0..2 {
                 let requests = reads(key, paths[side].clone());
-                let plan = plan(servers[side].address, connections, scale.size.seconds, requests);
+                let mut plan = plan(servers[side].address, connections, scale.size.seconds, requests);
+                plan.least_bytes = least[side];
                 let measured = sound(scale.load.ask(&plan)?)?;
                 if round > 0 {
                     rounds[side].push(measured);

@@ -46,8 +46,14 @@ impl<'a> Fields<'a> {
         None
     }
 
+    /// Of 32 bits; these take five bytes at most, and more are refused even if they are zeros.
     pub(in crate::store) fn short_number(&mut self) -> Option<u32> {
-        self.number()?.try_into().ok()
+        let before = self.0.len();
+        let number = self.number()?;
+        if before - self.0.len() > 5 {
+            return None;
+        }
+        number.try_into().ok()
     }
 
     #[inline]
@@ -100,6 +106,19 @@ mod tests {
             let mut fields = Fields(&bytes);
             prop_assert_eq!(fields.number(), Some(number));
             prop_assert_eq!(fields.0, &rest);
+        }
+    }
+
+    #[test]
+    fn a_short_number_is_no_longer_than_it_may_be() {
+        for (bytes, number) in [
+            (&[0xff, 0xff, 0xff, 0xff, 0x0f][..], Some(u32::MAX)),
+            (&[0xff, 0xff, 0xff, 0xff, 0x10], None),
+            (&[0x81, 0x80, 0x80, 0x80, 0x00], Some(1)),
+            (&[0x81, 0x80, 0x80, 0x80, 0x80, 0x00], None),
+        ] {
+            assert_eq!(Fields(bytes).short_number(), number, "{bytes:x?}");
+            assert_eq!(postcard::from_bytes::<u32>(bytes).ok(), number, "{bytes:x?}");
         }
     }
 

@@ -48,8 +48,9 @@ pub async fn list_conversations(
     let filter = filter(&mut query);
     let page = query.page(50, 1000);
     query.finish()?;
-    let commit = filter.is_empty().then(|| state.app.store.newest_commit()).transpose()?;
-    if let Some(body) = commit.and_then(|commit| state.kept_pages.get(&actor, page, commit)) {
+    // Asked for before anything is read.
+    let version = filter.is_empty().then(|| state.app.store.version()).transpose()?;
+    if let Some(body) = version.and_then(|version| state.kept_pages.get(&actor, page, version)) {
         return Ok(json_bytes(body));
     }
     let mut written = write_list(&state, &actor, &filter, page, Patience::Quick)?;
@@ -60,8 +61,8 @@ pub async fn list_conversations(
         debug_assert!(written.whole, "endless patience sees the end");
     }
     let body = Bytes::from(written.body);
-    if let Some(commit) = commit {
-        state.kept_pages.keep(&actor, page, commit, written.until, &body);
+    if let Some(version) = version {
+        state.kept_pages.keep(&actor, page, version, written.until, &body);
     }
     Ok(json_bytes(body))
 }

@@ -240,3 +240,31 @@ fn a_block_that_cannot_be_read_hides_nothing_and_is_counted_anew_when_it_is_touc
     store.close();
     sound.close();
 }
+
+/// Of such a block nobody knows how many rows it has: what is said instead must not be added up.
+#[test]
+fn a_page_is_found_though_no_block_can_be_read() {
+    let mut both = Both::new();
+    (0..60).for_each(|place| both.says(place, place as u64, DESK, place as i64, 60));
+    assert!(sizes(&both.disk).len() >= 15);
+    let disk = harmed(&both.disk.image(Loss::None), &|txn| {
+        let mut table = txn.open_table(ACTIVITY_BLOCKS).unwrap();
+        let keys: Vec<[u8; 20]> = table.iter().unwrap().map(|row| *row.unwrap().0.value()).collect();
+        keys.iter().for_each(|key| drop(table.insert(key, JUNK).unwrap()));
+    });
+    let store = disk.open().unwrap();
+    let snapshot = store.snapshot().unwrap();
+    for filter in [
+        ConversationFilter::default(),
+        ConversationFilter { assistant_id: Some(AssistantId(1)), ..ConversationFilter::default() },
+    ] {
+        for skip in [0, 3, 30, 58, 60] {
+            let page = Page { skip, limit: 5 };
+            let wanted = both.model.list(ORG, &filter, page, at(70));
+            assert_eq!(Reads(&snapshot).list(ORG, &filter, page, at(70)), wanted, "{filter:?}, {skip}");
+        }
+        assert_eq!(snapshot.count_conversations(ORG, &filter, at(70)).unwrap(), 60);
+    }
+    drop(snapshot);
+    store.close();
+}
