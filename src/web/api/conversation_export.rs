@@ -8,7 +8,7 @@ use crate::model::account::Actor;
 use crate::model::call::Conversation;
 use crate::model::ids::CallId;
 use crate::model::message::{Message, MessageRange};
-use crate::model::time::{TimeText, TimeWriter, Timestamp};
+use crate::model::time::{TimeWriter, Timestamp};
 use crate::store::{AssistantNames, ReadError, Thread};
 use crate::web::auth::Authority;
 use crate::web::error::ApiError;
@@ -17,14 +17,13 @@ use crate::web::json::JsonWriter;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use csv::{ByteRecord, Terminator, WriterBuilder};
+use csv::{Terminator, WriterBuilder};
+use memchr::{memchr, memchr3};
 use serde::Deserialize;
 use std::borrow::Cow;
 
 /// How many messages one read takes.
 const CHUNK: u32 = 500;
-/// What the CSV writer gathers before it passes it on, in bytes.
-const BUFFER: usize = 64 * 1024;
 /// A conversation of so many is written where it is asked for and sent in one piece: that takes some tenths of a
 /// millisecond. Of a longer one each piece is read where it holds up nobody.
 const QUICK: u32 = 1_000;
@@ -152,7 +151,7 @@ impl Download {
             Format::Csv => {
                 let mut csv = CsvWriter::new(beginning);
                 let thread = self.visit(range, |index, message| csv.message(index, message))?;
-                (thread, csv.finish())
+                (thread, csv.out)
             }
             Format::Txt => {
                 let mut out = beginning;
@@ -183,11 +182,7 @@ fn begin(
             json.raw(",\"messages\":[");
             json.out
         }
-        Format::Csv => {
-            let mut csv = CsvWriter::new(Vec::new());
-            csv.header(["message_index", "timestamp", "role", "content", "llm_provider", "llm_model"]);
-            csv.finish()
-        }
+        Format::Csv => b"message_index,timestamp,role,content,llm_provider,llm_model\r\n".to_vec(),
         Format::Txt => {
             let name = names.get(&conversation.assistant_id).map_or("", |name| name);
             let name = in_lines(name).join(" ");
@@ -221,44 +216,45 @@ fn in_lines(text: &str) -> Vec<&str> {
 }
 
 struct CsvWriter {
-    csv: csv::Writer<Vec<u8>>,
-    /// Used again and again: whole records are what the library writes fastest.
-    record: ByteRecord,
+    out: Vec<u8>,
     times: TimeWriter,
 }
 
 impl CsvWriter {
     /// Goes on where `out` ends.
     fn new(out: Vec<u8>) -> CsvWriter {
-        let csv = WriterBuilder::new().terminator(Terminator::CRLF).buffer_capacity(BUFFER).from_writer(out);
-        CsvWriter { csv, record: ByteRecord::new(), times: TimeWriter::default() }
+        CsvWriter { out, times: TimeWriter::default() }
     }
 
     fn message(&mut self, index: u32, message: &Message<'_>) {
-        self.record.push_field(itoa::Buffer::new().format(index).as_bytes());
-        match self.times.text(message.timestamp) {
-            TimeText::Whole(text) => self.record.push_field(text),
-            TimeText::Fraction(text) => self.record.push_field(text),
-        }
-        self.record.push_field(message.role.as_str().as_bytes());
+        self.out.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
+        self.out.push(b',');
+        self.times.write(message.timestamp, &mut self.out);
+        self.out.push(b',');
+        self.out.extend_from_slice(message.role.as_str().as_bytes());
         for text in [Some(&message.content), message.llm_provider.as_ref(), message.llm_model.as_ref()] {
-            self.record.push_field(text.map_or(Cow::Borrowed(""), |text| defused(text)).as_bytes());
+            self.out.push(b',');
+            self.field(&text.map_or(Cow::Borrowed(""), |text| defused(text)));
         }
-        self.write();
+        self.out.extend_from_slice(b"\r\n");
     }
 
-    fn header(&mut self, columns: [&str; 6]) {
-        columns.iter().for_each(|column| self.record.push_field(column.as_bytes()));
-        self.write();
-    }
-
-    fn write(&mut self) {
-        self.csv.write_byte_record(&self.record).expect("memory takes what is written");
-        self.record.clear();
-    }
-
-    fn finish(self) -> Vec<u8> {
-        self.csv.into_inner().unwrap_or_else(|_| unreachable!("memory takes what is written"))
+    /// Most texts hold nothing to think of, or no more than a comma; the library takes its time over each letter.
+    fn field(&mut self, text: &str) {
+        let text = text.as_bytes();
+        if memchr(b'"', text).is_some() {
+            let mut csv = WriterBuilder::new().terminator(Terminator::Any(b'\n')).from_writer(&mut self.out);
+            csv.write_record([text]).and_then(|()| Ok(csv.flush()?)).expect("memory takes what is written");
+            drop(csv);
+            // It ends a record.
+            self.out.pop();
+        } else if memchr3(b',', b'\r', b'\n', text).is_some() {
+            self.out.push(b'"');
+            self.out.extend_from_slice(text);
+            self.out.push(b'"');
+        } else {
+            self.out.extend_from_slice(text);
+        }
     }
 }
 
@@ -267,5 +263,28 @@ fn defused(text: &str) -> Cow<'_, str> {
     match text.as_bytes().first() {
         Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r') => format!("'{text}").into(),
         _ => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_field_is_written_as_the_library_writes_it(texts in proptest::collection::vec("[a ,\"\r\n\t#ß😀]{0,12}", 2..4)) {
+            let mut whole = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+            whole.write_record(&texts).unwrap();
+            let mut csv = CsvWriter::new(Vec::new());
+            for (at, text) in texts.iter().enumerate() {
+                if at > 0 {
+                    csv.out.push(b',');
+                }
+                csv.field(text);
+            }
+            csv.out.extend_from_slice(b"\r\n");
+            prop_assert_eq!(String::from_utf8(csv.out).unwrap(), String::from_utf8(whole.into_inner().unwrap()).unwrap());
+        }
     }
 }
