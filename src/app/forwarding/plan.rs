@@ -42,6 +42,8 @@ struct Plan {
     cursors: HashMap<OrganizationId, Cursor>,
     /// Feeds that were not looked through to their end.
     behind: BTreeSet<OrganizationId>,
+    /// Lanes of which nobody knows whether what is to be told was written: they are said once the store tells.
+    unsure: HashMap<OrganizationId, BTreeSet<CallId>>,
 }
 
 #[derive(Clone, Copy)]
@@ -58,7 +60,10 @@ impl Plan {
         let (mut written, mut outcome) = (Vec::new(), Ok(()));
         for organization in self.behind.clone() {
             match self.look(app, organization) {
-                Ok(None) => drop(self.behind.remove(&organization)),
+                Ok(None) => {
+                    self.behind.remove(&organization);
+                    self.say(organization, lanes, Found::default());
+                }
                 Ok(Some(found)) => written.push(self.write(app, organization, found)),
                 Err(error) => outcome = Err(StoreError::Unavailable(error.to_string())),
             }
@@ -67,22 +72,30 @@ impl Plan {
             match written {
                 Ok(cursor) => {
                     self.cursors.insert(organization, cursor);
-                    for lane in found.lanes(organization) {
-                        // Nobody takes it when the server stops.
-                        let _ = lanes.send(lane);
-                    }
                     if found.is_all {
                         self.behind.remove(&organization);
                     }
+                    self.say(organization, lanes, found);
                 }
                 Err(error) => {
-                    // Whether it was written, only the store knows; from there it goes on.
+                    // Whether it was written, only the store knows; from there it goes on. If it was, the feed does
+                    // not tell of it again.
                     self.cursors.remove(&organization);
+                    self.unsure.entry(organization).or_default().extend(found.calls());
                     outcome = Err(error);
                 }
             }
         }
         outcome
+    }
+
+    /// Says what was found, and what was not said when a write failed: what is read by now is later than that.
+    fn say(&mut self, organization: OrganizationId, lanes: &UnboundedSender<Lane>, found: Found) {
+        let unsure = self.unsure.remove(&organization).unwrap_or_default();
+        for call in found.calls().chain(unsure) {
+            // Nobody takes it when the server stops.
+            let _ = lanes.send((organization, call));
+        }
     }
 
     fn write(
@@ -177,9 +190,8 @@ impl Found {
         Ok(())
     }
 
-    fn lanes(&self, organization: OrganizationId) -> impl Iterator<Item = Lane> {
-        let told = self.messages.iter().map(|(call, _)| *call);
-        told.chain(self.changed.iter().copied()).map(move |call| (organization, call))
+    fn calls(&self) -> impl Iterator<Item = CallId> {
+        self.messages.iter().map(|(call, _)| *call).chain(self.changed.iter().copied())
     }
 }
 
