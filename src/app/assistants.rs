@@ -1,6 +1,7 @@
 //! Assistants: making, changing, listing and deleting them.
 
 use super::accounts::random_bytes;
+use super::persist::persist;
 use super::{App, VerbError};
 use crate::model::account::Actor;
 use crate::model::assistant::{Assistant, AssistantChange, AssistantState};
@@ -90,7 +91,8 @@ pub(super) async fn make_webhook_secret(
 ) -> Result<Option<Vec<WebhookSecret>>, StoreError> {
     let (secret, now) = (new_webhook_secret(), app.clock.now());
     let command = RotateWebhookSecret { organization, id, secret, keep_seconds: 0, only_if_none: true, now };
-    app.store.execute(command).await
+    // That the storage is not well is nothing that the receiver has to wait longer for.
+    persist(app, || command.clone()).await
 }
 
 /// Signs with another secret from now on, and beside it with the one before for `keep_seconds`. `None`: there is no
