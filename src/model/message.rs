@@ -16,6 +16,8 @@ pub enum Role {
 }
 
 impl Role {
+    pub const ALL: [Role; 3] = [Role::User, Role::Assistant, Role::System];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Role::User => "user",

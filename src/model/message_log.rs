@@ -314,8 +314,44 @@ mod run_of_bytes {
 }
 
 #[cfg(test)]
+pub(crate) use tests::any_log;
+
+#[cfg(test)]
 mod tests {
     use super::DeliveryStatus::{self, *};
+    use super::{Direction, MessageLog, Provider};
+    use crate::model::ids::{AssistantId, CallId};
+    use crate::model::time::Timestamp;
+    use proptest::prelude::*;
+
+    prop_compose! {
+        /// Any log there may be.
+        pub(crate) fn any_log()(
+            ids in any::<[Option<u64>; 2]>(), kind in (0usize..4, 0usize..2, 0usize..7), texts in any::<[String; 5]>(),
+            errors in any::<[Option<String>; 2]>(), media_urls in any::<Vec<String>>(), segment_count in any::<u32>(), times in any::<[i64; 2]>()
+        ) -> MessageLog {
+            let [provider_message_id, from, to, body, provider_status] = texts;
+            let [error_code, error_message] = errors;
+            MessageLog {
+                call_id: ids[0].map(CallId),
+                assistant_id: ids[1].map(AssistantId),
+                provider: Provider::ALL[kind.0],
+                provider_message_id,
+                direction: Direction::ALL[kind.1],
+                from,
+                to,
+                body,
+                media_urls,
+                segment_count,
+                status: DeliveryStatus::ALL[kind.2],
+                provider_status,
+                error_code,
+                error_message,
+                created_at: Timestamp(times[0]),
+                updated_at: Timestamp(times[1]),
+            }
+        }
+    }
 
     #[test]
     fn a_status_only_moves_forward_and_a_final_one_stays() {

@@ -66,37 +66,13 @@ fn whole(mut fields: Fields<'_>) -> Option<LogView<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::message_log::MessageLog;
-    use crate::model::time::Timestamp;
+    use crate::model::message_log::any_log;
     use crate::store::record::VERSION;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn a_row_is_read_as_the_log_that_it_is(
-            ids in any::<[Option<u64>; 2]>(), kind in (0usize..4, 0usize..2, 0usize..7), texts in any::<[String; 5]>(),
-            errors in any::<[Option<String>; 2]>(), media_urls in any::<Vec<String>>(), segment_count in any::<u32>(), times in any::<[i64; 2]>()
-        ) {
-            let [provider_message_id, from, to, body, provider_status] = texts;
-            let [error_code, error_message] = errors;
-            let log = MessageLog {
-                call_id: ids[0].map(CallId),
-                assistant_id: ids[1].map(AssistantId),
-                provider: Provider::ALL[kind.0],
-                provider_message_id,
-                direction: Direction::ALL[kind.1],
-                from,
-                to,
-                body,
-                media_urls,
-                segment_count,
-                status: DeliveryStatus::ALL[kind.2],
-                provider_status,
-                error_code,
-                error_message,
-                created_at: Timestamp(times[0]),
-                updated_at: Timestamp(times[1]),
-            };
+        fn a_row_is_read_as_the_log_that_it_is(log in any_log()) {
             let mut bytes = Vec::new();
             record::encode(&log, &mut bytes);
             let row = read(&bytes).unwrap();

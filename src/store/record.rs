@@ -122,7 +122,7 @@ pub(super) fn decode_conversation(id: CallId, bytes: &[u8]) -> Result<Option<Con
 }
 
 fn call_fields<'a>(id: CallId, fields: &mut Fields<'a>) -> Option<(bool, Conversation<'a>)> {
-    let channel = *[Channel::Sms, Channel::Voice].get(fields.short_number()? as usize)?;
+    let channel = *Channel::ALL.get(fields.short_number()? as usize)?;
     let _direction = Direction::ALL.get(fields.short_number()? as usize)?;
     let conversation = Conversation {
         id,
@@ -152,7 +152,7 @@ pub(super) fn decode_message(bytes: &[u8]) -> Result<Message<'_>, ReadError> {
 fn message_fields<'a>(fields: &mut Fields<'a>) -> Option<Message<'a>> {
     Some(Message {
         id: MessageId(fields.number()?),
-        role: [Role::User, Role::Assistant, Role::System].get(fields.short_number()? as usize).copied()?,
+        role: *Role::ALL.get(fields.short_number()? as usize)?,
         content: Cow::Borrowed(fields.text()?),
         timestamp: fields.time()?,
         llm_provider: fields.optional(Fields::text)?.map(Cow::Borrowed),
@@ -268,7 +268,7 @@ mod tests {
         ) {
             let message = Message {
                 id: MessageId(id),
-                role: [Role::User, Role::Assistant, Role::System][role],
+                role: Role::ALL[role],
                 content: Cow::Owned(content),
                 timestamp: Timestamp(timestamp),
                 llm_provider: llm[0].clone().map(Cow::Owned),

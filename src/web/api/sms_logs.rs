@@ -299,35 +299,14 @@ fn fields(form: &[u8]) -> JsonText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::CallId;
+    use crate::model::message_log::any_log;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn logs_are_written_as_an_ordinary_serializer_would_write_them(
-            id in any::<u64>(), assistant in any::<Option<u64>>(), kind in (0usize..4, 0usize..2, 0usize..7), texts in any::<[String; 5]>(),
-            optional in any::<[Option<String>; 3]>(), media_urls in any::<Vec<String>>(), segment_count in any::<u32>(), total in 1..u64::MAX
+            id in any::<u64>(), log in any_log(), assistant_name in any::<Option<String>>(), total in 1..u64::MAX
         ) {
-            let [provider_message_id, from, to, body, provider_status] = texts;
-            let [error_code, error_message, assistant_name] = optional;
-            let log = MessageLog {
-                call_id: Some(CallId(7)),
-                assistant_id: assistant.map(AssistantId),
-                provider: Provider::ALL[kind.0],
-                provider_message_id,
-                direction: Direction::ALL[kind.1],
-                from,
-                to,
-                body,
-                media_urls,
-                segment_count,
-                status: DeliveryStatus::ALL[kind.2],
-                provider_status,
-                error_code,
-                error_message,
-                created_at: Timestamp(1_777_543_500_000_001),
-                updated_at: Timestamp(1_777_543_500_000_000),
-            };
             let page = Page { skip: 3, limit: 50 };
             let mut items = Items::new(page);
             for _ in 0..2 {
