@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Of what is made here.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 pub(crate) const FILE: &str = "smslite.redb";
 const MADE: &str = "made.json";
 pub(crate) const API_KEY: &str = "sl_live_benchmark_0000000000000000000000000000";

@@ -164,6 +164,12 @@ pub(super) fn count(bytes: &[u8], filter: &ConversationFilter, now: Timestamp) -
     (block.head.matching(counts, filter, now), block.rows())
 }
 
+/// Whether there may be a row in a stored block that has expired by now and has no end of its own.
+pub(super) fn may_be_over(bytes: &[u8], now: Timestamp) -> bool {
+    record::decode::<Head>(TABLE, bytes)
+        .map_or(true, |head| head.counts.open > 0 && head.expires.least <= now)
+}
+
 impl Head {
     /// `counts`: of the assistant that is asked for.
     fn matching(&self, counts: Counts, filter: &ConversationFilter, now: Timestamp) -> Option<u64> {

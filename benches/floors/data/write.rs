@@ -14,11 +14,12 @@ use smslite::model::assistant::{Assistant, AssistantState};
 use smslite::model::call::JsonText;
 use smslite::model::ids::{AssistantId, OrganizationId, UserId};
 use smslite::model::message_log::Provider;
+use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
 use smslite::server;
 use smslite::store::{
-    AssignNumber, Bootstrap, Bootstrapped, CreateAssistant, CreateOrganization, DataDir, Due, ForgetRows,
-    Held, Location, NewApiKey, Store,
+    AssignNumber, Bootstrap, Bootstrapped, CloseSessions, CreateAssistant, CreateOrganization, DataDir, Due,
+    ForgetRows, Held, Location, NewApiKey, SessionsOf, Store,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,6 +34,8 @@ const COMMIT: usize = 4_000;
 const PAYLOADS_KEPT: i64 = 30 * DAY;
 /// How many rows are deleted in a commit.
 const FORGOTTEN: usize = 10_000;
+/// How many sessions are ended in a commit.
+const SWEPT: usize = 2_000;
 /// What is read is drawn from so many.
 const SAMPLE: usize = 10_000;
 /// After all of it, so that nothing of the year is of the same two weeks.
@@ -66,6 +69,9 @@ pub(super) fn make(dir: &Path, conversations: u64) -> anyhow::Result<Made> {
     }
     let (maker, plan) = made.context("the large one is among them")?;
     tail(store, &maker, &plan)?;
+    for (organization, _) in store.directory().organizations() {
+        sweep(store, organization, TAIL)?;
+    }
     // A server would do it in its first minutes, beside what is measured.
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
     runtime.block_on(search_blocks::seal(&state.app, false))?;
@@ -200,6 +206,7 @@ fn fill(
                 rows = later;
             }
             forget(store, organization, end, end)?;
+            sweep(store, organization, end)?;
             if at % 50 == 49 {
                 eprintln!("  {} windows of {} conversations", at + 1, super::plan::WINDOW);
             }
@@ -223,6 +230,22 @@ fn forget(store: &Store, organization: OrganizationId, newest: i64, now: i64) ->
         }
     }
     Ok(())
+}
+
+/// What a server does by the minute, or it would do so while something is measured: sessions that are over end.
+fn sweep(store: &Store, organization: OrganizationId, now: i64) -> anyhow::Result<()> {
+    let (closing, now, mut from) = (Closing::Expired, Timestamp(now), None);
+    loop {
+        let snapshot = store.snapshot()?;
+        let (calls, next) =
+            snapshot.sessions_to_close(organization, &SessionsOf::Everyone, (closing, now), from, SWEPT)?;
+        drop(snapshot);
+        if !calls.is_empty() {
+            store.execute_blocking(CloseSessions { organization, now, closing, calls })?;
+        }
+        let Some(next) = next else { return Ok(()) };
+        from = Some(next);
+    }
 }
 
 /// The floor's rows are modelled on these: a start and a message that joins, one after the other.
