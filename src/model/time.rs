@@ -107,7 +107,7 @@ struct Day {
 impl Default for TimeWriter {
     fn default() -> TimeWriter {
         TimeWriter {
-            days: [Day::of(0); 4],
+            days: [Day { number: 0, text: *b"1970-01-01" }; 4],
             shown: (0, 0),
             text: *b"1970-01-01T00:00:00.000000Z",
             whole: *b"1970-01-01T00:00:00Z",
@@ -162,7 +162,7 @@ impl TimeWriter {
 
 impl Day {
     fn of(number: i64) -> Day {
-        let date = DateTime::from_timestamp(number * 86_400, 0).unwrap_or_default();
+        let date = i32::try_from(number).ok().and_then(NaiveDate::from_epoch_days).unwrap_or_default();
         // No day before year 1 and none after year 9999 is printed.
         let (_, year) = date.year_ce();
         let mut text = *b"0000-00-00";

@@ -5,12 +5,17 @@ use super::error::ReadError;
 use super::record::{self, Fields};
 use crate::model::call::Direction;
 use crate::model::ids::{AssistantId, CallId};
-use crate::model::message_log::{DeliveryStatus, LogRow, LogView, Provider};
+use crate::model::message_log::{DeliveryStatus, LogKind, LogRow, LogView, Provider};
 
 const TABLE: &str = "message_logs";
 
 pub(super) fn read(bytes: &[u8]) -> Result<LogRow<'_>, ReadError> {
     log(record::fields(TABLE, bytes)?).ok_or_else(damaged)
+}
+
+/// What it is counted by, and nothing of the rest.
+pub(super) fn kind(bytes: &[u8]) -> Result<LogKind, ReadError> {
+    kind_of(record::fields(TABLE, bytes)?).ok_or_else(damaged)
 }
 
 /// All of it, as it is shown.
@@ -20,6 +25,21 @@ pub(super) fn view(bytes: &[u8]) -> Result<LogView<'_>, ReadError> {
 
 fn damaged() -> ReadError {
     ReadError::Damaged { table: TABLE, reason: "no message log".to_owned() }
+}
+
+fn kind_of(mut fields: Fields<'_>) -> Option<LogKind> {
+    let _call_id = fields.optional(Fields::number)?;
+    let _assistant_id = fields.optional(Fields::number)?;
+    let provider = *Provider::ALL.get(fields.number()? as usize)?;
+    fields.bytes()?;
+    let direction = *Direction::ALL.get(fields.number()? as usize)?;
+    let (_from, _to, _body) = (fields.bytes()?, fields.bytes()?, fields.bytes()?);
+    for _ in 0..fields.number()? {
+        fields.bytes()?;
+    }
+    fields.number()?;
+    let status = *DeliveryStatus::ALL.get(fields.number()? as usize)?;
+    Some(LogKind { direction, status, provider })
 }
 
 /// The fields of `MessageLog` in their order.
@@ -80,6 +100,7 @@ mod tests {
             prop_assert_eq!((row.call_id, row.assistant_id, row.created_at), (log.call_id, log.assistant_id, log.created_at));
             prop_assert_eq!((row.from, row.to, row.body), (log.from.as_bytes(), log.to.as_bytes(), log.body.as_bytes()));
             prop_assert_eq!(view(&bytes).unwrap(), log.view());
+            prop_assert_eq!(kind(&bytes).unwrap(), row.kind());
             // The last field, which is not read, has a byte at least.
             for end in 0..bytes.len() - 10 {
                 prop_assert!(read(&bytes[..end]).is_err());
@@ -91,6 +112,7 @@ mod tests {
         fn damaged_bytes_are_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             let versioned = [&[VERSION], bytes.as_slice()].concat();
             for bytes in [&bytes, &versioned] {
+                let _ = kind(bytes);
                 let _ = read(bytes);
                 let _ = view(bytes);
             }

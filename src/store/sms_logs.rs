@@ -50,7 +50,7 @@ impl Snapshot {
                 break;
             }
             let (key, bytes) = row?;
-            if filter.matches_kind(log_row::read(bytes.value())?.kind()) {
+            if filter.matches_kind(log_row::kind(bytes.value())?) {
                 seen += 1;
                 if pager.turn() == Turn::Take {
                     visit(MessageLogId(key::serial_id(key.value())), &log_row::view(bytes.value())?);

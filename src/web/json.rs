@@ -2,8 +2,6 @@
 //! storage: no value is copied or decoded only to be encoded again. A test holds the bytes against
 //! an ordinary serializer.
 
-mod space;
-
 use crate::config::IdFormat;
 use crate::model::call::{Conversation, ConversationStatus};
 use crate::model::ids::{AssistantId, CallId, MessageLogId};
@@ -11,8 +9,8 @@ use crate::model::message::{Message, Role};
 use crate::model::message_log::LogView;
 use crate::model::time::{TimeText, TimeWriter, Timestamp};
 use crate::store::AssistantNames;
+use crate::web::space::{Space, has_any};
 use serde::{Serialize, Serializer};
-use space::{Space, is_plain};
 use utoipa::ToSchema;
 
 /// A conversation's id, printed as `id_format` has it.
@@ -264,6 +262,12 @@ fn time(space: &mut Space<'_>, times: &mut TimeWriter, value: Timestamp) {
         TimeText::Fraction(text) => space.put(text),
     }
     space.put(b"\"");
+}
+
+/// Whether JSON shows this text as it is.
+#[inline]
+fn is_plain(text: &[u8]) -> bool {
+    !has_any(text, |byte| byte < 0x20 || byte == b'"' || byte == b'\\')
 }
 
 fn string(out: &mut Vec<u8>, value: &str) {

@@ -13,6 +13,7 @@ mod meter;
 pub mod openapi;
 pub mod request_id;
 pub mod routes;
+mod space;
 pub mod tokens;
 pub mod webhooks;
 

@@ -17,6 +17,17 @@ impl<'a> Fields<'a> {
     /// An unsigned number: seven bits a byte, the least first; the last byte has no high bit.
     #[inline]
     pub(in crate::store) fn number(&mut self) -> Option<u64> {
+        match self.0.split_first() {
+            // Most are lengths and kinds.
+            Some((&byte, rest)) if byte < 0x80 => {
+                self.0 = rest;
+                Some(u64::from(byte))
+            }
+            _ => self.longer_number(),
+        }
+    }
+
+    fn longer_number(&mut self) -> Option<u64> {
         const HIGH: u64 = 0x8080_8080_8080_8080;
         let Some(word) = self.0.first_chunk() else { return self.long_number() };
         let word = u64::from_le_bytes(*word);

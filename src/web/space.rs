@@ -1,5 +1,5 @@
-//! Space for one row of JSON, taken once at the end of the bytes that are being written: what is put there asks neither
-//! for memory nor calls out to copy a few letters.
+//! Space for one row of an answer, taken once at the end of the bytes that are being written: what is put there asks
+//! neither for memory nor calls out to copy a few letters.
 
 /// The end of `out`, to be written to from the front.
 pub(super) struct Space<'o> {
@@ -53,18 +53,30 @@ impl Drop for Space<'_> {
     }
 }
 
-/// Whether JSON shows this text as it is.
-pub(super) fn is_plain(text: &[u8]) -> bool {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The high bit of each byte that is zero; of those above one that is, it may err.
-    let zero = |word: u64| word.wrapping_sub(EACH) & !word & HIGH;
-    let (words, rest) = text.as_chunks::<8>();
-    let mut odd = 0;
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        let control = word.wrapping_sub(EACH * 0x20) & !word & HIGH;
-        odd |= control | zero(word ^ (EACH * u64::from(b'"'))) | zero(word ^ (EACH * u64::from(b'\\')));
+/// Whether there is a byte of these in the text. Sixteen are looked at together, the last ones twice.
+#[inline(always)]
+pub(super) fn has_any(text: &[u8], is_one: impl Fn(u8) -> bool) -> bool {
+    let among = |bytes: &[u8; 16]| bytes.iter().fold(false, |any, byte| any | is_one(*byte));
+    match text.last_chunk() {
+        Some(last) => text.as_chunks().0.iter().fold(among(last), |any, bytes| any | among(bytes)),
+        None => text.iter().fold(false, |any, byte| any | is_one(*byte)),
     }
-    odd == 0 && !rest.iter().any(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn one_byte_among_others_is_found_wherever_it_stands(length in 0..70_usize, place in any::<proptest::sample::Index>()) {
+            let mut text = vec![b'a'; length];
+            prop_assert!(!has_any(&text, |byte| byte == b'"'));
+            if length > 0 {
+                text[place.index(length)] = b'"';
+                prop_assert!(has_any(&text, |byte| byte == b'"'));
+            }
+        }
+    }
 }
