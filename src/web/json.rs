@@ -9,7 +9,7 @@ use crate::model::message::{Message, Role};
 use crate::model::message_log::LogView;
 use crate::model::time::{TimeText, TimeWriter, Timestamp};
 use crate::store::AssistantNames;
-use crate::web::space::{Space, has_any};
+use crate::web::space::Space;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -78,7 +78,7 @@ pub struct JsonWriter {
 /// The most that a row takes beside texts of any length.
 const ROW_MOST: usize = 384;
 const MESSAGE_MOST: usize = 256;
-const LOG_MOST: usize = 128;
+const LOG_MOST: usize = 576;
 
 impl JsonWriter {
     pub fn new(ids: IdFormat, capacity: usize) -> JsonWriter {
@@ -127,8 +127,9 @@ impl JsonWriter {
 
     /// Appends the seed's eight fields in its order.
     pub fn message(&mut self, conversation: CallId, index: u32, message: &Message<'_>) {
-        let content = message.content.as_bytes();
-        let mut space = Space::take(&mut self.out, MESSAGE_MOST + content.len());
+        let (provider, model) = (message.llm_provider.as_deref(), message.llm_model.as_deref());
+        let most = MESSAGE_MOST + texts_most(&[Some(&message.content), provider, model]);
+        let mut space = Space::take(&mut self.out, most);
         space.put(b"{\"id\":");
         space.number(message.id.0);
         space.put(b",\"conversation_id\":");
@@ -138,84 +139,68 @@ impl JsonWriter {
             Role::Assistant => space.put(b",\"role\":\"assistant\",\"content\":"),
             Role::System => space.put(b",\"role\":\"system\",\"content\":"),
         }
-        if is_plain(content) {
-            space.put(b"\"");
-            space.slice(content);
-            space.put(b"\"");
-        } else {
-            drop(space);
-            string(&mut self.out, &message.content);
-            space = Space::take(&mut self.out, MESSAGE_MOST);
-        }
+        space.string(&message.content);
         space.put(b",\"timestamp\":");
         time(&mut space, &mut self.times, message.timestamp);
         space.put(b",\"message_index\":");
         space.number(u64::from(index));
-        if message.llm_provider.is_none() && message.llm_model.is_none() {
-            space.put(b",\"llm_provider\":null,\"llm_model\":null}");
-            return;
-        }
-        drop(space);
-        self.optional(",\"llm_provider\":", message.llm_provider.as_deref());
-        self.optional(",\"llm_model\":", message.llm_model.as_deref());
-        self.raw("}");
+        space.put(b",\"llm_provider\":");
+        space.optional(provider);
+        space.put(b",\"llm_model\":");
+        space.optional(model);
+        space.put(b"}");
     }
 
     /// Appends the fields of `sms_logs::LogOut` in their order.
     pub fn log(&mut self, id: MessageLogId, log: &LogView<'_>, assistant_name: Option<&str>) {
-        let mut space = Space::take(&mut self.out, LOG_MOST);
+        let texts = [log.provider_message_id, log.from, log.to, log.body, log.provider_status].map(Some);
+        let most =
+            LOG_MOST + texts_most(&texts) + texts_most(&[log.error_code, log.error_message, assistant_name]);
+        let mut space =
+            Space::take(&mut self.out, most + log.media_urls.iter().map(|url| url.len() + 3).sum::<usize>());
         space.put(b"{\"id\":");
         space.number(id.0);
         space.put(b",\"provider\":\"");
         space.slice(log.provider.as_str().as_bytes());
         space.put(b"\",\"provider_message_id\":");
-        drop(space);
-        string(&mut self.out, log.provider_message_id);
-        self.raw(",\"direction\":\"");
-        self.raw(log.direction.as_str());
-        self.raw("\",\"from_number\":");
-        string(&mut self.out, log.from);
-        self.raw(",\"to_number\":");
-        string(&mut self.out, log.to);
-        self.raw(",\"body\":");
-        string(&mut self.out, log.body);
-        self.raw(",\"media_urls\":[");
-        for url in &log.media_urls {
-            self.separate();
-            string(&mut self.out, url);
+        space.string(log.provider_message_id);
+        space.put(b",\"direction\":\"");
+        space.slice(log.direction.as_str().as_bytes());
+        space.put(b"\",\"from_number\":");
+        space.string(log.from);
+        space.put(b",\"to_number\":");
+        space.string(log.to);
+        space.put(b",\"body\":");
+        space.string(log.body);
+        space.put(b",\"media_urls\":[");
+        for (place, url) in log.media_urls.iter().enumerate() {
+            if place > 0 {
+                space.put(b",");
+            }
+            space.string(url);
         }
-        let mut space = Space::take(&mut self.out, LOG_MOST);
         space.put(b"],\"segment_count\":");
         space.number(u64::from(log.segment_count));
         space.put(b",\"status\":\"");
         space.slice(log.status.as_str().as_bytes());
         space.put(b"\",\"provider_status\":");
-        drop(space);
-        string(&mut self.out, log.provider_status);
-        self.optional(",\"error_code\":", log.error_code);
-        self.optional(",\"error_message\":", log.error_message);
-        let mut space = Space::take(&mut self.out, LOG_MOST);
+        space.string(log.provider_status);
+        space.put(b",\"error_code\":");
+        space.optional(log.error_code);
+        space.put(b",\"error_message\":");
+        space.optional(log.error_message);
         space.put(b",\"assistant_id\":");
         match log.assistant_id {
             Some(id) => space.number(id.0),
             None => space.put(b"null"),
         }
-        drop(space);
-        self.optional(",\"assistant_name\":", assistant_name);
-        let mut space = Space::take(&mut self.out, LOG_MOST);
+        space.put(b",\"assistant_name\":");
+        space.optional(assistant_name);
         space.put(b",\"created_at\":");
         time(&mut space, &mut self.times, log.created_at);
         space.put(b",\"updated_at\":");
         time(&mut space, &mut self.times, log.updated_at);
         space.put(b"}");
-    }
-
-    fn optional(&mut self, name: &str, value: Option<&str>) {
-        self.raw(name);
-        match value {
-            Some(value) => string(&mut self.out, value),
-            None => self.raw("null"),
-        }
     }
 
     /// Appends the `,` between the items of an array that was begun with `[`.
@@ -238,7 +223,9 @@ fn assistant_fields(id: AssistantId, names: &AssistantNames) -> Vec<u8> {
     out.extend_from_slice(b"\",\"assistant_id\":");
     out.extend_from_slice(itoa::Buffer::new().format(id.0).as_bytes());
     out.extend_from_slice(b",\"assistant_name\":");
-    string(&mut out, name);
+    let mut space = Space::take(&mut out, name.len() + 2);
+    space.string(name);
+    drop(space);
     out
 }
 
@@ -264,21 +251,9 @@ fn time(space: &mut Space<'_>, times: &mut TimeWriter, value: Timestamp) {
     space.put(b"\"");
 }
 
-/// Whether JSON shows this text as it is.
-#[inline]
-fn is_plain(text: &[u8]) -> bool {
-    !has_any(text, |byte| byte < 0x20 || byte == b'"' || byte == b'\\')
-}
-
-fn string(out: &mut Vec<u8>, value: &str) {
-    if is_plain(value.as_bytes()) {
-        out.reserve(value.len() + 2);
-        out.push(b'"');
-        out.extend_from_slice(value.as_bytes());
-        out.push(b'"');
-    } else {
-        serde_json::to_writer(out, value).expect("a string is JSON, and memory grows");
-    }
+/// The room that texts take as they are, in quotes.
+fn texts_most(texts: &[Option<&str>]) -> usize {
+    texts.iter().flatten().map(|text| text.len() + 2).sum()
 }
 
 #[cfg(test)]

@@ -41,6 +41,28 @@ impl<'o> Space<'o> {
         }
     }
 
+    /// A text as JSON has it. What is escaped in it takes room of its own.
+    #[inline]
+    pub(super) fn string(&mut self, text: &str) {
+        if has_any(text.as_bytes(), b' ', *b"\"\\") {
+            let escaped = serde_json::to_vec(text).expect("a string is JSON, and memory grows");
+            self.out.resize(self.out.len() + escaped.len(), 0);
+            self.slice(&escaped);
+        } else {
+            self.put(b"\"");
+            self.slice(text.as_bytes());
+            self.put(b"\"");
+        }
+    }
+
+    #[inline]
+    pub(super) fn optional(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => self.string(text),
+            None => self.put(b"null"),
+        }
+    }
+
     #[inline(always)]
     pub(super) fn number(&mut self, value: u64) {
         self.slice(itoa::Buffer::new().format(value).as_bytes());
@@ -53,14 +75,24 @@ impl Drop for Space<'_> {
     }
 }
 
-/// Whether there is a byte of these in the text. Sixteen are looked at together, the last ones twice.
+/// Whether one of these bytes stands in the text, or one below `least`. Eight are looked at together, the last ones twice.
 #[inline(always)]
-pub(super) fn has_any(text: &[u8], is_one: impl Fn(u8) -> bool) -> bool {
-    let among = |bytes: &[u8; 16]| bytes.iter().fold(false, |any, byte| any | is_one(*byte));
-    match text.last_chunk() {
-        Some(last) => text.as_chunks().0.iter().fold(among(last), |any, bytes| any | among(bytes)),
-        None => text.iter().fold(false, |any, byte| any | is_one(*byte)),
+pub(super) fn has_any<const N: usize>(text: &[u8], least: u8, of: [u8; N]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let Some(last) = text.last_chunk::<8>() else {
+        return text.iter().any(|byte| *byte < least || of.contains(byte));
+    };
+    let mut found = 0;
+    for word in text.as_chunks().0.iter().chain([last]) {
+        let word = u64::from_le_bytes(*word);
+        // The high bit of each byte that is below; of those above one that is, it may err.
+        let below = |word: u64, least: u8| word.wrapping_sub(EACH * u64::from(least)) & !word & HIGH;
+        found |= of
+            .iter()
+            .fold(below(word, least), |found, byte| found | below(word ^ (EACH * u64::from(*byte)), 1));
     }
+    found != 0
 }
 
 #[cfg(test)]
@@ -70,13 +102,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_byte_among_others_is_found_wherever_it_stands(length in 0..70_usize, place in any::<proptest::sample::Index>()) {
+        fn it_has_what_stands_in_it(
+            text in proptest::collection::vec(any::<u8>(), 0..40), least in 0..40u8, of in any::<[u8; 3]>()
+        ) {
+            let wanted = text.iter().any(|byte| *byte < least || of.contains(byte));
+            prop_assert_eq!(has_any(&text, least, of), wanted);
+        }
+
+        #[test]
+        fn one_among_others_is_found_wherever_it_stands(length in 1..40_usize, place in any::<proptest::sample::Index>()) {
             let mut text = vec![b'a'; length];
-            prop_assert!(!has_any(&text, |byte| byte == b'"'));
-            if length > 0 {
-                text[place.index(length)] = b'"';
-                prop_assert!(has_any(&text, |byte| byte == b'"'));
-            }
+            prop_assert!(!has_any(&text, b' ', *b"\"\\"));
+            text[place.index(length)] = b'"';
+            prop_assert!(has_any(&text, b' ', *b"\"\\"));
         }
     }
 }

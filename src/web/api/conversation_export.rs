@@ -256,7 +256,7 @@ impl CsvWriter {
     fn field(&mut self, text: &str) {
         let text = defused(text);
         let text = text.as_bytes();
-        if !has_any(text, |byte| matches!(byte, b'"' | b',' | b'\r' | b'\n')) {
+        if !has_any(text, 0, *b"\",\r\n") {
             let mut space = Space::take(&mut self.out, 1 + text.len());
             space.put(b",");
             space.slice(text);
