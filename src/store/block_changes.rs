@@ -17,6 +17,8 @@ enum Touched {
     Known(ActivityBlock),
     /// What is stored is not what its rows are: they are counted anew.
     Unknown,
+    /// Its times are wider than its rows need: the same, and it stays whole.
+    Wide,
 }
 
 impl Touched {
@@ -60,6 +62,15 @@ impl BlockChanges {
         Ok(())
     }
 
+    /// The block of this row gets the times that its rows have.
+    pub(super) fn narrow(&mut self, tables: &Tables<'_>, key: &ActivityKey) -> Result<(), StorageError> {
+        let touched = self.block_of(tables, key)?;
+        if let Touched::Known(_) = touched {
+            *touched = Touched::Wide;
+        }
+        Ok(())
+    }
+
     /// Beyond all blocks a new one reaches to the end.
     fn block_of(&mut self, tables: &Tables<'_>, key: &ActivityKey) -> Result<&mut Touched, StorageError> {
         let last = *key::activity_range(key::organization_of(key)).end();
@@ -85,6 +96,10 @@ impl BlockChanges {
                 }
                 Touched::Unknown => {
                     cut(tables, end, most.div_ceil(2))?;
+                    continue;
+                }
+                Touched::Wide => {
+                    cut(tables, end, most)?;
                     continue;
                 }
             };

@@ -38,6 +38,9 @@ impl Command for CloseSessions {
             let session = SessionKey::of(&before);
             let call = Call { ended_at: Some(ended_at), ..before.clone() };
             tx.put_call(org, call_id, Some(&before), &call)?;
+            if self.closing == Closing::Expired {
+                tx.narrow_block(org, call_id, &call)?;
+            }
             tx.unbind(org, &session, call_id)?;
             tx.append_feed(org, self.now, FeedEvent::ConversationEnded { call_id })?;
             closed.push(session);

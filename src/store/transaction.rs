@@ -191,6 +191,17 @@ impl<'t> Tx<'t> {
         Ok(())
     }
 
+    /// A session was found to be over by the times of its block, which is not to be looked through for it again.
+    pub(super) fn narrow_block(
+        &mut self,
+        organization: OrganizationId,
+        id: CallId,
+        call: &Call,
+    ) -> Result<(), TxError> {
+        let key = key::activity(organization, call.last_activity, id);
+        Ok(self.blocks.narrow(&self.tables, &key)?)
+    }
+
     /// Writes a row as it is, so that a commit has something to make durable.
     pub(super) fn rewrite_something(&mut self) -> Result<(), TxError> {
         let first = self.tables.organizations.first()?.map(|(key, _)| *key.value());

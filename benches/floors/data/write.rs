@@ -68,10 +68,10 @@ pub(super) fn make(dir: &Path, conversations: u64) -> anyhow::Result<Made> {
         }
     }
     let (maker, plan) = made.context("the large one is among them")?;
-    tail(store, &maker, &plan)?;
     for (organization, _) in store.directory().organizations() {
         sweep(store, organization, TAIL)?;
     }
+    tail(store, &maker, &plan)?;
     // A server would do it in its first minutes, beside what is measured.
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
     runtime.block_on(search_blocks::seal(&state.app, false))?;

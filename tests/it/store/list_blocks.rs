@@ -160,6 +160,24 @@ fn a_page_that_takes_too_long_says_so_and_shows_nothing_wrong_otherwise() {
 }
 
 #[test]
+fn a_block_is_looked_through_no_more_for_a_session_whose_end_is_a_fact() {
+    let mut both = Both::new();
+    for (place, ttl) in [(0, 600), (1, 60), (2, 600)] {
+        both.says(place, place as u64, DESK, place as i64, ttl);
+    }
+    let expires =
+        |both: &Both| blocks(&both.disk).iter().map(|(_, (_, expires, ..))| *expires).collect::<Vec<_>>();
+    let expiry = |place: i64, ttl: i64| at(seconds(ttl) + place).0;
+    assert_eq!(expires(&both), [(expiry(1, 60), expiry(2, 600))]);
+    both.act(&close(Closing::Expired, &[2], at(seconds(61))));
+    assert_eq!(expires(&both), [(expiry(0, 600), expiry(2, 600))]);
+    // What was closed by somebody is no reason to look.
+    both.act(&close(Closing::Living, &[1], at(seconds(61))));
+    assert_eq!(expires(&both), [(expiry(0, 600), expiry(2, 600))]);
+    both.is_sound();
+}
+
+#[test]
 fn a_block_is_cut_when_it_is_full_and_vanishes_with_its_last_row() {
     let mut both = Both::new();
     let mut seen = Vec::new();
