@@ -1,5 +1,6 @@
 //! Group commit: one thread writes. It takes what queued up while the last commit was made
-//! durable, runs each command on the open transaction, commits once, then answers them all.
+//! durable and what comes while it runs that, runs each command on the open transaction, commits
+//! once, then answers them all.
 //!
 //! The rules: nothing is answered before it is durable. A command that fails or panics fails
 //! alone; the others of its batch are run again without it. When the storage fails, the whole
@@ -316,6 +317,55 @@ impl Job for Probe {
     fn answer(self: Box<Self>, _: Result<(), StoreError>) {}
 }
 
+/// The commands of one commit: the first one, and whatever comes until all that came is run. Whoever was answered
+/// by the last commit asks again while this one runs, and need not wait for the next.
+struct Batch<'q> {
+    taken: Vec<Box<dyn Job>>,
+    /// Where more may come from, and how many wait there.
+    queue: Option<(&'q Receiver<Box<dyn Job>>, &'q AtomicUsize)>,
+    /// The queue's end was met.
+    stops: bool,
+}
+
+impl<'q> Batch<'q> {
+    fn of(job: Box<dyn Job>) -> Batch<'q> {
+        Batch { taken: vec![job], queue: None, stops: false }
+    }
+
+    fn begin(first: Box<dyn Job>, queue: &'q Receiver<Box<dyn Job>>, waiting: &'q AtomicUsize) -> Batch<'q> {
+        let mut batch = Batch { taken: Vec::new(), queue: Some((queue, waiting)), stops: false };
+        batch.take(first, waiting);
+        batch
+    }
+
+    fn take(&mut self, job: Box<dyn Job>, waiting: &AtomicUsize) {
+        self.stops = job.is_stop();
+        waiting.fetch_sub(usize::from(!self.stops), Ordering::Relaxed);
+        self.taken.push(job);
+    }
+
+    /// The job at this place, which may have to be taken first.
+    fn at(&mut self, place: usize) -> Option<&mut Box<dyn Job>> {
+        if place == self.taken.len()
+            && place < BATCH
+            && !self.stops
+            && let Some((queue, waiting)) = self.queue
+            && let Ok(job) = queue.try_recv()
+        {
+            self.take(job, waiting);
+        }
+        self.taken.get_mut(place)
+    }
+
+    /// True: the queue's end was met.
+    fn answer_all(self, result: &Result<(), StoreError>) -> bool {
+        for job in self.taken {
+            job.answer(result.clone());
+        }
+        self.stops
+    }
+}
+
 struct Writer {
     shared: Arc<Shared>,
     location: Location,
@@ -337,6 +387,7 @@ enum BatchError {
 
 impl Writer {
     fn work(mut self, jobs: &Receiver<Box<dyn Job>>) {
+        let shared = self.shared.clone();
         loop {
             let first = match jobs.recv_timeout(REOPEN_EVERY) {
                 Ok(job) => job,
@@ -346,17 +397,7 @@ impl Writer {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let mut batch = vec![first];
-            while batch.len() < BATCH && !batch.last().is_some_and(|job| job.is_stop()) {
-                match jobs.try_recv() {
-                    Ok(job) => batch.push(job),
-                    Err(_) => break,
-                }
-            }
-            let stop = batch.last().is_some_and(|job| job.is_stop());
-            self.shared.waiting.fetch_sub(batch.len() - usize::from(stop), Ordering::Relaxed);
-            self.settle(batch);
-            if stop {
+            if self.settle(Batch::begin(first, jobs, &shared.waiting)) {
                 break;
             }
         }
@@ -364,34 +405,35 @@ impl Writer {
         // Dropping the database marks the file as closed cleanly.
     }
 
-    /// Commits a batch and answers all of it.
-    fn settle(&mut self, mut batch: Vec<Box<dyn Job>>) {
+    /// Commits a batch and answers all of it. True: it was the last one.
+    fn settle(&mut self, mut batch: Batch<'_>) -> bool {
         if let Some(reason) = self.still_failing() {
-            return answer_all(batch, &Err(StoreError::Unavailable(reason)));
+            return batch.answer_all(&Err(StoreError::Unavailable(reason)));
         }
-        while !batch.is_empty() {
-            let (began, commands) = (Instant::now(), batch.len() as u64);
+        while !batch.taken.is_empty() {
+            let began = Instant::now();
             let log = (!self.shared.followers().is_empty()).then(RefCell::default);
             match self.commit(&mut batch, log.as_ref()) {
                 Ok(changes) => {
                     self.shared.metrics.duration.took(began.elapsed());
-                    self.shared.metrics.commands.observe(commands);
+                    self.shared.metrics.commands.observe(batch.taken.len() as u64);
                     self.publish(changes);
                     self.tell_followers(log);
-                    return answer_all(batch, &Ok(()));
+                    return batch.answer_all(&Ok(()));
                 }
                 Err(BatchError::Job(at, reason)) => {
-                    let job = batch.remove(at);
+                    let job = batch.taken.remove(at);
                     tracing::error!(command = job.name(), reason, "a store command failed");
                     job.answer(Err(StoreError::Failed(reason)));
                 }
                 Err(BatchError::Storage(reason)) => {
                     self.shared.metrics.failed.increment();
-                    self.fail(&reason, batch.len());
-                    return answer_all(batch, &Err(StoreError::OutcomeUnknown(reason)));
+                    self.fail(&reason, batch.taken.len());
+                    return batch.answer_all(&Err(StoreError::OutcomeUnknown(reason)));
                 }
             }
         }
+        batch.stops
     }
 
     /// Makes a durable commit visible: to the directory first, then to readers, then (by the
@@ -482,7 +524,7 @@ impl Writer {
         self.show(Ok(snapshot));
         self.shared.news.tell(&feeds);
         std::mem::replace(&mut self.opened, opened).watch.leave();
-        match self.commit(&mut [Box::new(Probe)], None) {
+        match self.commit(&mut Batch::of(Box::new(Probe)), None) {
             Ok(_) => self.set_failing(None),
             Err(BatchError::Storage(reason) | BatchError::Job(_, reason)) => self.set_failing(Some(reason)),
         }
@@ -492,21 +534,23 @@ impl Writer {
         self.shared.newest.store(Arc::new(newest));
     }
 
-    /// Runs the batch on one transaction and commits it.
-    fn commit(&self, batch: &mut [Box<dyn Job>], log: RowLog<'_>) -> Result<Changes, BatchError> {
+    /// Runs the batch on one transaction and commits it, with what comes in the meantime.
+    fn commit(&self, batch: &mut Batch<'_>, log: RowLog<'_>) -> Result<Changes, BatchError> {
         let storage = |error: &dyn std::fmt::Display| BatchError::Storage(error.to_string());
         let mut txn = self.opened.database.begin_write().map_err(|error| storage(&error))?;
         // Without it a killed server would walk the whole file when it starts again.
         txn.set_quick_repair(true);
         let changes = {
             let mut tx = Tx::new(&txn, &self.shared.directory, log).map_err(|error| storage(&error))?;
-            for (at, job) in batch.iter_mut().enumerate() {
+            let mut at = 0;
+            while let Some(job) = batch.at(at) {
                 match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
                     Ok(Ok(())) => {}
                     Ok(Err(TxError::Storage(reason))) => return Err(BatchError::Storage(reason)),
                     Ok(Err(TxError::Damaged(reason))) => return Err(BatchError::Job(at, reason)),
                     Err(_) => return Err(BatchError::Job(at, "it panicked".to_owned())),
                 }
+                at += 1;
             }
             // Of what was gathered nobody knows whose fault it is: all of the batch fails, and the writer goes on.
             match catch_unwind(AssertUnwindSafe(|| tx.finish(self.block_rows))) {
@@ -519,11 +563,5 @@ impl Writer {
         };
         self.opened.commit(txn).map_err(BatchError::Storage)?;
         Ok(changes)
-    }
-}
-
-fn answer_all(batch: Vec<Box<dyn Job>>, result: &Result<(), StoreError>) {
-    for job in batch {
-        job.answer(result.clone());
     }
 }
