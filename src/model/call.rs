@@ -228,7 +228,7 @@ impl ConversationFilter {
 
     pub fn matches(&self, row: &Conversation<'_>, now: Timestamp) -> bool {
         self.matches_numbers(row, now)
-            && self.customer.as_ref().is_none_or(|query| query.matches(row.customer))
+            && self.customer.as_ref().is_none_or(|query| query.matches(row.customer.as_bytes()))
     }
 
     /// What can be told without the addresses.
@@ -263,7 +263,7 @@ impl CallFilter {
         self.assistant_id.is_none_or(|id| assistant_id == id)
             && self.started_from.is_none_or(|from| started_at >= from)
             && self.started_to.is_none_or(|to| started_at <= to)
-            && self.customer.as_ref().is_none_or(|query| query.matches(customer))
+            && self.customer.as_ref().is_none_or(|query| query.matches(customer.as_bytes()))
     }
 
     /// Whether only the record itself can tell.

@@ -263,15 +263,12 @@ impl LogFilter {
 
     /// What is cheap to ask comes first. `scratch` may be used again and again.
     pub fn matches(&self, log: &LogRow<'_>, scratch: &mut Scratch) -> bool {
-        let is_of = |address: &[u8], query: &AddressQuery| {
-            std::str::from_utf8(address).is_ok_and(|address| query.matches(address))
-        };
         self.matches_kind(log.kind())
             && self.assistant_id.is_none_or(|id| log.assistant_id == Some(id))
             && self.created_from.is_none_or(|from| log.created_at >= from)
             && self.created_to.is_none_or(|to| log.created_at <= to)
-            && self.from.as_ref().is_none_or(|query| is_of(log.from, query))
-            && self.to.as_ref().is_none_or(|query| is_of(log.to, query))
+            && self.from.as_ref().is_none_or(|query| query.matches(log.from))
+            && self.to.as_ref().is_none_or(|query| query.matches(log.to))
             && self.search.as_ref().is_none_or(|search| search.is_in(log.body, scratch))
     }
 }

@@ -16,16 +16,20 @@ impl Snapshot {
     /// One whole number: its records are few, and found by the customer's index.
     pub(super) fn list_of_customer(
         &self,
-        organization: OrganizationId,
-        customer: &Address,
+        (organization, customer): (OrganizationId, &Address),
         filter: &ConversationFilter,
         page: Page,
         now: Timestamp,
+        most: u64,
         mut visit: impl FnMut(&Conversation<'_>),
-    ) -> Result<(), ReadError> {
+    ) -> Result<bool, ReadError> {
         let (from, to) = key::starting_with(&key::address(organization, customer));
-        let mut found = Vec::new();
+        let (mut found, mut records) = (Vec::new(), 0);
         for row in self.tables.calls_by_customer.range(from.as_slice()..=to.as_slice())? {
+            records += 1;
+            if records > most {
+                return Ok(false);
+            }
             let id = key::customer_call(row?.0.value());
             let Some(call) = self.call(organization, id)?.filter(Call::is_conversation) else {
                 continue;
@@ -41,7 +45,7 @@ impl Snapshot {
                 visit(&call.conversation(*id));
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Visits the call records of a customer and an assistant, of both channels, newest start first.

@@ -324,6 +324,10 @@ impl Snapshot {
         from: Option<Vec<u8>>,
         rows: usize,
     ) -> Result<Found<Vec<u8>>, ReadError> {
+        // Nothing else leaves any behind, and there are as many to look through as logs.
+        if of == Held::Duplicates && self.counted(org, Count::PurgedLogs, 0)? == 0 {
+            return Ok((Vec::new(), None));
+        }
         let judge = Judge { tables: &self.tables, org, due, now };
         let visit = |key: &[u8], row: &[u8]| Ok(judge.is_due(of, key, row)?.then(|| key.to_vec()));
         with_table!(of, self.tables, table => walk(table, &key::organization(org), from, rows, visit))

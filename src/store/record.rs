@@ -68,6 +68,13 @@ pub(super) fn decode_activity(
     Ok(Conversation { customer, our_number, ..row })
 }
 
+/// The customer of a list row.
+pub(super) fn activity_customer(bytes: &[u8]) -> Result<&[u8], ReadError> {
+    let cut_short = || damaged_activity("cut short");
+    let (length, addresses) = bytes.get(FIXED..).and_then(<[u8]>::split_first).ok_or_else(cut_short)?;
+    addresses.get(..usize::from(*length)).ok_or_else(cut_short)
+}
+
 /// As [`decode_activity`], without the addresses: a filter looks at hundreds of thousands of rows.
 pub(super) fn decode_activity_numbers(
     (last_activity, id): (Timestamp, CallId),
@@ -205,6 +212,7 @@ mod tests {
             };
             let mut bytes = Vec::new();
             encode_activity(&row, &mut bytes);
+            prop_assert_eq!(activity_customer(&bytes).unwrap(), row.customer.as_bytes());
             prop_assert_eq!(decode_activity((row.last_activity, row.id), &bytes).unwrap(), row);
         }
 
