@@ -19,6 +19,7 @@ const ACTIVITY: TableDefinition<'_, &[u8; 20], Bytes> = TableDefinition::new("ac
 const ACTIVITY_BLOCKS: TableDefinition<'_, &[u8; 20], Bytes> = TableDefinition::new("activity_blocks");
 const CALLS_BY_CUSTOMER: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("calls_by_customer");
 const SESSIONS: TableDefinition<'_, Bytes, u64> = TableDefinition::new("sessions");
+const LOG_BLOCKS: TableDefinition<'_, &[u8; 12], Bytes> = TableDefinition::new("log_blocks");
 const MESSAGE_LOGS: TableDefinition<'_, &[u8; 12], Bytes> = TableDefinition::new("message_logs");
 const RAW_PAYLOADS: TableDefinition<'_, &[u8; 12], Bytes> = TableDefinition::new("raw_payloads");
 const AUDIT_ENTRIES: TableDefinition<'_, &[u8; 12], Bytes> = TableDefinition::new("audit_entries");
@@ -30,6 +31,8 @@ const COUNTS: TableDefinition<'_, &[u8; 13], u64> = TableDefinition::new("counts
 /// The last one that there is: its rows are the last of every table.
 const ORGANIZATION: [u8; 4] = crate::data::ORGANIZATION.0.to_be_bytes();
 const ASSISTANT: [u8; 8] = 1_u64.to_be_bytes();
+/// How many ids there are in a block of logs.
+const LOGS: u64 = 4096;
 /// The parts of a thread, as its keys number them.
 const HEAD: u8 = 0;
 const LOG: u8 = 2;
@@ -43,6 +46,7 @@ pub(crate) struct Tables<'t> {
     activity_blocks: Table<'t, &'static [u8; 20], Bytes>,
     calls_by_customer: Table<'t, Bytes, Bytes>,
     sessions: Table<'t, Bytes, u64>,
+    log_blocks: Table<'t, &'static [u8; 12], Bytes>,
     message_logs: Table<'t, &'static [u8; 12], Bytes>,
     raw_payloads: Table<'t, &'static [u8; 12], Bytes>,
     audit_entries: Table<'t, &'static [u8; 12], Bytes>,
@@ -60,6 +64,7 @@ impl<'t> Tables<'t> {
             activity_blocks: txn.open_table(ACTIVITY_BLOCKS)?,
             calls_by_customer: txn.open_table(CALLS_BY_CUSTOMER)?,
             sessions: txn.open_table(SESSIONS)?,
+            log_blocks: txn.open_table(LOG_BLOCKS)?,
             message_logs: txn.open_table(MESSAGE_LOGS)?,
             raw_payloads: txn.open_table(RAW_PAYLOADS)?,
             audit_entries: txn.open_table(AUDIT_ENTRIES)?,
@@ -96,6 +101,10 @@ pub(crate) struct Rows {
     blocks: Vec<([u8; 20], Vec<u8>)>,
     /// Those of this commit.
     touched: BTreeSet<usize>,
+    /// The newest block of logs.
+    log_block: Vec<u8>,
+    /// Where those of this commit end.
+    log_blocks: BTreeSet<u64>,
     start: Values,
     join: Values,
     head: Vec<u8>,
@@ -197,6 +206,8 @@ impl Rows {
             threads: standing(&activity, &threads)?,
             blocks: blocks(txn)?,
             touched: BTreeSet::new(),
+            log_block: newest::<1>(&txn.open_table(LOG_BLOCKS)?)?.1.concat(),
+            log_blocks: BTreeSet::new(),
             call,
             log,
             audit: audit + 2,
@@ -234,6 +245,7 @@ impl Rows {
         self.touched.insert(0);
         tables.threads.insert(&thread(call, MESSAGE, messages + 1), values.message.as_slice())?;
         self.log += 1;
+        self.log_blocks.insert(self.log / LOGS * LOGS + LOGS - 1);
         tables.message_logs.insert(&serial(self.log), values.log.as_slice())?;
         tables.raw_payloads.insert(&serial(self.log), values.payload.as_slice())?;
         tables.dedupe.insert(&concat(&[&ORGANIZATION, &self.dedupe_bucket, sid]), self.log)?;
@@ -274,6 +286,9 @@ impl Rows {
         tables.sequences.insert(&ORGANIZATION, self.sequences.as_slice())?;
         if std::mem::take(&mut self.started_in_commit) {
             tables.counts.insert(&self.count_key, self.conversations)?;
+        }
+        for end in std::mem::take(&mut self.log_blocks) {
+            tables.log_blocks.insert(&serial(end), self.log_block.as_slice())?;
         }
         for place in std::mem::take(&mut self.touched) {
             if let Some((end, block)) = self.blocks.get(place) {

@@ -15,31 +15,22 @@ pub struct NamedLog {
     pub assistant_name: Option<String>,
 }
 
-/// How many logs match, and a page of them: the newest first.
+/// So many rows and blocks are looked through where they are asked for.
+pub const QUICK: u64 = 8_000;
+
+/// Shows a page of the logs that match to `visit`, the newest first, with the names of their assistants, and tells how many
+/// there are, if that takes no more than so many rows and blocks. `None`: it does, and nothing was shown.
 pub fn list(
     app: &App,
     actor: &Actor,
     filter: &LogFilter,
-    page: Page,
-) -> Result<(u64, Vec<NamedLog>), ReadError> {
-    let snapshot = app.store.snapshot()?;
-    let (total, logs) = snapshot.list_logs(actor.organization, filter, page)?;
-    Ok((total, logs.into_iter().map(|(id, log)| named(&snapshot, actor, id, log)).collect()))
-}
-
-/// The same, each shown to `visit` with the name of its assistant, if it is found within a bounded number of rows, so
-/// that it cannot hold up other requests. `None`: it is not.
-pub fn list_quickly(
-    app: &App,
-    actor: &Actor,
-    filter: &LogFilter,
-    page: Page,
+    (page, most): (Page, u64),
     mut visit: impl FnMut(MessageLogId, &LogView<'_>, Option<&str>),
 ) -> Result<Option<u64>, ReadError> {
     let snapshot = app.store.snapshot()?;
     let directory = snapshot.directory().view();
     let names = directory.assistant_names(actor.organization);
-    snapshot.newest_logs(actor.organization, filter, page, |id, log| {
+    snapshot.list_logs_within(actor.organization, filter, page, most, |id, log| {
         visit(id, log, log.assistant_id.and_then(|id| names.get(&id)).map(|name| &**name));
     })
 }

@@ -201,6 +201,20 @@ impl LogKind {
             Provider::ALL.map(|provider| LogKind { direction, status, provider })
         })
     }
+
+    /// What stands for it where kinds are counted by the dozen; one byte has room for what may come.
+    pub fn number(self) -> u8 {
+        (self.direction as u8) << 6 | (self.status as u8) << 3 | self.provider as u8
+    }
+
+    pub fn numbered(number: u8) -> Option<LogKind> {
+        let part = |shift: u8, bits: u8| usize::from(number >> shift & bits);
+        Some(LogKind {
+            direction: *Direction::ALL.get(part(6, 3))?,
+            status: *DeliveryStatus::ALL.get(part(3, 7))?,
+            provider: *Provider::ALL.get(part(0, 7))?,
+        })
+    }
 }
 
 /// How many logs there are of each kind.
@@ -253,6 +267,11 @@ impl LogFilter {
     pub fn is_of_kinds(&self) -> bool {
         let others = LogFilter { provider: None, direction: None, status: None, ..self.clone() };
         others == LogFilter::default()
+    }
+
+    /// Whether counts by kind, assistant and time do not tell which logs match, but only each log itself.
+    pub fn is_of_texts(&self) -> bool {
+        self.from.is_some() || self.to.is_some() || self.search.is_some()
     }
 
     pub fn matches_kind(&self, kind: LogKind) -> bool {
@@ -316,7 +335,7 @@ pub(crate) use tests::any_log;
 #[cfg(test)]
 mod tests {
     use super::DeliveryStatus::{self, *};
-    use super::{Direction, MessageLog, Provider};
+    use super::{Direction, LogKind, MessageLog, Provider};
     use crate::model::ids::{AssistantId, CallId};
     use crate::model::time::Timestamp;
     use proptest::prelude::*;
@@ -366,6 +385,16 @@ mod tests {
                 let decided = DeliveryStatus::decide(current, next);
                 assert_eq!(decided, onward.contains(&next), "{current:?} -> {next:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_kind_is_known_by_its_number() {
+        let numbers: Vec<u8> = LogKind::all().map(LogKind::number).collect();
+        assert!(numbers.is_sorted() && numbers.iter().all(|number| *number < 128), "{numbers:?}");
+        for number in 0..=u8::MAX {
+            let known = LogKind::all().find(|kind| kind.number() == number);
+            assert_eq!(LogKind::numbered(number), known, "{number}");
         }
     }
 

@@ -7,6 +7,7 @@
 
 use super::key::{self, ActivityKey};
 use super::record;
+use super::span::{NONE, Span};
 use crate::model::call::{Conversation, ConversationFilter, ConversationStatus};
 use crate::model::ids::AssistantId;
 use crate::model::time::Timestamp;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const TABLE: &str = "activity_blocks";
 
 /// A block of more rows is cut. A page is found by walking one block, and a message touches two: with more rows there
-/// are fewer blocks, which share their pages.
+/// are fewer blocks, which share their pages. Blocks of message logs are of so many ids.
 pub(super) const BLOCK_ROWS: u32 = 4096;
 
 /// Rows by whether the end is a fact of its own.
@@ -40,36 +41,6 @@ impl Counts {
     fn merge(&mut self, other: Counts) {
         self.open += other.open;
         self.ended += other.ended;
-    }
-}
-
-/// Between which times something lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Span {
-    least: Timestamp,
-    most: Timestamp,
-}
-
-/// Of nothing.
-const NONE: Span = Span { least: Timestamp(i64::MAX), most: Timestamp(i64::MIN) };
-
-impl Default for Span {
-    fn default() -> Span {
-        NONE
-    }
-}
-
-impl Span {
-    fn widen(&mut self, other: Span) {
-        *self = Span { least: self.least.min(other.least), most: self.most.max(other.most) };
-    }
-
-    fn add(&mut self, time: Timestamp) {
-        self.widen(Span { least: time, most: time });
-    }
-
-    fn holds(self, other: Span) -> bool {
-        self.least <= other.least && other.most <= self.most
     }
 }
 
@@ -182,14 +153,10 @@ impl Head {
             Some(ConversationStatus::Active) => Some(u64::from(counts.open)),
             Some(ConversationStatus::Completed) => Some(u64::from(counts.ended)),
         };
-        let asked = Span {
-            least: filter.started_from.unwrap_or(Timestamp(i64::MIN)),
-            most: filter.started_to.unwrap_or(Timestamp(i64::MAX)),
-        };
-        let apart = self.started.most < asked.least || asked.most < self.started.least;
+        let asked = Span::asked(filter.started_from, filter.started_to);
         match of_status {
             Some(0) => Some(0),
-            _ if apart => Some(0),
+            _ if self.started.is_apart_from(asked) => Some(0),
             known => known.filter(|_| asked.holds(self.started) && filter.customer.is_none()),
         }
     }

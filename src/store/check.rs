@@ -9,6 +9,7 @@ mod accounts;
 mod activity_blocks;
 mod forwards;
 mod ids;
+mod log_blocks;
 mod logs;
 mod search_blocks;
 mod threads;

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The version of everything below the tables' names: keys, records, invariants.
-pub(super) const FORMAT: u32 = 5;
+pub(super) const FORMAT: u32 = 6;
 const APPLICATION: &[u8] = b"smslite";
 pub(super) const FILE_NAME: &str = "smslite.redb";
 /// The first bytes of every redb file.

@@ -3,10 +3,12 @@
 //! there is not touched; what is left of a broken attempt is overwritten by the next.
 
 use super::ReadError;
+use super::activity_blocks::BLOCK_ROWS;
 use super::block_changes;
 use super::data_dir::DataDir;
 use super::error::OpenError;
 use super::key::{self, SerialKey};
+use super::log_block_changes;
 use super::open::{self, FILE_NAME, FORMAT, Location, Opened};
 use super::record;
 use super::rows::Row;
@@ -97,6 +99,9 @@ impl Rebuild {
             }
             if last && self.format < 5 {
                 self.derived += block_changes::make_all(&mut tables)?;
+            }
+            if last && self.format < 6 {
+                self.derived += log_block_changes::make_all(&mut tables, BLOCK_ROWS)?;
             }
         }
         self.waiting.clear();
@@ -243,7 +248,7 @@ fn copied(
 /// a job tells why it is sent; what waits to be sent and what is counted have rows, which [`derive`] makes. Format 4:
 /// the sequences tell how far the feed was looked through for messages to forward, an assistant since when they are and
 /// what they are signed with; there are blocks of the search, made when the file is served. Format 5: there are blocks of
-/// the conversation list.
+/// the conversation list. Format 6: and of message logs.
 fn of_today<'a>(row: Row<'a>, format: u32, changed: &'a mut Vec<u8>) -> Row<'a> {
     let Some(value) = row.value else { return row };
     changed.clear();

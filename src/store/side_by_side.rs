@@ -21,8 +21,12 @@ pub(super) fn side_by_side<P: Sync, T: Send>(
             made.push((at, read(piece)?));
         }
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(THREADS).min(pieces.len().div_ceil(PIECES_A_THREAD));
+    let threads = THREADS.min(pieces.len().div_ceil(PIECES_A_THREAD));
+    if threads <= 1 {
+        return pieces.iter().map(read).collect();
+    }
+    // To ask for the cores reads some files.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(threads);
     let mut made = std::thread::scope(|scope| -> Result<Vec<(usize, T)>, ReadError> {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mut made = work()?;

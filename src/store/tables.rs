@@ -121,6 +121,9 @@ tables! {
     sessions, SESSIONS: Ids<Bytes> = u64;
     /// (organization, log) -> `MessageLog`. Appended. Read by the log list and search.
     message_logs, MESSAGE_LOGS: Def<&'static SerialKey> = Bytes;
+    /// (organization, last id of its range) -> `LogBlock`: how many logs there are from where the block before ends, of which
+    /// kinds and assistants, and between which times. Written once a commit. Read by the log list and its counts.
+    log_blocks, LOG_BLOCKS: Def<&'static SerialKey> = Bytes;
     /// (organization, first log) -> `SearchBlock`: up to which log it reaches, and which runs of letters stand in the
     /// bodies. Read by the search.
     search_blocks, SEARCH_BLOCKS: Def<&'static SerialKey> = Bytes;

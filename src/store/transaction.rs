@@ -5,6 +5,7 @@ use super::block_changes::BlockChanges;
 use super::directory::{Directory, DirectoryChange};
 use super::error::ReadError;
 use super::key::{self, ThreadPart};
+use super::log_block_changes::LogBlockChanges;
 use super::record;
 use super::rows::RowLog;
 use super::search_blocks;
@@ -75,7 +76,10 @@ pub struct Tx<'t> {
     pub(super) scratch: Vec<u8>,
     sequences: HashMap<OrganizationId, Sequences>,
     counts: HashMap<(OrganizationId, Count, u64), i64>,
+    /// Blocks of the list with more rows are cut, and those of logs are of so many ids.
+    block_rows: u32,
     blocks: BlockChanges,
+    log_blocks: LogBlockChanges,
 }
 
 impl<'t> Tx<'t> {
@@ -83,6 +87,7 @@ impl<'t> Tx<'t> {
         txn: &'t WriteTransaction,
         directory: &'t Directory,
         log: RowLog<'t>,
+        block_rows: u32,
     ) -> Result<Tx<'t>, TableError> {
         Ok(Tx {
             tables: Tables::told(txn, log)?,
@@ -91,7 +96,9 @@ impl<'t> Tx<'t> {
             scratch: Vec::new(),
             sequences: HashMap::new(),
             counts: HashMap::new(),
+            block_rows,
             blocks: BlockChanges::default(),
+            log_blocks: LogBlockChanges::new(block_rows),
         })
     }
 
@@ -129,9 +136,8 @@ impl<'t> Tx<'t> {
         }
     }
 
-    /// Writes what was gathered in memory. Called once, before the commit. `block_rows`: blocks of the list that
-    /// have more rows are cut.
-    pub(super) fn finish(&mut self, block_rows: u32) -> Result<Changes, TxError> {
+    /// Writes what was gathered in memory. Called once, before the commit.
+    pub(super) fn finish(&mut self) -> Result<Changes, TxError> {
         let feeds =
             self.sequences.iter().map(|(organization, sequences)| (*organization, sequences.feed)).collect();
         for (organization, sequences) in &self.sequences {
@@ -143,7 +149,8 @@ impl<'t> Tx<'t> {
             let before = self.tables.counts.get(&key)?.map_or(0, |count| count.value());
             self.tables.counts.insert(&key, before.saturating_add_signed(change))?;
         }
-        std::mem::take(&mut self.blocks).write(&mut self.tables, block_rows)?;
+        std::mem::take(&mut self.blocks).write(&mut self.tables, self.block_rows)?;
+        self.log_blocks.write(&mut self.tables)?;
         Ok(Changes { directory: std::mem::take(&mut self.changes), feeds })
     }
 
@@ -280,6 +287,7 @@ impl<'t> Tx<'t> {
         log: &MessageLog,
     ) -> Result<(), TxError> {
         self.recount(organization, before, Some(log));
+        self.log_blocks.change(&mut self.tables, (organization, id), before, Some(log))?;
         record::encode(log, &mut self.scratch);
         self.tables.message_logs.insert(&key::serial(organization, id.0), self.scratch.as_slice())?;
         Ok(())
@@ -296,6 +304,7 @@ impl<'t> Tx<'t> {
             search_blocks::unseal(self, organization, id.0..=id.0)?;
         }
         self.recount(organization, before.as_ref(), None);
+        self.log_blocks.change(&mut self.tables, (organization, id), before.as_ref(), None)?;
         let key = key::serial(organization, id.0);
         self.tables.message_logs.remove(&key)?;
         self.tables.parked_events.remove(&key)?;

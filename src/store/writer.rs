@@ -74,7 +74,7 @@ impl Store {
         Store::open_with(location, cache_bytes, BLOCK_ROWS)
     }
 
-    /// As [`Store::open`], with blocks of the list that have so many rows at most: for tests, which have few.
+    /// As [`Store::open`], with blocks of the list and of logs that have so many rows at most: for tests, which have few.
     pub fn open_with(location: Location, cache_bytes: usize, block_rows: u32) -> Result<Store, OpenError> {
         let opened = open::open(&location, cache_bytes)?;
         let directory = Arc::new(Directory::default());
@@ -541,7 +541,8 @@ impl Writer {
         // Without it a killed server would walk the whole file when it starts again.
         txn.set_quick_repair(true);
         let changes = {
-            let mut tx = Tx::new(&txn, &self.shared.directory, log).map_err(|error| storage(&error))?;
+            let mut tx = Tx::new(&txn, &self.shared.directory, log, self.block_rows)
+                .map_err(|error| storage(&error))?;
             let mut at = 0;
             while let Some(job) = batch.at(at) {
                 match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
@@ -553,7 +554,7 @@ impl Writer {
                 at += 1;
             }
             // Of what was gathered nobody knows whose fault it is: all of the batch fails, and the writer goes on.
-            match catch_unwind(AssertUnwindSafe(|| tx.finish(self.block_rows))) {
+            match catch_unwind(AssertUnwindSafe(|| tx.finish())) {
                 Ok(Ok(changes)) => changes,
                 Ok(Err(TxError::Storage(reason) | TxError::Damaged(reason))) => {
                     return Err(BatchError::Storage(reason));

@@ -2,6 +2,7 @@
 //! a duplicate.
 
 use super::ids::Ids;
+use super::log_blocks::Counting;
 use super::search_blocks::Sealed;
 use super::{Check, Derived, Side};
 use crate::model::audit::AuditEntry;
@@ -16,8 +17,11 @@ impl Check<'_, '_, '_> {
     pub(super) fn logs(&mut self) -> Result<Ids, ReadError> {
         let tables = self.tables;
         let named = self.named()?;
-        let mut sealed = Sealed::new(tables)?;
-        let see = |check: &mut Self, log, bytes: &[u8]| sealed.see(check, log, bytes);
+        let (mut sealed, mut counting) = (Sealed::new(tables)?, Counting::new(tables)?);
+        let see = |check: &mut Self, log, bytes: &[u8]| {
+            counting.see(check, log, bytes)?;
+            sealed.see(check, log, bytes)
+        };
         let logs =
             self.each_seen("message_logs", &tables.message_logs, see, |check, org, id, log: MessageLog| {
                 check.given(org, "message log", id, |given| &mut given.message_log);
@@ -37,6 +41,7 @@ impl Check<'_, '_, '_> {
                 Ok(())
             })?;
         sealed.until(self, None)?;
+        counting.finish(self)?;
         let raw = &tables.raw_payloads;
         self.each::<RawPayload>("raw_payloads", raw, |check, org, id, _| {
             let damage = format_args!("raw payload {id} is of no message log");

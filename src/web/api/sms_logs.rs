@@ -118,21 +118,17 @@ pub async fn list_sms_logs(
     let filter = filter(&mut query);
     let page = query.page(50, 500);
     query.finish()?;
-    let mut items = Items::new(page);
-    let quick =
-        sms_logs::list_quickly(&state.app, &actor, &filter, page, |id, log, name| items.add(id, log, name))?;
-    if let Some(total) = quick {
-        return Ok(json_bytes(items.finish(total)));
-    }
-    let write = move || {
-        let (total, found) = sms_logs::list(&state.app, &actor, &filter, page)?;
+    let write = move |most| {
         let mut items = Items::new(page);
-        for NamedLog { id, log, assistant_name } in &found {
-            items.add(*id, &log.view(), assistant_name.as_deref());
-        }
-        Ok::<_, ApiError>(items.finish(total))
+        let add = |id, log: &LogView<'_>, name: Option<&str>| items.add(id, log, name);
+        let total = sms_logs::list(&state.app, &actor, &filter, (page, most), add)?;
+        Ok::<_, ApiError>(total.map(|total| items.finish(total)))
     };
-    Ok(json_bytes(tokio::task::spawn_blocking(write).await??))
+    if let Some(body) = write(sms_logs::QUICK)? {
+        return Ok(json_bytes(body));
+    }
+    let body = tokio::task::spawn_blocking(move || write(u64::MAX)).await??;
+    Ok(json_bytes(body.unwrap_or_default()))
 }
 
 /// [`LogsOut`] that is being written.

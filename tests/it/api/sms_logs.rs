@@ -435,3 +435,53 @@ async fn what_is_sealed_is_searched_as_what_is_not_and_sealed_anew_when_some_of_
         assert_eq!(is_unsealed(), left == count);
     }
 }
+
+/// More than one block has.
+#[tokio::test]
+async fn a_page_far_down_and_its_total_are_those_of_a_look_at_all_logs_whatever_is_asked() {
+    let app = TestApp::start().await;
+    let time = |n: usize| format!("2026-04-{:02}T{:02}:{:02}:00Z", n / 1440 + 1, n / 60 % 24, n % 60);
+    let line = |n: usize| {
+        let inbound = n.is_multiple_of(2);
+        json!({
+            "type": "message_log", "id": n, "provider": PROVIDERS[n % 3], "provider_message_id": format!("M{n}"),
+            "direction": if inbound { "inbound" } else { "outbound" }, "status": if inbound { "received" } else { FATES[n / 2 % 6] },
+            "assistant_id": if n.is_multiple_of(5) { Some(1) } else { None }, "from_number": if n.is_multiple_of(9) { CARLA } else { CARLOS },
+            "to_number": OUR_NUMBER, "body": format!("number {n}"), "created_at": time(n),
+        })
+    };
+    let lines: Vec<_> = (1..=5_000).map(line).collect();
+    app.imports(lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")).await;
+    let (from, to) = (time(1_000), time(4_500));
+    let asked: [&[(&str, &str)]; 12] = [
+        &[],
+        &[("provider", "telnyx")],
+        &[("direction", "outbound")],
+        &[("status", "delivered")],
+        &[("assistant_id", "1")],
+        &[("assistant_id", "9")],
+        &[("date_from", &from)],
+        &[("date_to", &to)],
+        &[("status", "received"), ("assistant_id", "1"), ("date_from", &from), ("date_to", &to)],
+        &[("from_number", CARLA)],
+        &[("to_number", "234"), ("status", "failed")],
+        &[("search", "NUMBER 4"), ("direction", "inbound")],
+    ];
+    for asked in asked {
+        let matching: Vec<u64> = (lines.iter().rev())
+            .filter(|line| asked.iter().all(|one| fits(line, *one)))
+            .map(|line| line["id"].as_u64().unwrap())
+            .collect();
+        for skip in [0, 300, 800, 1_700, 2_400, 4_990, 9_000] {
+            let text = skip.to_string();
+            let query = form(&[asked, &[("skip", &text), ("limit", "20")]].concat());
+            let page = page(&app, &query).await;
+            let wanted: Vec<u64> = matching.iter().skip(skip).take(20).copied().collect();
+            assert_eq!((&page["total"], ids(&page)), (&json!(matching.len()), wanted), "{query}");
+            assert_eq!(page["has_more"], json!(skip + 20 < matching.len()), "{query}");
+        }
+    }
+    let counts = format!("{LOGS}stats?{}", form(&[("date_from", &from), ("date_to", &to)]));
+    let stats: Value = app.viewer().get(&counts).await.expect(200).json();
+    assert_eq!((&stats["total"], &stats["by_direction"]["inbound"]), (&json!(3_501), &json!(1_751)));
+}

@@ -106,6 +106,7 @@ pub fn more() -> Vec<Damage> {
         damages_of_forwards(),
         damages_of_fields(),
         damages_of_blocks(),
+        super::log_blocks::damages_of_log_blocks(),
     ]
     .into_iter()
     .flatten()

@@ -66,9 +66,9 @@ fn what_is_taken_apart_and_put_together_is_the_same_backup() {
 fn a_backup_of_a_newer_format_is_refused_with_both_numbers() {
     let backup = backup_of_a_life();
     let mut frames = taken_apart(&backup);
-    change_json(&mut frames[0], |head| head["format"] = 6.into());
+    change_json(&mut frames[0], |head| head["format"] = 7.into());
     let refused = proved(&put_together(&backup[..MAGIC], &frames));
-    assert!(matches!(refused, Err(BackupError::Newer { found: 6, known: 5 })), "{refused:?}");
+    assert!(matches!(refused, Err(BackupError::Newer { found: 7, known: 6 })), "{refused:?}");
     assert!(refused.unwrap_err().to_string().contains("upgrade"));
 }
 

@@ -8,6 +8,7 @@ use super::acts::{
 use super::contract::{EVERYTHING, on_a_file};
 use super::disk::Disk;
 use super::door::{Act, Answer, Door, StoreDoor};
+use super::log_blocks::{compare, stored};
 use super::model_store::Model;
 use super::script::{State, filters, state_of};
 use proptest::prelude::*;
@@ -16,6 +17,7 @@ use smslite::model::address::{Address, AddressQuery};
 use smslite::model::call::{ConversationFilter, ConversationStatus};
 use smslite::model::forward::{Forward, ForwardNext, ForwardOutcome, ForwardReply};
 use smslite::model::ids::{AssistantId, CallId, MessageLogId};
+use smslite::model::message_log::{DeliveryStatus, LogFilter};
 use smslite::model::page::Page;
 use smslite::model::session::{Closing, SessionKey};
 use smslite::model::time::Timestamp;
@@ -476,6 +478,25 @@ impl History {
         let (found, wanted) = (self.door.outbox(ORG), self.model.outbox(ORG));
         assert_eq!((found.forwarded, found.forwards), (wanted.forwarded, wanted.forwards));
         assert_eq!(found.parked, wanted.parked);
+        self.compare_logs();
+    }
+
+    /// With what is asked for log by log: the model keeps of logs only what is forwarded.
+    fn compare_logs(&self) {
+        let snapshot = self.door.store().snapshot().unwrap();
+        let (logs, all, now) = (stored(&snapshot), LogFilter::default(), Timestamp(self.now));
+        for filter in [
+            all.clone(),
+            LogFilter { status: Some(DeliveryStatus::Received), ..all.clone() },
+            LogFilter { status: Some(DeliveryStatus::Queued), created_to: Some(now), ..all.clone() },
+            LogFilter { assistant_id: Some(AssistantId(1)), ..all.clone() },
+            LogFilter { assistant_id: Some(AssistantId(2)), created_from: Some(now), ..all.clone() },
+            LogFilter { to: AddressQuery::parse(SALES), ..all },
+        ] {
+            for (skip, limit) in [(0, usize::MAX), (2, 3), (9, 4)] {
+                compare(&snapshot, &logs, &filter, Page { skip, limit }, u64::MAX);
+            }
+        }
     }
 
     fn compare_everything(&self, purged: bool) {

@@ -20,6 +20,7 @@ mod forgetting;
 mod forwards;
 mod histories;
 mod list_blocks;
+mod log_blocks;
 mod model_store;
 mod opening;
 mod rebuilt;

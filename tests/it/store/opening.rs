@@ -153,12 +153,12 @@ fn a_database_of_a_newer_format_is_refused_with_both_numbers_and_not_changed() {
     let path = dir.path().join("smslite.redb");
     let database = Database::open(&path).unwrap();
     let txn = database.begin_write().unwrap();
-    txn.open_table(META).unwrap().insert("format", 6u32.to_be_bytes().as_slice()).unwrap();
+    txn.open_table(META).unwrap().insert("format", 7u32.to_be_bytes().as_slice()).unwrap();
     txn.commit().unwrap();
     drop(database);
     let before = fs::read(&path).unwrap();
     let error = refusal(dir.path());
-    assert!(matches!(error, OpenError::Newer { found: 6, known: 5, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 7, known: 6, .. }), "{error}");
     assert!(error.to_string().contains("upgrade"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }

@@ -5,16 +5,17 @@ use super::acts::{
     ANN, DESK, ORG, START, archive, assign, at, bootstrap, claiming, create_assistant, enqueue, message,
     seconds,
 };
-use super::checker::{ACTIVITY, ACTIVITY_BLOCKS, ASSISTANTS, Fixed, SEQUENCES};
+use super::checker::{ACTIVITY, ACTIVITY_BLOCKS, ASSISTANTS, Fixed, LOGS, SEQUENCES, serial};
 use super::disk::{CACHE, open_dir};
 use super::door::{Act, Answer, execute};
+use super::log_blocks::{LOG_BLOCKS, compare, stored};
 use super::script::{model_states, script, sound_state};
 use super::sealing::{found, seal};
 use redb::{Database, ReadableDatabase, ReadableTable};
 use smslite::model::call::ConversationFilter;
 use smslite::model::feed::{FeedEntry, FeedEvent};
 use smslite::model::ids::{AssistantId, OrganizationId};
-use smslite::model::message_log::Provider;
+use smslite::model::message_log::{DeliveryStatus, LogFilter, Provider};
 use smslite::model::outbound::{Claim, Claiming};
 use smslite::model::page::Page;
 use smslite::store::{DataDir, EnqueueOutcome, Sequences, Snapshot, Store, compact};
@@ -26,6 +27,7 @@ const FORMAT_1: &[u8] = include_bytes!("fixtures/format-1.redb");
 const FORMAT_2: &[u8] = include_bytes!("fixtures/format-2.redb");
 const FORMAT_3: &[u8] = include_bytes!("fixtures/format-3.redb");
 const FORMAT_4: &[u8] = include_bytes!("fixtures/format-4.redb");
+const FORMAT_5: &[u8] = include_bytes!("fixtures/format-5.redb");
 
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
@@ -161,6 +163,7 @@ fn a_file_of_format_4_gets_the_blocks_of_its_list() {
     assert_eq!(rows(FORMAT_4, ACTIVITY), rows(&up_to_date, ACTIVITY));
     // One each of two organizations.
     assert_eq!(rows(&up_to_date, ACTIVITY_BLOCKS).len(), 2);
+    assert!(!rows(&up_to_date, LOG_BLOCKS).is_empty());
     let store = open_dir(dir.path());
     let snapshot = store.snapshot().unwrap();
     assert_eq!(snapshot.check().unwrap(), Vec::<String>::new());
@@ -181,6 +184,42 @@ fn a_file_of_format_4_gets_the_blocks_of_its_list() {
     let told = Act::Inbound(message("SMnew", ANN, DESK, at(seconds(3000))));
     execute(&store, &told).unwrap();
     assert_eq!(store.snapshot().unwrap().check().unwrap(), Vec::<String>::new());
+    store.close();
+}
+
+/// `format-5.redb` is the life of the script of then with, after it, a message each of twenty customers, whose logs begin
+/// at 5,001, one of ours to three of them, and what was unsealed sealed. It was compacted.
+#[test]
+fn a_file_of_format_5_gets_the_blocks_of_its_logs() {
+    let dir = upgraded(FORMAT_5);
+    assert_eq!(names(dir.path()), ["lock", "smslite.redb", "smslite.redb.format-5"]);
+    assert!(fs::read(dir.path().join("smslite.redb.format-5")).unwrap() == FORMAT_5, "byte for byte");
+    let up_to_date = fs::read(dir.path().join("smslite.redb")).unwrap();
+    assert_eq!(rows(FORMAT_5, LOGS), rows(&up_to_date, LOGS));
+    assert_eq!(rows(FORMAT_5, ACTIVITY_BLOCKS), rows(&up_to_date, ACTIVITY_BLOCKS));
+    let ends: Vec<[u8; 12]> = rows(&up_to_date, LOG_BLOCKS).into_iter().map(|(end, _)| end).collect();
+    assert_eq!(ends[..2], [serial(4_095), serial(8_191)]);
+    let store = open_dir(dir.path());
+    let newest = |store: &Store, all: usize, received: usize| {
+        let snapshot = store.snapshot().unwrap();
+        assert_eq!(snapshot.check().unwrap(), Vec::<String>::new());
+        let logs = stored(&snapshot);
+        let is_new = |id: u64| id > 5_000;
+        assert_eq!(logs.iter().filter(|(id, _)| is_new(*id)).count(), all);
+        for (status, skip) in [(None, all), (Some(DeliveryStatus::Received), received)] {
+            let filter = LogFilter { status, ..LogFilter::default() };
+            let dated = LogFilter { created_from: Some(START), ..filter.clone() };
+            for skip in [0, 3, skip as u64 - 1, skip as u64 + 5] {
+                compare(&snapshot, &logs, &filter, Page { skip, limit: 4 }, u64::MAX);
+                compare(&snapshot, &logs, &dated, Page { skip, limit: 4 }, u64::MAX);
+            }
+        }
+    };
+    newest(&store, 23, 20);
+    // By now it has blocks of a few.
+    let told = Act::Inbound(message("SMnew", ANN, DESK, at(seconds(3000))));
+    execute(&store, &told).unwrap();
+    newest(&store, 24, 21);
     store.close();
 }
 

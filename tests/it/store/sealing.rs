@@ -9,7 +9,7 @@ use super::contract::on_a_file;
 use super::disk::Chance;
 use super::door::{Act, Answer, Door, StoreDoor};
 use smslite::model::ids::MessageLogId;
-use smslite::model::message_log::LogFilter;
+use smslite::model::message_log::{LogFilter, LogView};
 use smslite::model::page::Page;
 use smslite::model::search::Search;
 use smslite::store::{
@@ -53,9 +53,11 @@ fn to_seal(store: &Store) -> Option<(u64, u64)> {
 /// The logs whose bodies have the text, the newest first.
 pub fn found(snapshot: &Snapshot, text: &str) -> Vec<u64> {
     let filter = LogFilter { search: Some(Search::new(text)), ..LogFilter::default() };
-    let (total, logs) = snapshot.list_logs(ORG, &filter, Page { skip: 0, limit: 1000 }).unwrap();
-    assert_eq!(total, logs.len() as u64);
-    logs.iter().map(|(MessageLogId(id), _)| *id).collect()
+    let mut ids = Vec::new();
+    let visit = |id: MessageLogId, _: &LogView<'_>| ids.push(id.0);
+    let total = snapshot.list_logs(ORG, &filter, Page { skip: 0, limit: 1000 }, visit).unwrap();
+    assert_eq!(total, ids.len() as u64);
+    ids
 }
 
 fn search(door: &StoreDoor, text: &str) -> Vec<u64> {
