@@ -10,7 +10,7 @@ use crate::model::time::Timestamp;
 use crate::store::{CloseSessions, ReadError, SessionsOf};
 use std::sync::Arc;
 
-/// How many sessions are looked at, and at most closed, at a time.
+/// How many sessions are at most closed at a time.
 const ROWS: usize = 200;
 
 /// Counts the sessions that live. Reads those of which some have expired by now and others have not: blocks.

@@ -97,6 +97,11 @@ impl ActivityBlock {
         true
     }
 
+    /// Whether rows expire from then on, and none before.
+    pub(super) fn expires_from(&self, time: Timestamp) -> bool {
+        self.head.counts.open > 0 && self.head.expires.least == time
+    }
+
     fn place(&self, assistant: AssistantId) -> Result<usize, usize> {
         self.assistants.binary_search_by_key(&assistant, |(id, _)| *id)
     }

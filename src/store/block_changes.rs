@@ -8,6 +8,7 @@ use super::key::{self, ActivityKey};
 use super::record;
 use super::tables::Tables;
 use crate::model::call::Conversation;
+use crate::model::time::Timestamp;
 use redb::{ReadableTable, ReadableTableMetadata, StorageError};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -62,10 +63,15 @@ impl BlockChanges {
         Ok(())
     }
 
-    /// The block of this row gets the times that its rows have.
-    pub(super) fn narrow(&mut self, tables: &Tables<'_>, key: &ActivityKey) -> Result<(), StorageError> {
+    /// The block of this row gets the times that its rows have, if this was its bound: of all that are over one is.
+    pub(super) fn narrow(
+        &mut self,
+        tables: &Tables<'_>,
+        key: &ActivityKey,
+        expired_at: Timestamp,
+    ) -> Result<(), StorageError> {
         let touched = self.block_of(tables, key)?;
-        if let Touched::Known(_) = touched {
+        if matches!(touched, Touched::Known(block) if block.expires_from(expired_at)) {
             *touched = Touched::Wide;
         }
         Ok(())

@@ -11,6 +11,7 @@ use crate::model::ids::{AssistantId, CallId, OrganizationId};
 use crate::model::message::{Message, MessageRange};
 use crate::model::page::{Page, Pager, Turn};
 use crate::model::time::Timestamp;
+use std::cmp::Reverse;
 
 impl Snapshot {
     /// One whole number: its records are few, and found by the customer's index.
@@ -31,18 +32,17 @@ impl Snapshot {
                 return Ok(false);
             }
             let id = key::customer_call(row?.0.value());
-            let Some(call) = self.call(organization, id)?.filter(Call::is_conversation) else {
-                continue;
-            };
-            if filter.matches(&call.conversation(id), now) {
-                found.push((id, call));
+            let Some(stored) = self.tables.threads.get(&key::head(organization, id))? else { continue };
+            let call = record::decode_conversation(id, stored.value())?;
+            if let Some(call) = call.filter(|call| filter.matches(call, now)) {
+                found.push((Reverse((call.last_activity, id)), stored));
             }
         }
-        found.sort_by(|(a_id, a), (b_id, b)| b.last_activity.cmp(&a.last_activity).then(b_id.cmp(a_id)));
+        found.sort_by_key(|(place, _)| *place);
         let mut pager = Pager::new(page);
-        for (id, call) in &found {
+        for (Reverse((_, id)), stored) in &found {
             if pager.turn() == Turn::Take {
-                visit(&call.conversation(*id));
+                record::decode_conversation(*id, stored.value())?.iter().for_each(&mut visit);
             }
         }
         Ok(true)

@@ -155,7 +155,7 @@ impl Scan<'_> {
         let (mut found, mut least, mut places) = (Vec::new(), 0, self.places()?);
         while !is_page_alone || (least < page.to && page.from < page.to) {
             let Some(place) = places.next(|_, _| ())? else { break };
-            if !budget.spend(1) {
+            if !budget.spend(place.steps) {
                 return Ok(None);
             }
             least += place.known.unwrap_or(0);

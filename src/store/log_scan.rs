@@ -20,6 +20,9 @@ type Row =
 /// A stored log and its id.
 pub(super) type Found = (u64, AccessGuard<'static, &'static [u8]>);
 
+/// A log is about so long.
+const STEP_BYTES: u64 = 256;
+
 /// Neighbouring logs: those of a block, or some of them.
 pub(super) struct Place {
     pub(super) from: u64,
@@ -28,6 +31,8 @@ pub(super) struct Place {
     pub(super) rows: u64,
     /// So many of them match.
     pub(super) known: Option<u64>,
+    /// What it took to know that, in rows: a block of many assistants is long.
+    pub(super) steps: u64,
 }
 
 /// What is asked for.
@@ -155,7 +160,8 @@ impl Places<'_> {
         let (known, rows) = log_blocks::count(bytes.value(), self.scan.filter, see);
         // What nobody sees is counted, too.
         let known = known.filter(|known| *known == 0 || self.scan.purging.is_empty());
-        Ok(Some(Place { from, to: key::serial_id(end.value()), rows, known }))
+        let steps = 1 + bytes.value().len() as u64 / STEP_BYTES;
+        Ok(Some(Place { from, to: key::serial_id(end.value()), rows, known, steps }))
     }
 
     /// Where the next block ends.
@@ -171,7 +177,7 @@ impl Places<'_> {
     fn beyond(&mut self) -> Result<Option<Place>, ReadError> {
         let from = self.newest()?.map_or(Some(0), |end| end.checked_add(1));
         let Some(from) = from else { return Ok(None) };
-        let place = Place { from, to: u64::MAX, rows: u64::MAX, known: None };
+        let place = Place { from, to: u64::MAX, rows: u64::MAX, known: None, steps: 1 };
         let is_empty = self.scan.rows(&place)?.next().is_none();
         Ok((!is_empty).then_some(place))
     }
@@ -185,7 +191,7 @@ fn cut(places: Vec<Place>, ranges: &[RangeInclusive<u64>]) -> Vec<Place> {
             let (from, to) = (place.from.max(*range.start()), place.to.min(*range.end()));
             if from <= to {
                 let rows = place.rows.min((to - from).saturating_add(1));
-                left.push(Place { from, to, rows, known: None });
+                left.push(Place { from, to, rows, known: None, steps: 0 });
             }
             // It goes on in the next place.
             if *range.start() < place.from {

@@ -14,6 +14,7 @@ use crate::model::ids::{AssistantId, CallId, OrganizationId};
 use crate::model::session::{Closing, SessionKey, decide_close};
 use crate::model::time::Timestamp;
 use redb::ReadableTableMetadata;
+use std::iter::once;
 use std::ops::Bound;
 
 #[derive(Clone, Debug)]
@@ -62,8 +63,8 @@ impl Snapshot {
         Ok(self.tables.sessions.len()?)
     }
 
-    /// Looks at `rows` sessions from the key `from` on. Returns the conversations whose sessions this
-    /// closing is about, and where to go on.
+    /// Looks from the key `from` on at `rows` sessions, or if it is for those that have expired until it found so
+    /// many. Returns the conversations whose sessions this closing is about, and where to go on.
     pub fn sessions_to_close(
         &self,
         organization: OrganizationId,
@@ -96,8 +97,9 @@ impl Snapshot {
         }
         Ok((found, None))
     }
-    /// By the list: its blocks tell where sessions may be over, and nothing else is read. So it costs next to
-    /// nothing that many live.
+
+    /// By the list: its blocks tell where sessions may be over, and little else is read. So it costs next to nothing
+    /// that many live.
     fn sessions_that_are_over(
         &self,
         organization: OrganizationId,
@@ -106,23 +108,26 @@ impl Snapshot {
         rows: usize,
     ) -> Result<(Vec<CallId>, Option<Vec<u8>>), ReadError> {
         let (first, last) = key::activity_range(organization).into_inner();
-        let mut from =
-            from.and_then(|key| key.try_into().ok()).map_or(Bound::Included(first), Bound::Included);
-        let mut found = Vec::new();
-        let blocks =
-            self.tables.activity_blocks.range::<&ActivityKey>((from.as_ref(), Bound::Included(&last)))?;
-        for block in blocks {
+        let from = from.and_then(|key| key.try_into().ok());
+        let (mut from, mut found) = (from.map_or(Bound::Included(first), Bound::Included), Vec::new());
+        let all = (from, Bound::Included(last));
+        let blocks = self.tables.activity_blocks.range::<&ActivityKey>((all.0.as_ref(), all.1.as_ref()))?;
+        let ends = blocks.map(|block| {
             let (end, bytes) = block?;
-            let end = *end.value();
-            if activity_blocks::may_be_over(bytes.value(), now) {
+            Ok::<_, ReadError>((*end.value(), activity_blocks::may_be_over(bytes.value(), now)))
+        });
+        // Beyond the last one there is nothing, unless the file was tampered with.
+        for block in ends.chain(once(Ok((last, true)))) {
+            let (end, may_be_over) = block?;
+            if may_be_over && from != Bound::Excluded(end) {
                 let range = (from.as_ref(), Bound::Included(&end));
                 for row in self.tables.activity.range::<&ActivityKey>(range)? {
                     let (key, bytes) = row?;
                     if found.len() == rows {
                         return Ok((found, Some(key.value().to_vec())));
                     }
-                    let row =
-                        record::decode_activity_numbers(key::activity_parts(key.value()), bytes.value())?;
+                    let parts = key::activity_parts(key.value());
+                    let row = record::decode_activity_numbers(parts, bytes.value())?;
                     found.extend((row.ended_at.is_none() && row.expires_at <= now).then_some(row.id));
                 }
             }

@@ -206,7 +206,8 @@ impl<'t> Tx<'t> {
         call: &Call,
     ) -> Result<(), TxError> {
         let key = key::activity(organization, call.last_activity, id);
-        Ok(self.blocks.narrow(&self.tables, &key)?)
+        let expired_at = call.expires_at.unwrap_or(Timestamp::MAX);
+        Ok(self.blocks.narrow(&self.tables, &key, expired_at)?)
     }
 
     /// Writes a row as it is, so that a commit has something to make durable.

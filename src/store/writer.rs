@@ -422,6 +422,8 @@ impl Writer {
                     return batch.answer_all(&Ok(()));
                 }
                 Err(BatchError::Job(at, reason)) => {
+                    // Who fails again and again is not to keep the others from their commit.
+                    batch.queue = None;
                     let job = batch.taken.remove(at);
                     tracing::error!(command = job.name(), reason, "a store command failed");
                     job.answer(Err(StoreError::Failed(reason)));

@@ -218,9 +218,52 @@ fn submit_and_wait(store: &Store, message: RecordInbound) -> Result<Went, StoreE
     store.execute_blocking(message).map(|outcome| went(&outcome))
 }
 
+/// Hands another in each time it fails.
+struct Stubborn(Store, usize);
+
+impl Command for Stubborn {
+    type Outcome = ();
+    const NAME: &'static str = "stubborn";
+
+    fn run(&self, _: &mut Tx<'_>) -> Result<(), TxError> {
+        if self.1 > 0 {
+            drop(submit(&self.0, Stubborn(self.0.clone(), self.1 - 1)));
+        }
+        Err(TxError::Damaged("as arranged".to_owned()))
+    }
+}
+
+/// Counts how often it is run.
+struct Counted(Arc<AtomicUsize>);
+
+impl Command for Counted {
+    type Outcome = ();
+    const NAME: &'static str = "counted";
+
+    fn run(&self, _: &mut Tx<'_>) -> Result<(), TxError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[test]
+fn those_who_fail_again_and_again_keep_nobody_from_their_commit() {
+    let (_disk, store) = furnished();
+    let (gate, runs) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
+    let held = gate.hold(&store);
+    let good = submit(&store, Counted(runs.clone()));
+    let failing = submit(&store, Stubborn(store.clone(), 50));
+    gate.open();
+    held.answer().unwrap();
+    good.answer().unwrap();
+    assert!(failing.answer().is_err());
+    assert_eq!(runs.load(Ordering::SeqCst), 2, "once with the first that failed, once without");
+}
+
 #[test]
 fn a_storage_error_fails_the_whole_batch_and_the_store_opens_itself_anew() {
     let (disk, store) = furnished();
+    assert_eq!(submit_and_wait(&store, message("SM0", BOB, DESK, START)), Ok(Went::Started(1)));
     let gate = Gate::default();
     let held = gate.hold(&store);
     let first = submit(&store, message("SM1", ANN, DESK, START));
@@ -236,8 +279,10 @@ fn a_storage_error_fails_the_whole_batch_and_the_store_opens_itself_anew() {
     }
     assert_eq!(disk.openings(), openings + 1);
     assert_eq!(store.health(), Health::Ready, "it was tried at once, and worked");
-    assert_eq!(submit_and_wait(&store, message("SM2", ANN, DESK, START)), Ok(Went::Started(1)));
-    assert_eq!(submit_and_wait(&store, message("SM1", ANN, DESK, START)), Ok(Went::Joined(1, 2)));
+    // What was acknowledged before is there, and of the batch nothing.
+    assert_eq!((indexes(&store, 1), indexes(&store, 2)), (vec![1], vec![]));
+    assert_eq!(submit_and_wait(&store, message("SM2", ANN, DESK, START)), Ok(Went::Started(2)));
+    assert_eq!(submit_and_wait(&store, message("SM1", ANN, DESK, START)), Ok(Went::Joined(2, 2)));
     assert_sound(&store);
 }
 

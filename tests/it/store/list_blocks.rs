@@ -18,6 +18,7 @@ use smslite::model::ids::AssistantId;
 use smslite::model::page::Page;
 use smslite::model::session::Closing;
 use smslite::model::time::Timestamp;
+use smslite::store::SessionsOf;
 
 /// The value of a row, as the record has it: open and ended rows, when open ones expire, when rows started, the counts
 /// of each assistant.
@@ -174,6 +175,42 @@ fn a_block_is_looked_through_no_more_for_a_session_whose_end_is_a_fact() {
     // What was closed by somebody is no reason to look.
     both.act(&close(Closing::Living, &[1], at(seconds(61))));
     assert_eq!(expires(&both), [(expiry(0, 600), expiry(2, 600))]);
+    both.is_sound();
+}
+
+#[test]
+fn the_sweep_finds_what_is_over_in_whatever_pieces_it_looks() {
+    let mut both = Both::new();
+    // Two in three are over, in several blocks.
+    for place in 0..30 {
+        both.says(place, place as u64, DESK, place as i64, if place % 3 == 0 { 600 } else { 60 });
+    }
+    let now = at(seconds(100));
+    let look = |both: &Both, rows| {
+        let snapshot = both.door.store().snapshot().unwrap();
+        let (mut ids, mut from) = (Vec::new(), None);
+        loop {
+            let of = (Closing::Expired, now);
+            let (some, next) =
+                snapshot.sessions_to_close(ORG, &SessionsOf::Everyone, of, from, rows).unwrap();
+            ids.extend(some.iter().map(|id| id.0));
+            from = next;
+            if from.is_none() {
+                ids.sort_unstable();
+                return ids;
+            }
+        }
+    };
+    let over: Vec<u64> = (1..=30).filter(|id| id % 3 != 1).collect();
+    for rows in [1, 2, BLOCK_ROWS as usize, 1_000] {
+        assert_eq!(look(&both, rows), over, "{rows} at a time");
+    }
+    both.act(&close(Closing::Expired, &over[..7], now));
+    assert_eq!(look(&both, 2), over[7..]);
+    both.act(&close(Closing::Expired, &over[7..], now));
+    assert_eq!(look(&both, 2), Vec::<u64>::new());
+    let least = |(_, (_, (least, _), ..)): &([u8; 20], Block)| *least;
+    assert!(blocks(&both.disk).iter().all(|block| least(block) > now.0), "no block is looked through again");
     both.is_sound();
 }
 
