@@ -6,6 +6,7 @@ use super::record::{self, Fields};
 use crate::model::call::Direction;
 use crate::model::ids::{AssistantId, CallId};
 use crate::model::message_log::{DeliveryStatus, LogKind, LogRow, LogView, Provider};
+use crate::model::time::Timestamp;
 
 const TABLE: &str = "message_logs";
 
@@ -15,7 +16,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<LogRow<'_>, ReadError> {
 
 /// What it is counted by, and nothing of the rest.
 pub(super) fn kind(bytes: &[u8]) -> Result<LogKind, ReadError> {
-    kind_of(record::fields(TABLE, bytes)?).ok_or_else(damaged)
+    let row = beginning(&mut record::fields(TABLE, bytes)?).ok_or_else(damaged)?;
+    Ok(row.kind())
 }
 
 /// All of it, as it is shown.
@@ -27,23 +29,8 @@ fn damaged() -> ReadError {
     ReadError::Damaged { table: TABLE, reason: "no message log".to_owned() }
 }
 
-fn kind_of(mut fields: Fields<'_>) -> Option<LogKind> {
-    let _call_id = fields.optional(Fields::number)?;
-    let _assistant_id = fields.optional(Fields::number)?;
-    let provider = *Provider::ALL.get(fields.number()? as usize)?;
-    fields.bytes()?;
-    let direction = *Direction::ALL.get(fields.number()? as usize)?;
-    let (_from, _to, _body) = (fields.bytes()?, fields.bytes()?, fields.bytes()?);
-    for _ in 0..fields.number()? {
-        fields.bytes()?;
-    }
-    fields.number()?;
-    let status = *DeliveryStatus::ALL.get(fields.number()? as usize)?;
-    Some(LogKind { direction, status, provider })
-}
-
-/// The fields of `MessageLog` in their order.
-fn log(mut fields: Fields<'_>) -> Option<LogRow<'_>> {
+/// The fields of `MessageLog` in their order, as far as the status; when it was created stands further on.
+fn beginning<'a>(fields: &mut Fields<'a>) -> Option<LogRow<'a>> {
     let call_id = fields.optional(Fields::number)?.map(CallId);
     let assistant_id = fields.optional(Fields::number)?.map(AssistantId);
     let provider = *Provider::ALL.get(fields.number()? as usize)?;
@@ -55,11 +42,16 @@ fn log(mut fields: Fields<'_>) -> Option<LogRow<'_>> {
     }
     fields.number()?;
     let status = *DeliveryStatus::ALL.get(fields.number()? as usize)?;
+    let created_at = Timestamp::MIN;
+    Some(LogRow { call_id, assistant_id, provider, direction, from, to, body, status, created_at })
+}
+
+fn log(mut fields: Fields<'_>) -> Option<LogRow<'_>> {
+    let row = beginning(&mut fields)?;
     fields.bytes()?;
     fields.optional(Fields::bytes)?;
     fields.optional(Fields::bytes)?;
-    let created_at = fields.time()?;
-    Some(LogRow { call_id, assistant_id, provider, direction, from, to, body, status, created_at })
+    Some(LogRow { created_at: fields.time()?, ..row })
 }
 
 fn whole(mut fields: Fields<'_>) -> Option<LogView<'_>> {
