@@ -3,7 +3,7 @@
 
 use crate::model::time::Timestamp;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -11,15 +11,16 @@ use tokio::sync::Notify;
 pub enum Clock {
     #[default]
     System,
-    /// Stands still until it is set. Clones share it.
+    /// Stands still until it is set, or runs as far from the real time as it was set. Clones share it.
     Settable(Arc<Hands>),
 }
 
 /// The time of a settable clock, and who waits for it to move.
 #[derive(Debug, Default)]
 pub struct Hands {
-    /// Since 1970.
+    /// Since 1970; of one that runs, how far it is ahead of the real time.
     micros: AtomicI64,
+    runs: AtomicBool,
     moved: Notify,
 }
 
@@ -28,13 +29,32 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 impl Clock {
     pub fn settable(start: Timestamp) -> Clock {
-        Clock::Settable(Arc::new(Hands { micros: AtomicI64::new(start.0), moved: Notify::new() }))
+        Clock::Settable(Arc::new(Hands { micros: AtomicI64::new(start.0), ..Hands::default() }))
+    }
+
+    /// Runs like the real one until it is set or frozen.
+    pub fn running() -> Clock {
+        Clock::Settable(Arc::new(Hands { runs: AtomicBool::new(true), ..Hands::default() }))
     }
 
     pub fn now(&self) -> Timestamp {
         match self {
-            Clock::System => Timestamp(chrono::Utc::now().timestamp_micros()),
-            Clock::Settable(hands) => Timestamp(hands.micros.load(Ordering::SeqCst)),
+            Clock::Settable(hands) => hands.now(),
+            Clock::System => Timestamp(system_micros()),
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        match self {
+            Clock::Settable(hands) => hands.runs.load(Ordering::SeqCst),
+            Clock::System => true,
+        }
+    }
+
+    /// Lets a settable clock stand still at its time, or run on from it.
+    pub fn run(&self, runs: bool) {
+        if let Clock::Settable(hands) = self {
+            hands.place(hands.now(), runs);
         }
     }
 
@@ -49,11 +69,16 @@ impl Clock {
             if left <= 0 {
                 return;
             }
+            let passed = tokio::time::sleep(Duration::from_micros(left.unsigned_abs()).min(LOOK_EVERY));
             match moved {
-                Some(moved) => moved.await,
-                None => {
-                    tokio::time::sleep(Duration::from_micros(left.unsigned_abs()).min(LOOK_EVERY)).await;
+                Some(moved) if self.is_running() => {
+                    tokio::select! {
+                        () = moved => {}
+                        () = passed => {}
+                    }
                 }
+                Some(moved) => moved.await,
+                None => passed.await,
             }
         }
     }
@@ -63,10 +88,30 @@ impl Clock {
         match self {
             Clock::System => false,
             Clock::Settable(hands) => {
-                hands.micros.store(now.0, Ordering::SeqCst);
-                hands.moved.notify_waiters();
+                hands.place(now, hands.runs.load(Ordering::SeqCst));
                 true
             }
         }
     }
+}
+
+impl Hands {
+    fn now(&self) -> Timestamp {
+        let micros = self.micros.load(Ordering::SeqCst);
+        match self.runs.load(Ordering::SeqCst) {
+            true => Timestamp(micros.saturating_add(system_micros())),
+            false => Timestamp(micros),
+        }
+    }
+
+    fn place(&self, now: Timestamp, runs: bool) {
+        let micros = if runs { now.0.saturating_sub(system_micros()) } else { now.0 };
+        self.micros.store(micros, Ordering::SeqCst);
+        self.runs.store(runs, Ordering::SeqCst);
+        self.moved.notify_waiters();
+    }
+}
+
+fn system_micros() -> i64 {
+    chrono::Utc::now().timestamp_micros()
 }

@@ -3,15 +3,17 @@
 
 mod connections;
 
-use crate::app::App;
 use crate::app::accounts::random_secret;
 use crate::app::backup::Schedule;
 use crate::app::carriers::{Accounts, Carriers, Rates};
+use crate::app::chance::Chance;
 use crate::app::forwarding::Forwarding;
+use crate::app::http_client::HttpClient;
 use crate::app::outbox::Outbox;
 use crate::app::reach::Reach;
 use crate::app::retention::Retention;
 use crate::app::throttle::Throttle;
+use crate::app::{App, Scope};
 use crate::carriers::telnyx::TelnyxAccount;
 use crate::carriers::twilio::TwilioAccount;
 use crate::carriers::vonage::VonageAccount;
@@ -88,9 +90,11 @@ pub fn build(
         store,
         sessions: Sessions::new(settings.session_ttl_seconds),
         throttle: Arc::new(Throttle::new(&clock)),
-        outbox: Arc::new(Outbox::new(&carriers, timeout)),
+        scope: Scope::Everyone,
+        chance: Chance::System,
+        outbox: Arc::new(Outbox::new(&carriers, HttpClient::new(timeout, Reach::Anywhere))),
         carriers: Arc::new(carriers),
-        forwarding: Arc::new(Forwarding::new(reach, forward_timeout, clock.now())),
+        forwarding: Arc::new(Forwarding::new(HttpClient::new(forward_timeout, reach), clock.now())),
         refusals: Arc::default(),
         rules: Arc::default(),
         metrics: Arc::default(),
@@ -110,11 +114,12 @@ pub fn build(
         purging: Arc::default(),
     };
     Ok(Arc::new(Shared {
-        tokens,
+        tokens: Arc::new(tokens),
         live: Live::default(),
         kept_pages: KeptPages::default(),
+        worlds: None,
         app,
-        settings,
+        settings: Arc::new(settings),
         control_token: control_token.to_owned(),
         spool_dir,
     }))

@@ -9,6 +9,7 @@ use crate::model::ids::{CallId, OrganizationId};
 use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
 use moka::sync::Cache;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// At some 350 bytes each this bounds the cache to about 35 MB.
@@ -24,18 +25,41 @@ struct Bound {
 #[derive(Clone)]
 pub struct Sessions {
     cache: Cache<Box<[u8]>, Bound>,
+    /// What is bound in another realm is not found in this one.
+    realm: u32,
 }
+
+static LAST_REALM: AtomicU32 = AtomicU32::new(0);
 
 impl Sessions {
     pub fn new(ttl_seconds: u64) -> Sessions {
         let cache =
             Cache::builder().max_capacity(CAPACITY).time_to_live(Duration::from_secs(ttl_seconds)).build();
-        Sessions { cache }
+        Sessions { cache, realm: 0 }
+    }
+
+    /// In the same cache, but nothing that was bound so far is found.
+    pub fn apart(&self) -> Sessions {
+        Sessions { cache: self.cache.clone(), realm: LAST_REALM.fetch_add(1, Ordering::Relaxed) + 1 }
+    }
+
+    /// One run of bytes instead of two strings: half the memory of an entry.
+    fn key(&self, organization: OrganizationId, session: &SessionKey) -> Box<[u8]> {
+        let (customer, our_number) =
+            (session.customer.as_str().as_bytes(), session.our_number.as_str().as_bytes());
+        let mut key = Vec::with_capacity(16 + customer.len() + 1 + our_number.len());
+        key.extend_from_slice(&self.realm.to_be_bytes());
+        key.extend_from_slice(&organization.0.to_be_bytes());
+        key.extend_from_slice(&session.assistant_id.0.to_be_bytes());
+        key.extend_from_slice(customer);
+        key.push(0);
+        key.extend_from_slice(our_number);
+        key.into_boxed_slice()
     }
 
     /// The conversation that the session is bound to, while it lives at `now`.
     pub fn get(&self, organization: OrganizationId, session: &SessionKey, now: Timestamp) -> Option<CallId> {
-        let bound = self.cache.get(&*key(organization, session))?;
+        let bound = self.cache.get(&*self.key(organization, session))?;
         (now < bound.expires_at).then_some(bound.call_id)
     }
 
@@ -46,26 +70,13 @@ impl Sessions {
         call_id: CallId,
         expires_at: Timestamp,
     ) {
-        self.cache.insert(key(organization, session), Bound { call_id, expires_at });
+        self.cache.insert(self.key(organization, session), Bound { call_id, expires_at });
     }
 
     /// Forgets a session that was closed.
     pub fn unbind(&self, organization: OrganizationId, session: &SessionKey) {
-        self.cache.invalidate(&*key(organization, session));
+        self.cache.invalidate(&*self.key(organization, session));
     }
-}
-
-/// One run of bytes instead of two strings: half the memory of an entry.
-fn key(organization: OrganizationId, session: &SessionKey) -> Box<[u8]> {
-    let (customer, our_number) =
-        (session.customer.as_str().as_bytes(), session.our_number.as_str().as_bytes());
-    let mut key = Vec::with_capacity(12 + customer.len() + 1 + our_number.len());
-    key.extend_from_slice(&organization.0.to_be_bytes());
-    key.extend_from_slice(&session.assistant_id.0.to_be_bytes());
-    key.extend_from_slice(customer);
-    key.push(0);
-    key.extend_from_slice(our_number);
-    key.into_boxed_slice()
 }
 
 #[cfg(test)]
@@ -92,5 +103,6 @@ mod tests {
         ] {
             assert_eq!(sessions.get(organization, asked, Timestamp(now)), found);
         }
+        assert_eq!(sessions.apart().get(org, &carla, Timestamp(999)), None);
     }
 }

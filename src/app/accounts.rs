@@ -36,7 +36,11 @@ pub struct MadeUp {
 
 /// 256 random bits as URL-safe text.
 pub fn random_secret() -> String {
-    URL_SAFE_NO_PAD.encode(random_bytes())
+    secret_of(random_bytes())
+}
+
+pub(super) fn secret_of(bits: [u8; 32]) -> String {
+    URL_SAFE_NO_PAD.encode(bits)
 }
 
 pub(super) fn random_bytes() -> [u8; 32] {
@@ -138,7 +142,7 @@ pub async fn create_key(
     role: Role,
     expires_at: Option<Timestamp>,
 ) -> Result<(ApiKeyId, String), StoreError> {
-    let secret = format!("{API_KEY_PREFIX}{}", random_secret());
+    let secret = format!("{API_KEY_PREFIX}{}", app.chance.secret());
     // What a key that ends makes ends with it, or it would not end.
     let expires_at = [expires_at, actor.until].into_iter().flatten().min();
     let command = CreateApiKey {

@@ -1,6 +1,5 @@
 //! Assistants: making, changing, listing and deleting them.
 
-use super::accounts::random_bytes;
 use super::persist::persist;
 use super::{App, VerbError};
 use crate::model::account::Actor;
@@ -89,7 +88,7 @@ pub(super) async fn make_webhook_secret(
     organization: OrganizationId,
     id: AssistantId,
 ) -> Result<Option<Vec<WebhookSecret>>, StoreError> {
-    let (secret, now) = (new_webhook_secret(), app.clock.now());
+    let (secret, now) = (new_webhook_secret(app), app.clock.now());
     let command = RotateWebhookSecret { organization, id, secret, keep_seconds: 0, only_if_none: true, now };
     // That the storage is not well is nothing that the receiver has to wait longer for.
     persist(app, || command.clone()).await
@@ -105,11 +104,11 @@ pub async fn rotate_webhook_secret(
     keep_seconds: u64,
 ) -> Result<Option<Vec<WebhookSecret>>, StoreError> {
     let (organization, now) = (actor.organization, actor.now);
-    let secret = given.unwrap_or_else(new_webhook_secret);
+    let secret = given.unwrap_or_else(|| new_webhook_secret(app));
     let command = RotateWebhookSecret { organization, id, secret, keep_seconds, only_if_none: false, now };
     app.store.execute(command).await
 }
 
-fn new_webhook_secret() -> String {
-    format!("{PREFIX}{}", STANDARD.encode(random_bytes()))
+fn new_webhook_secret(app: &App) -> String {
+    format!("{PREFIX}{}", STANDARD.encode(app.chance.bytes()))
 }

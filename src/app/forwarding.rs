@@ -18,12 +18,11 @@ use self::receivers::{NotNow, Receivers, Verdict};
 use super::App;
 use super::http_client::HttpClient;
 use super::persist::AFTER_FAILURE;
-use super::reach::Reach;
+use super::quiet::Quiet;
 use crate::model::time::Timestamp;
 use crate::store::ReadError;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{Id, JoinError, JoinSet};
 
@@ -34,15 +33,34 @@ const REST_SECONDS: u64 = 60;
 pub struct Forwarding {
     /// Told when the server stops: nothing new is begun.
     pub stop: Notify,
+    /// Told when it is to look whether there is something to do.
+    wanted: Notify,
+    quiet: Quiet,
+    /// The same, of whoever looks through the feed.
+    plan_wanted: Notify,
+    plan_quiet: Quiet,
     client: HttpClient,
     /// What came before is given the whole time again.
     started: AtomicI64,
 }
 
 impl Forwarding {
-    pub fn new(reach: Reach, timeout: Duration, started: Timestamp) -> Forwarding {
-        let client = HttpClient::new(timeout, reach);
-        Forwarding { stop: Notify::new(), client, started: AtomicI64::new(started.0) }
+    pub fn new(client: HttpClient, started: Timestamp) -> Forwarding {
+        Forwarding {
+            stop: Notify::new(),
+            wanted: Notify::new(),
+            quiet: Quiet::default(),
+            plan_wanted: Notify::new(),
+            plan_quiet: Quiet::default(),
+            client,
+            started: AtomicI64::new(started.0),
+        }
+    }
+
+    /// Returns once all that is to be told by now was told, or was tried: when there is something to do again.
+    pub async fn settled(&self) -> Option<Timestamp> {
+        self.plan_quiet.settled(&self.plan_wanted).await;
+        self.quiet.settled(&self.wanted).await
     }
 
     fn started(&self) -> Timestamp {
@@ -64,10 +82,19 @@ type Attempts = JoinSet<Ended>;
 pub async fn run(app: App) {
     let mut stop = std::pin::pin!(app.forwarding.stop.notified());
     let (planned, mut lanes) = mpsc::unbounded_channel();
-    let planning = tokio::spawn(plan::run(app.clone(), planned));
+    // Ends with this, however this ends.
+    let mut planning = JoinSet::new();
+    planning.spawn(plan::run(app.clone(), planned));
     let (mut forwarder, mut attempts) = (Forwarder::new(app.clone()), JoinSet::new());
     loop {
+        let asked = app.forwarding.quiet.asked();
+        while let Ok(lane) = lanes.try_recv() {
+            forwarder.want(lane);
+        }
         let next = forwarder.begin_due(&mut attempts);
+        if let (Ok(next), true) = (&next, attempts.is_empty()) {
+            app.forwarding.quiet.tell(asked, *next);
+        }
         let later = async {
             match &next {
                 Ok(Some(next)) => app.clock.reaches(*next).await,
@@ -79,12 +106,8 @@ pub async fn run(app: App) {
             }
         };
         tokio::select! {
-            Some(lane) = lanes.recv() => {
-                forwarder.want(lane);
-                while let Ok(lane) = lanes.try_recv() {
-                    forwarder.want(lane);
-                }
-            }
+            Some(lane) = lanes.recv() => forwarder.want(lane),
+            () = app.forwarding.wanted.notified() => {}
             Some(ended) = attempts.join_next_with_id(), if !attempts.is_empty() => {
                 forwarder.ended(ended);
                 while let Some(ended) = attempts.try_join_next_with_id() {
@@ -95,7 +118,7 @@ pub async fn run(app: App) {
             () = &mut stop => break,
         }
     }
-    planning.abort();
+    planning.abort_all();
     while attempts.join_next().await.is_some() {}
 }
 
@@ -141,7 +164,7 @@ impl Forwarder {
     fn begin_due(&mut self, attempts: &mut Attempts) -> Result<Option<Timestamp>, ReadError> {
         let now = self.now();
         if !self.is_loaded {
-            for (organization, call, due) in self.app.store.snapshot()?.forward_lanes()? {
+            for (organization, call, due) in self.app.store.snapshot()?.forward_lanes(self.app.only())? {
                 self.lanes.want((organization, call), due);
             }
             self.is_loaded = true;

@@ -17,7 +17,7 @@ use crate::store::{
     Route, Snapshot, StoreError,
 };
 use std::sync::Arc;
-use uuid::Uuid;
+use tokio::task::JoinSet;
 
 /// One webhook request whose signature was judged.
 pub struct Webhook {
@@ -143,7 +143,7 @@ fn message_of(
         payload,
         keyword: None,
         keyword_answered: false,
-        reply_uuid: Uuid::new_v4().into_bytes(),
+        reply_uuid: app.chance.uuid().into_bytes(),
     }
 }
 
@@ -193,9 +193,10 @@ pub(super) fn flush_due_parts(
     app: &App,
     snapshot: &Snapshot,
     now: Timestamp,
+    under_way: &mut JoinSet<()>,
     mut wait_until: impl FnMut(Timestamp),
 ) -> Result<(), ReadError> {
-    for (organization, key, parts) in snapshot.partial_messages()? {
+    for (organization, key, parts) in snapshot.partial_messages(app.only())? {
         if parts.due_at > now {
             wait_until(parts.due_at);
             continue;
@@ -204,7 +205,7 @@ pub(super) fn flush_due_parts(
         let customer = from.masked();
         let message = message_of(app, organization, parts.provider, now, from, to);
         let app = app.clone();
-        tokio::spawn(async move {
+        under_way.spawn(async move {
             match app.store.execute(FlushParts { key, message }).await {
                 Ok(Some(outcome)) => drop(stored(&app, organization, &customer, outcome)),
                 Ok(None) => {}
@@ -263,6 +264,7 @@ pub fn candidates(app: &App, provider: Provider, event: &WebhookEvent) -> Result
     let number = number.and_then(|number| Address::parse(number).ok());
     let directory = app.store.directory();
     let mut own = owners(app, provider, event.account_id());
+    own.retain(|owner| app.only().is_none_or(|only| only == *owner));
     let has_number = |organization: &OrganizationId| {
         number.as_ref().is_some_and(|number| directory.assistant_of(*organization, number).is_some())
     };
@@ -273,7 +275,7 @@ pub fn candidates(app: &App, provider: Provider, event: &WebhookEvent) -> Result
         is_told: has_number(&organization),
     };
     let mut found: Vec<_> = own.into_iter().map(of_own).collect();
-    let owner = number.as_ref().and_then(|number| directory.number_owner(number));
+    let owner = app.only().or_else(|| number.as_ref().and_then(|number| directory.number_owner(number)));
     let oldest = || directory.organizations().first().map(|(id, _)| *id);
     let nobody = || StoreError::Unavailable("there is no organization yet".to_owned());
     let organization = owner.or_else(oldest).ok_or_else(nobody)?;

@@ -6,13 +6,14 @@ pub mod assistants;
 pub mod backup;
 pub mod calls;
 pub mod carriers;
+pub mod chance;
 pub mod check;
 pub mod conversations;
 pub mod erasure;
 pub mod events;
 pub mod export;
 pub mod forwarding;
-mod http_client;
+pub mod http_client;
 pub mod import;
 pub mod inbound;
 pub mod limits;
@@ -24,6 +25,7 @@ pub mod passwords;
 mod persist;
 pub mod phone_numbers;
 pub mod purge;
+pub mod quiet;
 pub mod reach;
 mod receipts;
 pub mod refusals;
@@ -39,6 +41,7 @@ pub mod users;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::model::ids::OrganizationId;
 use crate::sessions::Sessions;
 use crate::store::{ReadError, Store, StoreError};
 use std::path::PathBuf;
@@ -52,6 +55,9 @@ use tokio::task::JoinError;
 #[derive(Clone)]
 pub struct App {
     pub store: Store,
+    /// Whose background work this is.
+    pub scope: Scope,
+    pub chance: chance::Chance,
     pub sessions: Sessions,
     pub clock: Clock,
     pub session_ttl_seconds: u64,
@@ -73,6 +79,39 @@ pub struct App {
     pub stopping: Arc<AtomicBool>,
     /// Held by whoever purges.
     pub purging: Arc<Mutex<()>>,
+}
+
+/// Whose background work somebody does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    #[default]
+    Everyone,
+    /// One organization's, which has a clock of its own.
+    Only(OrganizationId),
+    /// Nobody's: each organization has others for it.
+    Nobody,
+}
+
+impl App {
+    /// Those that background work is done for, the oldest first.
+    pub fn organizations(&self) -> Vec<OrganizationId> {
+        match self.scope {
+            Scope::Everyone => {
+                let all = self.store.directory().organizations();
+                all.into_iter().map(|(organization, _)| organization).collect()
+            }
+            Scope::Only(organization) => vec![organization],
+            Scope::Nobody => Vec::new(),
+        }
+    }
+
+    /// The one that background work is done for, where it is one's alone.
+    pub fn only(&self) -> Option<OrganizationId> {
+        match self.scope {
+            Scope::Only(organization) => Some(organization),
+            _ => None,
+        }
+    }
 }
 
 /// A verb that reads and writes was not carried out, or not to its end.

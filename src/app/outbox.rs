@@ -11,13 +11,12 @@ use self::pace::{NotNow, Pace};
 use super::carriers::Carriers;
 use super::http_client::HttpClient;
 use super::persist::AFTER_FAILURE;
-use super::reach::Reach;
+use super::quiet::Quiet;
 use super::{App, inbound};
 use crate::model::time::Timestamp;
 use crate::store::ReadError;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -29,25 +28,28 @@ pub struct Outbox {
     pub settled: Notify,
     /// Told when the server stops: nothing new is claimed.
     pub stop: Notify,
+    /// Whether nothing is to be done for now.
+    pub quiet: Quiet,
     client: HttpClient,
     pace: Pace,
     under_way: Mutex<HashSet<[u8; 16]>>,
 }
 
 impl Outbox {
-    pub fn new(carriers: &Carriers, timeout: Duration) -> Outbox {
+    pub fn new(carriers: &Carriers, client: HttpClient) -> Outbox {
         Outbox {
             wanted: Notify::new(),
             settled: Notify::new(),
             stop: Notify::new(),
-            client: HttpClient::new(timeout, Reach::Anywhere),
+            quiet: Quiet::default(),
+            client,
             pace: Pace::new(carriers),
             under_way: Mutex::default(),
         }
     }
 
     /// How long a carrier may take to answer.
-    pub fn timeout(&self) -> Duration {
+    pub fn timeout(&self) -> std::time::Duration {
         self.client.timeout
     }
 
@@ -62,7 +64,11 @@ pub async fn run(app: App) {
     attempt::give_up_abandoned(&app).await;
     let mut attempts = JoinSet::new();
     loop {
+        let asked = app.outbox.quiet.asked();
         let next = start_due(&app, &mut attempts);
+        if let (Ok(next), true) = (&next, attempts.is_empty()) {
+            app.outbox.quiet.tell(asked, *next);
+        }
         let later = async {
             match &next {
                 Ok(Some(next)) => app.clock.reaches(*next).await,
@@ -89,11 +95,11 @@ fn start_due(app: &App, attempts: &mut JoinSet<()>) -> Result<Option<Timestamp>,
     let snapshot = app.store.snapshot()?;
     let mut next: Option<Timestamp> = None;
     let mut wait_until = |then: Timestamp| next = Some(next.map_or(then, |next| next.min(then)));
-    inbound::flush_due_parts(app, &snapshot, now, &mut wait_until)?;
+    inbound::flush_due_parts(app, &snapshot, now, attempts, &mut wait_until)?;
     loop {
         let mut heads = {
             let under_way = app.outbox.under_way();
-            snapshot.outbox_heads(|uuid| !under_way.contains(uuid))?
+            snapshot.outbox_heads(app.only(), |uuid| !under_way.contains(uuid))?
         };
         // The oldest first, whichever number it is of.
         heads.sort_by_key(|due| due.at);

@@ -27,7 +27,7 @@ pub struct Retention {
 /// Deletes what is too old by now, every organization's.
 pub async fn run(app: &App) -> Result<(), VerbError> {
     let mut ended = Ok(());
-    for (organization, _) in app.store.directory().organizations() {
+    for organization in app.organizations() {
         match run_for(app, organization, app.clock.now()).await {
             Ok(gone) if gone == Gone::default() => {}
             Ok(gone) => tracing::info!(%organization, ?gone, "what was too old is deleted"),

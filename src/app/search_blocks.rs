@@ -10,7 +10,7 @@ pub const BLOCK_ROWS: usize = 1024;
 /// Seals what has come together, every organization's. `asks`: only where counts tell that there is something.
 pub async fn seal(app: &App, asks: bool) -> Result<(), VerbError> {
     let mut ended = Ok(());
-    for (organization, _) in app.store.directory().organizations() {
+    for organization in app.organizations() {
         // It is not to keep the others from theirs.
         ended = seal_for(app, organization, asks).await.and(ended);
     }

@@ -49,7 +49,7 @@ pub async fn send(app: &App, actor: &Actor, sms: NewSms) -> Result<Sent, StoreEr
         now: actor.now,
         session_ttl_seconds: app.session_ttl_seconds,
         cached: None,
-        uuid: Uuid::new_v4().into_bytes(),
+        uuid: app.chance.uuid().into_bytes(),
         segment_count: segments(&sms.body).count,
         from: sms.from,
         to: sms.to,

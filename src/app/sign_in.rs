@@ -3,7 +3,6 @@
 //! token of the identity provider.
 
 use super::{App, passwords};
-use crate::app::accounts::random_secret;
 use crate::model::account::{Actor, DashboardSession, KeyHash, Organization, Role, User};
 use crate::model::ids::{OrganizationId, UserId};
 use crate::model::time::Timestamp;
@@ -55,7 +54,8 @@ pub async fn sign_in(app: &App, now: Timestamp, attempt: Attempt) -> Result<Sign
         .attempt(&attempt.email, attempt.address)
         .map_err(|retry_after_seconds| Refused::TooManyAttempts { retry_after_seconds })?;
     let mut candidates = app.store.directory().view().users_of_email(&attempt.email);
-    candidates.retain(|(_, _, user)| user.is_active);
+    let within = app.only();
+    candidates.retain(|(of, _, user)| user.is_active && within.is_none_or(|within| within == *of));
     let hashes: Vec<_> = match candidates.is_empty() {
         true => vec![None],
         false => candidates.iter().map(|(_, _, user)| user.password.clone()).collect(),
@@ -73,7 +73,7 @@ pub async fn sign_in(app: &App, now: Timestamp, attempt: Attempt) -> Result<Sign
         true => (REMEMBERED_SECONDS, REMEMBERED_SECONDS),
         false => (IDLE_SECONDS, ABSOLUTE_SECONDS),
     };
-    let secret = random_secret();
+    let secret = app.chance.secret();
     let session = DashboardSession {
         user_id,
         hash: KeyHash::of(&secret),

@@ -47,7 +47,7 @@ pub async fn close(
 
 /// Makes the ends of all sessions that have expired facts of their own, every organization's.
 pub async fn sweep(app: &App) -> Result<(), VerbError> {
-    for (organization, _) in app.store.directory().organizations() {
+    for organization in app.organizations() {
         close(app, organization, SessionsOf::Everyone, Closing::Expired, app.clock.now()).await?;
     }
     Ok(())

@@ -86,6 +86,11 @@ impl<'a> WebhookRequest<'a> {
         Self { method, url, headers, body, now_unix, form: OnceLock::new() }
     }
 
+    /// The same request, taken at another time.
+    pub fn at(&self, now_unix: i64) -> WebhookRequest<'a> {
+        WebhookRequest { now_unix, form: OnceLock::new(), ..*self }
+    }
+
     /// The query as it stands in the URL, still encoded; empty when there is none.
     pub fn query(&self) -> &'a str {
         self.url.split_once('?').map_or("", |(_, query)| query)

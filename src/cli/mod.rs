@@ -152,7 +152,7 @@ fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
         }
         Some(("openapi", _)) => {
             let with_metrics = resolved.settings.metrics == settings::MetricsAt::Main;
-            let document = crate::web::routes::document(resolved.settings.id_format, with_metrics);
+            let document = crate::web::routes::document(resolved.settings.id_format, with_metrics, None);
             print(format!("{}\n", document.to_pretty_json()?).as_bytes())
         }
         Some(("healthcheck", matches)) => healthcheck::run(matches, &resolved),

@@ -8,6 +8,7 @@ use super::key::{self, ActivityKey};
 use super::record;
 use super::tables::Tables;
 use crate::model::call::Conversation;
+use crate::model::ids::OrganizationId;
 use crate::model::time::Timestamp;
 use redb::{ReadableTable, ReadableTableMetadata, StorageError};
 use std::collections::BTreeMap;
@@ -34,6 +35,11 @@ impl Touched {
 pub(super) struct BlockChanges(BTreeMap<ActivityKey, Touched>);
 
 impl BlockChanges {
+    /// All of an organization goes, its blocks too.
+    pub(super) fn forget(&mut self, organization: OrganizationId) {
+        self.0.retain(|key, _| key::organization_of(key) != organization);
+    }
+
     /// A list row comes.
     pub(super) fn add(
         &mut self,

@@ -4,8 +4,9 @@
 
 use super::error::ReadError;
 use super::key;
+use super::key::SerialKey;
 use super::record;
-use super::tables::ReadTables;
+use super::tables::{AnyTables, ReadTables};
 use crate::model::account::{ApiKey, DashboardSession, KeyHash, Organization, Usage, Used, User};
 use crate::model::address::Address;
 use crate::model::assistant::{Assistant, PhoneNumber};
@@ -14,7 +15,10 @@ use crate::model::ids::{ApiKeyId, AssistantId, OrganizationId, UserId};
 use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use arc_swap::{ArcSwap, Guard};
+use redb::ReadableTable;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -87,6 +91,8 @@ pub(super) enum DirectoryChange {
     Assistant(OrganizationId, AssistantId, KnownAssistant),
     PhoneNumber(OrganizationId, Address, PhoneNumber),
     CarrierAccount(OrganizationId, Provider, Option<CarrierAccount>),
+    /// Everything of an organization is gone.
+    Erased(OrganizationId),
 }
 
 /// What is kept of an assistant.
@@ -134,55 +140,12 @@ static NO_NAMES: AssistantNames = AssistantNames::new();
 impl Directory {
     pub(super) fn load(&self, tables: &ReadTables) -> Result<(), ReadError> {
         let mut entries = Entries { number: self.number() + 1, ..Entries::default() };
-        for row in tables.organizations.range::<&[u8; 4]>(..)? {
-            let (key, bytes) = row?;
-            let organization = OrganizationId(u32::from_be_bytes(*key.value()));
-            let value = record::decode("organizations", bytes.value())?;
-            entries.apply(DirectoryChange::Organization(organization, value));
-        }
-        for row in tables.users.range::<&key::SerialKey>(..)? {
-            let (key, bytes) = row?;
-            let id = UserId(key::serial_id(key.value()));
-            let value = record::decode("users", bytes.value())?;
-            entries.apply(DirectoryChange::User(key::organization_of(key.value()), id, value));
-        }
-        for row in tables.api_keys.range::<&key::SerialKey>(..)? {
-            let (key, bytes) = row?;
-            let id = ApiKeyId(key::serial_id(key.value()));
-            let value = record::decode("api_keys", bytes.value())?;
-            entries.apply(DirectoryChange::ApiKey(key::organization_of(key.value()), id, value));
-        }
-        for row in tables.dashboard_sessions.range::<&key::SerialKey>(..)? {
-            let (key, bytes) = row?;
-            let value = record::decode("dashboard_sessions", bytes.value())?;
-            entries.apply(DirectoryChange::SignedIn(key::organization_of(key.value()), value));
+        for change in changes_to(tables, None)? {
+            entries.apply(change);
         }
         for (organization, used, meter) in entries.meters() {
             if let Some(bytes) = tables.usage.get(&key::usage(organization, used))? {
                 meter.set(record::decode("usage", bytes.value())?);
-            }
-        }
-        for row in tables.assistants.range::<&key::SerialKey>(..)? {
-            let (key, bytes) = row?;
-            let id = AssistantId(key::serial_id(key.value()));
-            let value: Assistant = record::decode("assistants", bytes.value())?;
-            let organization = key::organization_of(key.value());
-            entries.apply(DirectoryChange::Assistant(organization, id, (&value).into()));
-        }
-        for row in tables.phone_numbers.range::<&[u8]>(..)? {
-            let (key, bytes) = row?;
-            let number = record::decode("phone_numbers", bytes.value())?;
-            if let Some(address) = key::address_of(key.value()) {
-                let organization = key::organization_of(key.value());
-                entries.apply(DirectoryChange::PhoneNumber(organization, address, number));
-            }
-        }
-        for row in tables.carrier_accounts.range::<&key::SerialKey>(..)? {
-            let (key, bytes) = row?;
-            let (organization, number) = (key::organization_of(key.value()), key::serial_id(key.value()));
-            let account = record::decode("carrier_accounts", bytes.value())?;
-            if let Some(provider) = Provider::numbered(number) {
-                entries.apply(DirectoryChange::CarrierAccount(organization, provider, Some(account)));
             }
         }
         self.entries.store(Arc::new(entries));
@@ -327,6 +290,20 @@ impl Entries {
         }
     }
 
+    fn erase(&mut self, organization: OrganizationId) {
+        Arc::make_mut(&mut self.organizations).remove(&organization);
+        Arc::make_mut(&mut self.users).retain(|(of, _), _| *of != organization);
+        Arc::make_mut(&mut self.keys).retain(|_, owner| owner.organization != organization);
+        Arc::make_mut(&mut self.sessions).retain(|_, owner| owner.organization != organization);
+        Arc::make_mut(&mut self.names).remove(&organization);
+        Arc::make_mut(&mut self.forwarding).remove(&organization);
+        Arc::make_mut(&mut self.carriers).retain(|(of, _), _| *of != organization);
+        Arc::make_mut(&mut self.numbers).retain(|_, owners| {
+            owners.remove(&organization);
+            !owners.is_empty()
+        });
+    }
+
     fn apply(&mut self, change: DirectoryChange) {
         match change {
             DirectoryChange::Organization(id, organization) => {
@@ -371,12 +348,72 @@ impl Entries {
                     None => drop(carriers.remove(&(organization, provider))),
                 }
             }
+            DirectoryChange::Erased(organization) => self.erase(organization),
             DirectoryChange::PhoneNumber(organization, address, number) => {
                 let assistant = number.assistant_id.filter(|_| number.is_active);
                 Arc::make_mut(&mut self.numbers).entry(address).or_default().insert(organization, assistant);
             }
         }
     }
+}
+
+/// What makes an empty directory what the tables say of one organization, or of every one.
+pub(super) fn changes_to(
+    tables: &impl AnyTables,
+    of: Option<OrganizationId>,
+) -> Result<Vec<DirectoryChange>, ReadError> {
+    let mut changes = Vec::new();
+    let (first, last) = key::range_of(of);
+    for row in tables.organizations().range::<&[u8; 4]>(&first..=&last)? {
+        let (key, bytes) = row?;
+        let organization = OrganizationId(u32::from_be_bytes(*key.value()));
+        let value = record::decode("organizations", bytes.value())?;
+        changes.push(DirectoryChange::Organization(organization, value));
+    }
+    let (first, last) = key::range_of(of);
+    let ids = &first..=&last;
+    each("users", tables.users(), ids.clone(), |organization, id, user| {
+        changes.push(DirectoryChange::User(organization, UserId(id), user));
+    })?;
+    each("api_keys", tables.api_keys(), ids.clone(), |organization, id, key| {
+        changes.push(DirectoryChange::ApiKey(organization, ApiKeyId(id), key));
+    })?;
+    each("dashboard_sessions", tables.dashboard_sessions(), ids.clone(), |organization, _, session| {
+        changes.push(DirectoryChange::SignedIn(organization, session));
+    })?;
+    each("assistants", tables.assistants(), ids.clone(), |organization, id, assistant: Assistant| {
+        changes.push(DirectoryChange::Assistant(organization, AssistantId(id), (&assistant).into()));
+    })?;
+    each("carrier_accounts", tables.carrier_accounts(), ids, |organization, number, account| {
+        if let Some(provider) = Provider::numbered(number) {
+            changes.push(DirectoryChange::CarrierAccount(organization, provider, Some(account)));
+        }
+    })?;
+    let (first, last) = key::starting_with(&of.map_or(Vec::new(), |of| key::organization(of).to_vec()));
+    for row in tables.phone_numbers().range::<&[u8]>(first.as_slice()..=last.as_slice())? {
+        let (key, bytes) = row?;
+        let number = record::decode("phone_numbers", bytes.value())?;
+        if let Some(address) = key::address_of(key.value()) {
+            let organization = key::organization_of(key.value());
+            changes.push(DirectoryChange::PhoneNumber(organization, address, number));
+        }
+    }
+    Ok(changes)
+}
+
+/// Shows each record of a table that is keyed by ids.
+fn each<T: DeserializeOwned>(
+    name: &'static str,
+    table: &impl ReadableTable<&'static SerialKey, &'static [u8]>,
+    ids: RangeInclusive<&SerialKey>,
+    mut visit: impl FnMut(OrganizationId, u64, T),
+) -> Result<(), ReadError> {
+    for row in table.range::<&SerialKey>(ids)? {
+        let (key, bytes) = row?;
+        let value = record::decode(name, bytes.value())?;
+        visit(key::organization_of(key.value()), key::serial_id(key.value()), value);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

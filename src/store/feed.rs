@@ -80,11 +80,12 @@ impl FeedNews {
             return;
         }
         for (organization, newest) in feeds {
-            if let Some(waiting) = waited_for.get(organization) {
-                waiting.send_replace(*newest);
+            match waited_for.get(organization) {
+                Some(waiting) if waiting.receiver_count() == 0 => drop(waited_for.remove(organization)),
+                Some(waiting) => drop(waiting.send_replace(*newest)),
+                None => {}
             }
         }
-        waited_for.retain(|_, waiting| waiting.receiver_count() > 0);
     }
 }
 

@@ -288,9 +288,13 @@ pub struct ForwardHead {
 
 impl Snapshot {
     /// Every conversation that has something to be forwarded, and when its first is due.
-    pub fn forward_lanes(&self) -> Result<Vec<(OrganizationId, CallId, Timestamp)>, ReadError> {
+    pub fn forward_lanes(
+        &self,
+        of: Option<OrganizationId>,
+    ) -> Result<Vec<(OrganizationId, CallId, Timestamp)>, ReadError> {
         let mut lanes: Vec<(OrganizationId, CallId, Timestamp)> = Vec::new();
-        for row in self.tables.forwards.range::<&ForwardKey>(..)? {
+        let (first, last) = key::range_of(of);
+        for row in self.tables.forwards.range::<&ForwardKey>(&first..=&last)? {
             let (key, bytes) = row?;
             let (org, call, _) = key::forward_parts(key.value());
             if lanes.last().is_none_or(|last| (last.0, last.1) != (org, call)) {

@@ -208,6 +208,16 @@ pub(super) fn starting_with(prefix: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (prefix.to_vec(), end)
 }
 
+/// The first and the last key of so many bytes of one organization, or of every one.
+pub(super) fn range_of<const N: usize>(of: Option<OrganizationId>) -> ([u8; N], [u8; N]) {
+    let (mut first, mut last) = ([0; N], [0xff; N]);
+    if let Some(of) = of {
+        first[..4].copy_from_slice(&organization(of));
+        last[..4].copy_from_slice(&organization(of));
+    }
+    (first, last)
+}
+
 pub(super) fn dedupe(organization: OrganizationId, bucket: u16, digest: &[u8; 16]) -> DedupeKey {
     concat(&[&organization.0.to_be_bytes(), &bucket.to_be_bytes(), digest])
 }

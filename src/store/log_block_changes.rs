@@ -32,6 +32,11 @@ impl LogBlockChanges {
         LogBlockChanges { size: u64::from(size.max(1)), touched: BTreeMap::new() }
     }
 
+    /// All of an organization goes, its blocks too.
+    pub(super) fn forget(&mut self, organization: OrganizationId) {
+        self.touched.retain(|key, _| key::organization_of(key) != organization);
+    }
+
     /// A log comes, goes or changes.
     pub(super) fn change(
         &mut self,

@@ -31,6 +31,7 @@ mod log_row;
 mod log_scan;
 mod open;
 mod opt_outs;
+mod organizations;
 mod outbound;
 mod partial_messages;
 mod phone_numbers;
@@ -75,6 +76,7 @@ pub use import::{ImportBatch, ImportBatchOutcome, ImportRecord, Place, ReserveId
 pub use inbound::{KeepAudit, RecordInbound, RecordInboundOutcome, Route};
 pub use open::{Location, OpenBackend};
 pub use opt_outs::ChangeOptOut;
+pub use organizations::{OrganizationCopy, ReplaceOrganization};
 pub use outbound::{
     CancelJob, CancelOutcome, ClaimJob, Due as DueJob, EnqueueOutcome, EnqueueSms, Lane, SettleJob,
 };

@@ -127,10 +127,14 @@ fn store(
 }
 
 impl Snapshot {
-    /// Every organization's messages whose parts wait for others.
-    pub fn partial_messages(&self) -> Result<Vec<(OrganizationId, [u8; 16], PartialMessage)>, ReadError> {
+    /// The messages of one organization, or of every one, whose parts wait for others.
+    pub fn partial_messages(
+        &self,
+        of: Option<OrganizationId>,
+    ) -> Result<Vec<(OrganizationId, [u8; 16], PartialMessage)>, ReadError> {
         let mut found = Vec::new();
-        for row in self.tables.partial_messages.range::<&key::JobKey>(..)? {
+        let (first, last) = key::range_of(of);
+        for row in self.tables.partial_messages.range::<&key::JobKey>(&first..=&last)? {
             let (key, bytes) = row?;
             // One that is damaged a check tells of; the others go on.
             if let Ok(waiting) = record::decode("partial_messages", bytes.value()) {

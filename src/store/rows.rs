@@ -2,7 +2,9 @@
 //! keys and values by their length alone.
 
 use super::error::ReadError;
+use super::key;
 use super::tables::NAMES;
+use crate::model::ids::OrganizationId;
 use redb::{AccessGuard, Key, ReadOnlyTable, ReadableTable, StorageError, Table, Value};
 use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
@@ -64,6 +66,35 @@ pub(super) fn visit<K: Key + 'static, V: Value + 'static, E: From<StorageError>>
     Ok(())
 }
 
+/// As [`visit`], of one organization's rows alone. Without the organization in the key: they may be put under another.
+pub(super) fn visit_of<K: Key + 'static, V: Value + 'static>(
+    table: &impl ReadableTable<K, V>,
+    name: &str,
+    organization: OrganizationId,
+    visit: &mut impl FnMut(Row<'_>),
+) -> Result<(), ReadError> {
+    let place = place(name).expect("a table is among its names");
+    let (first, last) = prefix_range::<K>(organization);
+    for row in table.range(K::from_bytes(&first)..=K::from_bytes(&last))? {
+        let (key, value) = row?;
+        let (key, value) = (key.value(), value.value());
+        let key = K::as_bytes(&key);
+        let key = key.as_ref().get(4..).unwrap_or_default();
+        visit(Row { table: place, key, value: Some(V::as_bytes(&value).as_ref()) });
+    }
+    Ok(())
+}
+
+/// The first and the last key that an organization's rows may have.
+fn prefix_range<K: Key + 'static>(organization: OrganizationId) -> (Vec<u8>, Vec<u8>) {
+    let (mut first, mut last) = key::starting_with(&key::organization(organization));
+    if let Some(width) = K::fixed_width() {
+        first.resize(width, 0);
+        last.resize(width, 0xff);
+    }
+    (first, last)
+}
+
 /// A table that tells what is written to it. Reads are the table's own.
 pub(super) struct Written<'t, K: Key + 'static, V: Value + 'static> {
     table: Table<'t, K, V>,
@@ -99,6 +130,27 @@ impl<'t, K: Key + 'static, V: Value + 'static> Written<'t, K, V> {
     ) -> Result<Option<AccessGuard<'_, V>>, StorageError> {
         self.tell(K::as_bytes(key.borrow()).as_ref(), None);
         self.table.remove(key)
+    }
+
+    /// As [`Written::apply`], and tells it.
+    pub(super) fn put(&mut self, row: &Row<'_>) -> Result<(), ReadError> {
+        self.tell(row.key, row.value);
+        self.apply(row)
+    }
+
+    /// Removes everything of an organization.
+    pub(super) fn erase(&mut self, organization: OrganizationId) -> Result<(), StorageError> {
+        let (first, last) = prefix_range::<K>(organization);
+        let range = K::from_bytes(&first)..=K::from_bytes(&last);
+        let keys: Vec<Vec<u8>> = self
+            .table
+            .range(range)?
+            .map(|row| Ok(K::as_bytes(&row?.0.value()).as_ref().to_vec()))
+            .collect::<Result<_, StorageError>>()?;
+        for key in keys {
+            self.remove(K::from_bytes(&key))?;
+        }
+        Ok(())
     }
 
     fn tell(&self, key: &[u8], value: Option<&[u8]>) {

@@ -5,6 +5,7 @@
 use super::error::ReadError;
 use super::key::{self, ActivityKey, CountKey, DedupeKey, SerialKey, ThreadKey};
 use super::rows::{self, Row, RowLog, Written};
+use crate::model::ids::OrganizationId;
 use redb::{
     ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, StorageError, TableDefinition,
     TableError, WriteTransaction,
@@ -38,12 +39,28 @@ macro_rules! tables {
                 Ok(Tables { $($field: Written::new(txn.open_table($const)?, stringify!($field), log),)* })
             }
 
+            /// Puts a row into its table, and tells it.
+            pub(super) fn put(&mut self, row: &Row<'_>) -> Result<(), ReadError> {
+                match NAMES.get(usize::from(row.table)).copied() {
+                    $(Some(stringify!($field)) => self.$field.put(row),)*
+                    _ => Err(row.damaged("a table that there is not")),
+                }
+            }
+
             /// Does to a table, whichever it is, what was done to the one that the row is of.
             pub(super) fn apply(&mut self, row: &Row<'_>) -> Result<(), ReadError> {
                 match NAMES.get(usize::from(row.table)).copied() {
                     $(Some(stringify!($field)) => self.$field.apply(row),)*
                     _ => Err(row.damaged("a table that there is not")),
                 }
+            }
+        }
+
+        impl Tables<'_> {
+            /// Removes every row of an organization.
+            pub(super) fn erase(&mut self, organization: OrganizationId) -> Result<(), StorageError> {
+                $(self.$field.erase(organization)?;)*
+                Ok(())
             }
         }
 
@@ -77,6 +94,16 @@ macro_rules! tables {
                 mut visit: impl FnMut(Row<'_>) -> Result<(), E>,
             ) -> Result<(), E> {
                 $(rows::visit(&self.$field, stringify!($field), &mut visit)?;)*
+                Ok(())
+            }
+
+            /// Visits every row of an organization, without it in the key.
+            pub(super) fn each_of(
+                &self,
+                organization: OrganizationId,
+                mut visit: impl FnMut(Row<'_>),
+            ) -> Result<(), ReadError> {
+                $(rows::visit_of(&self.$field, stringify!($field), organization, &mut visit)?;)*
                 Ok(())
             }
 

@@ -7,7 +7,7 @@ use super::error::ReadError;
 use super::key::{self, ThreadPart};
 use super::log_block_changes::LogBlockChanges;
 use super::record;
-use super::rows::RowLog;
+use super::rows::{Row, RowLog};
 use super::search_blocks;
 use super::sequences::{Count, Counted, Sequences};
 use super::tables::Tables;
@@ -116,6 +116,19 @@ impl<'t> Tx<'t> {
                 Ok(entry.insert(sequences))
             }
         }
+    }
+
+    /// Drops what was gathered of an organization that is about to be erased.
+    pub(super) fn forget_gathered(&mut self, organization: OrganizationId) {
+        self.sequences.remove(&organization);
+        self.counts.retain(|(of, _, _), _| *of != organization);
+        self.blocks.forget(organization);
+        self.log_blocks.forget(organization);
+    }
+
+    /// Puts a row as it was read elsewhere.
+    pub(super) fn put_row(&mut self, row: &Row<'_>) -> Result<(), TxError> {
+        Ok(self.tables.put(row)?)
     }
 
     pub(super) fn count(&mut self, organization: OrganizationId, count: Count, change: i64) {

@@ -4,6 +4,7 @@ use super::error::ApiError;
 use super::forwarded::is_own_origin;
 use super::openapi::SESSION_COOKIE;
 use super::tokens::Bearer;
+use super::worlds::{Here, InWorld};
 use super::{AppState, Peer};
 use crate::app::sign_in::LiveSession;
 use crate::app::{accounts, sign_in};
@@ -81,7 +82,7 @@ impl FromRequestParts<AppState> for Subscriber {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Subscriber, ApiError> {
-        let Caller { actor, session } = authenticate(parts, state)?;
+        let (Caller { actor, session }, state) = authenticate(parts, state)?;
         let credentials = match (parts.headers.get(AUTHORIZATION), session) {
             // By a cookie, or a token of ours.
             (_, Some(live)) => Credentials::Session(live.session.hash),
@@ -90,14 +91,14 @@ impl FromRequestParts<AppState> for Subscriber {
                 let token = bearer(header)?;
                 let hash = KeyHash::of(token);
                 let is_key = state.app.store.directory().view().key(&hash).is_some();
-                match is_control_token(token, state) {
+                match is_control_token(token, &state) {
                     true => Credentials::Operator,
                     false if is_key => Credentials::Key(hash),
                     false => Credentials::Token(token.to_owned()),
                 }
             }
         };
-        Ok(Subscriber { actor, state: state.clone(), credentials })
+        Ok(Subscriber { actor, state, credentials })
     }
 }
 
@@ -105,7 +106,7 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Caller, ApiError> {
-        authenticate(parts, state)
+        authenticate(parts, state).map(|(caller, _)| caller)
     }
 }
 
@@ -113,7 +114,7 @@ impl FromRequestParts<AppState> for Authority {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Authority, ApiError> {
-        authenticate(parts, state).map(|caller| Authority(caller.actor, state.clone()))
+        authenticate(parts, state).map(|(caller, state)| Authority(caller.actor, state))
     }
 }
 
@@ -145,7 +146,7 @@ impl FromRequestParts<AppState> for Operator {
         match (given.next(), given.next()) {
             (Some(Ok(token)), None) if is_control_token(token, state) => Ok(Operator),
             _ => {
-                authenticate(parts, state)?.actor.require(Role::Admin)?;
+                authenticate(parts, state)?.0.actor.require(Role::Admin)?;
                 // Nobody else's data are in it then.
                 let alone = state.app.store.directory().organizations().len() == 1;
                 if alone { Ok(Operator) } else { Err(ApiError::Forbidden) }
@@ -154,7 +155,7 @@ impl FromRequestParts<AppState> for Operator {
     }
 }
 
-fn bearer(header: &HeaderValue) -> Result<&str, ApiError> {
+pub fn bearer(header: &HeaderValue) -> Result<&str, ApiError> {
     const SCHEME: &[u8; 7] = b"Bearer ";
     let (scheme, token) = header.as_bytes().split_first_chunk::<7>().ok_or(ApiError::Unauthorized)?;
     if !SCHEME.eq_ignore_ascii_case(scheme) {
@@ -163,19 +164,25 @@ fn bearer(header: &HeaderValue) -> Result<&str, ApiError> {
     std::str::from_utf8(token.trim_ascii()).map_err(|_| ApiError::Unauthorized)
 }
 
-fn is_control_token(token: &str, state: &AppState) -> bool {
+pub fn is_control_token(token: &str, state: &AppState) -> bool {
     bool::from(token.as_bytes().ct_eq(state.control_token.as_bytes()))
 }
 
-/// An `Authorization` header decides alone, a good or a bad one; without it the cookie counts.
-fn authenticate(parts: &Parts, state: &AppState) -> Result<Caller, ApiError> {
+/// An `Authorization` header decides alone, a good or a bad one; without it the cookie counts. Gives what answers the
+/// caller with it.
+fn authenticate(parts: &Parts, state: &AppState) -> Result<(Caller, AppState), ApiError> {
+    let Here(state) = Here::of(parts, state);
     let now = state.app.clock.now();
     let mut given = parts.headers.get_all(AUTHORIZATION).iter();
-    match (given.next(), given.next()) {
-        (Some(header), None) => by_header(header, &parts.headers, state, now),
-        (None, _) => by_cookie(parts, state, now),
+    let caller = match (given.next(), given.next()) {
+        (Some(header), None) => by_header(header, &parts.headers, &state, now),
+        (None, _) => by_cookie(parts, &state, now),
         // Of two it would not be clear which counts.
         _ => Err(ApiError::Unauthorized),
+    }?;
+    match parts.extensions.get() {
+        Some(InWorld(asked)) if *asked != caller.actor.organization => Err(ApiError::OfAnotherWorld),
+        _ => Ok((caller, state)),
     }
 }
 
@@ -197,6 +204,8 @@ fn by_header(
     match state.tokens.read(token, now).ok_or(ApiError::Unauthorized)? {
         Bearer::Session(hash) => by_session(&hash, state, now),
         Bearer::Person { email, organization, role } => {
+            // Where the provider does not say whose they are, a world that is alone here does.
+            let organization = organization.or_else(|| state.app.only().map(|only| only.to_string()));
             let actor = sign_in::actor_of_person(store, &email, organization.as_deref(), role, now);
             Ok(Caller { actor: actor.ok_or(ApiError::Unauthorized)?, session: None })
         }
@@ -219,7 +228,7 @@ fn by_session(hash: &KeyHash, state: &AppState, now: Timestamp) -> Result<Caller
     Ok(Caller { actor, session: Some(session) })
 }
 
-fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value)

@@ -40,6 +40,9 @@ pub enum ApiError {
     /// 401
     #[error("Not authenticated")]
     Unauthorized,
+    /// 401: a key of one world was sent to another.
+    #[error("This key is of another world")]
+    OfAnotherWorld,
     /// 401: who tries to sign in is not told what was wrong.
     #[error("Wrong email or password")]
     WrongCredentials,
@@ -107,7 +110,9 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             ApiError::Malformed(_) => StatusCode::BAD_REQUEST,
-            ApiError::Unauthorized | ApiError::WrongCredentials => StatusCode::UNAUTHORIZED,
+            ApiError::Unauthorized | ApiError::OfAnotherWorld | ApiError::WrongCredentials => {
+                StatusCode::UNAUTHORIZED
+            }
             ApiError::ForeignOrigin | ApiError::Forbidden | ApiError::SignatureRefused(_) => {
                 StatusCode::FORBIDDEN
             }
@@ -132,7 +137,7 @@ impl IntoResponse for ApiError {
         };
         let mut response = (self.status(), Json(body)).into_response();
         let extra = match &self {
-            ApiError::Unauthorized | ApiError::WrongCredentials => {
+            ApiError::Unauthorized | ApiError::OfAnotherWorld | ApiError::WrongCredentials => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
             ApiError::Unavailable(_) | ApiError::DiskFull(_) => {

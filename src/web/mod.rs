@@ -16,6 +16,7 @@ pub mod routes;
 mod space;
 pub mod tokens;
 pub mod webhooks;
+pub mod worlds;
 
 use crate::app::App;
 use crate::config::Settings;
@@ -31,12 +32,14 @@ pub type AppState = Arc<Shared>;
 
 pub struct Shared {
     pub app: App,
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// Proves that a caller may read files of the data directory: the operator's commands.
     pub control_token: String,
     /// Where large inputs wait while they are checked: on the disk that they are meant for.
     pub spool_dir: PathBuf,
-    pub tokens: tokens::Tokens,
+    pub tokens: Arc<tokens::Tokens>,
     pub live: live::Live,
     pub kept_pages: kept_pages::KeptPages,
+    /// Organizations that are servers of their own.
+    pub worlds: Option<Arc<dyn worlds::Worlds>>,
 }

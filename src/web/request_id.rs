@@ -4,7 +4,7 @@
 use super::error::ApiError;
 use super::routes::Served;
 use axum::BoxError;
-use axum::body::{Bytes, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -33,10 +33,15 @@ where
     let id =
         request.headers().get(X_REQUEST_ID).filter(|id| is_printable(id)).cloned().unwrap_or_else(new_id);
     let line = tracing::enabled!(tracing::Level::DEBUG).then(|| Line::begin(&request));
-    let Served { router, meter } = served;
+    let Served { router, meter, worlds } = served;
     let metered = meter.as_ref().map(|meter| meter.begin(&request));
-    let response = AssertUnwindSafe(router.oneshot(request)).catch_unwind().await;
-    let mut response = response.map_or_else(panicked, |Ok(response)| response);
+    let answering = async {
+        match worlds {
+            Some(worlds) => worlds.answer(router, request.map(Body::new)).await,
+            None => router.oneshot(request).await.unwrap_or_else(|never| match never {}),
+        }
+    };
+    let mut response = AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(panicked);
     if let (Some(meter), Some(metered)) = (&meter, &metered) {
         meter.end(metered, response.status());
     }

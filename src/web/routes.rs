@@ -11,6 +11,7 @@ use super::error::ApiError;
 use super::meter::Meter;
 use super::openapi;
 use super::webhooks::{carriers as webhooks, unknown_path};
+use super::worlds::Worlds;
 use crate::config::{IdFormat, MetricsAt};
 use axum::Router;
 use axum::body::Bytes;
@@ -21,25 +22,32 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
+/// Puts further routes into the table.
+pub type MoreRoutes = fn(Table) -> Table;
+
 /// The routes, to be called by way of `request_id::answer`.
 #[derive(Clone)]
 pub struct Served {
     pub(super) router: Router,
     /// Who counts the requests, if anybody wants to know.
     pub(super) meter: Option<Arc<Meter>>,
+    /// Who notes them, where there are worlds.
+    pub(super) worlds: Option<Arc<dyn Worlds>>,
 }
 
 impl Served {
     /// For tests of how it is served: what is answered is theirs.
     #[cfg(test)]
     pub(crate) fn of(router: Router) -> Served {
-        Served { router, meter: None }
+        Served { router, meter: None, worlds: None }
     }
 }
 
 pub fn served(state: AppState) -> Served {
     let in_api = state.settings.metrics == MetricsAt::Main;
-    let Table { router, mut document, mut meter } = table(Meter::new(state.app.metrics.clone()), in_api);
+    let more = state.worlds.as_ref().map(|worlds| worlds.routes());
+    let known = table(Meter::new(state.app.metrics.clone()), in_api);
+    let Table { router, mut document, mut meter } = with(known, more);
     meter.add("/openapi.json", &["/openapi.json"]);
     meter.add("/docs", &["/docs", "/docs/", "/docs/{*rest}"]);
     let meter = (state.settings.metrics != MetricsAt::Nowhere).then(|| Arc::new(meter));
@@ -47,13 +55,14 @@ pub fn served(state: AppState) -> Served {
     // Once as bytes: as values it would be kept for good, and written anew for each who asks.
     let document = Bytes::from(serde_json::to_vec(&document).expect("a document is JSON"));
     let document = get(async move || ([(CONTENT_TYPE, "application/json")], document.clone()));
+    let worlds = state.worlds.clone();
     let router = router
         .route("/openapi.json", document)
         .merge(docs::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state);
-    Served { router, meter }
+    Served { router, meter, worlds }
 }
 
 /// What a listener of the metrics' own answers.
@@ -63,12 +72,12 @@ pub fn metrics_alone(state: AppState) -> Served {
         .fallback(|| async { ApiError::NotFound })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state);
-    Served { router, meter: None }
+    Served { router, meter: None, worlds: None }
 }
 
 /// What [`served`] answers, as an OpenAPI document. `metrics`: whether they are in the API.
-pub fn document(ids: IdFormat, metrics: bool) -> OpenApi {
-    let mut document = table(Meter::new(Arc::default()), metrics).document;
+pub fn document(ids: IdFormat, metrics: bool, more: Option<MoreRoutes>) -> OpenApi {
+    let mut document = with(table(Meter::new(Arc::default()), metrics), more).document;
     openapi::set_id_format(&mut document, ids);
     document
 }
@@ -77,6 +86,13 @@ fn table(meter: Meter, with_metrics: bool) -> Table {
     let table = Table { router: Router::new(), document: openapi::document(), meter };
     let table = api(table);
     if with_metrics { table.tag("Metrics").at("/metrics", routes!(metrics::get_metrics)) } else { table }
+}
+
+fn with(table: Table, more: Option<MoreRoutes>) -> Table {
+    match more {
+        Some(more) => more(table),
+        None => table,
+    }
 }
 
 fn api(table: Table) -> Table {
@@ -197,7 +213,7 @@ fn api(table: Table) -> Table {
 }
 
 /// The routes and what is said of them.
-struct Table {
+pub struct Table {
     router: Router<AppState>,
     document: OpenApi,
     meter: Meter,
@@ -205,13 +221,13 @@ struct Table {
 
 impl Table {
     /// What follows, until the next tag, is told under this name.
-    fn tag(mut self, name: &str) -> Table {
+    pub fn tag(mut self, name: &str) -> Table {
         self.document.tags.get_or_insert_default().push(utoipa::openapi::Tag::new(name));
         self
     }
 
     /// The handlers of one URL, one a method. Their annotations leave the path to this table.
-    fn at(mut self, path: &str, (schemas, paths, methods): UtoipaMethodRouter<AppState>) -> Table {
+    pub fn at(mut self, path: &str, (schemas, paths, methods): UtoipaMethodRouter<AppState>) -> Table {
         let tag = self.document.tags.as_ref().and_then(|tags| tags.last()).map(|tag| tag.name.clone());
         for mut item in paths.paths.into_values() {
             openapi::each_operation(&mut item, |method, operation| {
@@ -226,7 +242,7 @@ impl Table {
     }
 
     /// Answers, but is not in the document.
-    fn alias(mut self, path: &str, methods: MethodRouter<AppState>) -> Table {
+    pub fn alias(mut self, path: &str, methods: MethodRouter<AppState>) -> Table {
         let bare = path.trim_end_matches('/');
         self.meter.add(path, &[bare, &format!("{bare}/")]);
         self.router = self.router.route(bare, methods.clone()).route(&format!("{bare}/"), methods);

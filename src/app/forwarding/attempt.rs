@@ -16,7 +16,6 @@ use crate::model::message_log::MessageLog;
 use crate::model::time::Timestamp;
 use crate::model::webhook_secret::{WebhookSecret, signing};
 use crate::store::{EnqueueOutcome, ForwardHead, ReadError, SettleForward, SettledForward, StoreError};
-use uuid::Uuid;
 
 /// What is read of an answer; one that is longer asks for no reply.
 const ANSWER_BYTES: usize = 64 * 1024;
@@ -140,7 +139,7 @@ impl Attempt {
             server_started: app.forwarding.started(),
             now,
             session_ttl_seconds: app.session_ttl_seconds,
-            reply_uuid: Uuid::new_v4().into_bytes(),
+            reply_uuid: app.chance.uuid().into_bytes(),
         };
         let settled = persist(app, || settle.clone()).await?;
         let SettledForward::Next(next, reply) = settled else {

@@ -9,6 +9,7 @@ use crate::store::{PlanForwards, ReadError, Snapshot, StoreError};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 /// How many entries are looked at in one go: others are to have their turn.
 const ENTRIES: usize = 500;
@@ -18,20 +19,64 @@ const UNWRITTEN: u64 = 10_000;
 /// Looks through what the feeds tell, and says in which lanes something is to be told.
 pub(super) async fn run(app: App, lanes: UnboundedSender<Lane>) {
     let mut plan = Plan::default();
-    plan.behind
-        .extend(app.store.directory().organizations().into_iter().map(|(organization, _)| organization));
+    let mut news = News::of(&app);
+    plan.behind.extend(app.organizations());
     loop {
+        let asked = app.forwarding.plan_quiet.asked();
+        plan.behind.append(&mut news.take(&app));
         app.metrics.feed_lag.set("forwarding", plan.lag(&app));
         match plan.round(&app, &lanes).await {
             Ok(()) if plan.behind.is_empty() => {
                 app.metrics.feed_lag.set("forwarding", 0);
-                app.store.news().any.notified().await;
+                app.forwarding.plan_quiet.tell(asked, None);
+                news.wait(&app).await;
             }
             Ok(()) => tokio::task::yield_now().await,
             Err(error) => {
                 tracing::warn!(%error, "what is to be forwarded cannot be looked for; it is tried again");
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
+        }
+    }
+}
+
+/// Which feeds went on.
+enum News {
+    /// Of all that there are.
+    Any,
+    Only(OrganizationId, watch::Receiver<u64>),
+}
+
+impl News {
+    fn of(app: &App) -> News {
+        match app.only() {
+            Some(organization) => News::Only(organization, app.store.news().of(organization)),
+            None => News::Any,
+        }
+    }
+
+    fn take(&mut self, app: &App) -> BTreeSet<OrganizationId> {
+        match self {
+            News::Any => app.store.news().take_moved(),
+            News::Only(organization, _) => BTreeSet::from([*organization]),
+        }
+    }
+
+    /// Returns when there may be some.
+    async fn wait(&mut self, app: &App) {
+        let told = async {
+            match self {
+                News::Any => app.store.news().any.notified().await,
+                // The server stops: there will be no more.
+                News::Only(_, feed) => match feed.changed().await {
+                    Ok(()) => {}
+                    Err(_) => std::future::pending().await,
+                },
+            }
+        };
+        tokio::select! {
+            () = told => {}
+            () = app.forwarding.plan_wanted.notified() => {}
         }
     }
 }
@@ -56,7 +101,6 @@ struct Cursor {
 impl Plan {
     /// A piece of each feed that went on. What is to be told of all of them is written by one commit.
     async fn round(&mut self, app: &App, lanes: &UnboundedSender<Lane>) -> Result<(), StoreError> {
-        self.behind.append(&mut app.store.news().take_moved());
         let (mut written, mut outcome) = (Vec::new(), Ok(()));
         for organization in self.behind.clone() {
             match self.look(app, organization) {

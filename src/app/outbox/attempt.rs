@@ -21,7 +21,7 @@ const ANSWER_BYTES: usize = 256 * 1024;
 
 /// Claims left by a server that is gone: whoever has this database open is the only one, and we have claimed nothing.
 pub(super) async fn give_up_abandoned(app: &App) {
-    for (organization, _) in app.store.directory().organizations() {
+    for organization in app.organizations() {
         let claimed = app.store.snapshot().and_then(|snapshot| snapshot.claimed_jobs(organization));
         for due in claimed.unwrap_or_default() {
             let claiming = Claiming::Abandoned;

@@ -25,14 +25,19 @@ pub struct Due {
 }
 
 impl Snapshot {
-    /// The first of each lane that `wanted` takes, whether it is due yet or not: what is passed over is under way.
+    /// Of one organization, or of every one, the first of each lane that `wanted` takes, whether it is due yet or not: what is passed over is under way.
     /// Costs one look a lane and one for each that is passed over.
-    pub fn outbox_heads(&self, mut wanted: impl FnMut(&[u8; 16]) -> bool) -> Result<Vec<Due>, ReadError> {
+    pub fn outbox_heads(
+        &self,
+        of: Option<OrganizationId>,
+        mut wanted: impl FnMut(&[u8; 16]) -> bool,
+    ) -> Result<Vec<Due>, ReadError> {
         let mut heads = Vec::new();
-        let mut from = Vec::new();
+        let (mut from, until) =
+            key::starting_with(&of.map_or(Vec::new(), |of| key::organization(of).to_vec()));
         'lanes: loop {
             let mut lane_end = None;
-            for row in self.tables.outbox.range::<&[u8]>(from.as_slice()..)? {
+            for row in self.tables.outbox.range::<&[u8]>(from.as_slice()..=until.as_slice())? {
                 let (key, provider) = row?;
                 // One that is damaged a check tells of; the others go on.
                 let Ok(due) = due(key.value(), provider.value()) else { continue };

@@ -10,8 +10,8 @@ use crate::web::error::{Answer, ApiError};
 use crate::web::extract::JsonBody;
 use crate::web::forwarded::client_address;
 use crate::web::openapi::{ErrorOut, SESSION_COOKIE};
+use crate::web::worlds::Here;
 use crate::web::{AppState, Peer};
-use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -103,7 +103,7 @@ pub struct DoneOut {
     ),
 )]
 pub async fn sign_in(
-    State(state): State<AppState>,
+    Here(state): Here,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<SignInBody>,
@@ -154,10 +154,7 @@ fn cookie(state: &AppState, secret: &str, max_age: Option<i64>) -> HeaderValue {
 ///
 /// Ends the dashboard session, and with it its cookie and its JWT. An API key has none to end.
 #[utoipa::path(post, path = "", responses((status = 200, description = "Signed out", body = DoneOut)))]
-pub async fn sign_out(
-    State(state): State<AppState>,
-    caller: Result<Caller, ApiError>,
-) -> Result<Response, ApiError> {
+pub async fn sign_out(Here(state): Here, caller: Result<Caller, ApiError>) -> Result<Response, ApiError> {
     let Caller { actor, session } = match caller {
         // A browser loses the cookie of a session that is over.
         Err(ApiError::Unauthorized) => {
@@ -210,10 +207,7 @@ pub async fn get_session_info(Caller { actor, session }: Caller) -> Json<Session
         (status = 409, description = "The caller came by an API key, which does not time out", body = ErrorOut),
     ),
 )]
-pub async fn extend_session(
-    State(state): State<AppState>,
-    Caller { actor, session }: Caller,
-) -> Answer<ExtendedOut> {
+pub async fn extend_session(Here(state): Here, Caller { actor, session }: Caller) -> Answer<ExtendedOut> {
     let none = || ApiError::Conflict("There is no session to extend".to_owned());
     let LiveSession { session, .. } = session.ok_or_else(none)?;
     Ok(Json(ExtendedOut {

@@ -4,11 +4,13 @@ use super::judge::judge;
 use crate::app::inbound::{self, Received, Webhook};
 use crate::carriers::{WebhookEvent, WebhookRequest};
 use crate::metrics::webhook;
+use crate::model::ids::OrganizationId;
 use crate::model::message_log::{Provider, RawPayload};
 use crate::web::error::ApiError;
 use crate::web::extract::read_body;
 use crate::web::forwarded::called_url;
 use crate::web::openapi::ErrorOut;
+use crate::web::worlds::{Here, InWorld, called_uri};
 use crate::web::{AppState, Peer};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -82,24 +84,34 @@ pub async fn receive_vonage_sms(
 async fn receive(state: &AppState, provider: Provider, request: Request) -> Result<Response, ApiError> {
     let received = take(state, provider, request).await;
     let outcome = match &received {
-        Ok(outcome) => outcome,
+        Ok((_, outcome)) => outcome,
         Err(ApiError::SignatureRefused(_)) => webhook::REFUSED,
         Err(ApiError::Unavailable(_) | ApiError::Internal(_)) => webhook::UNAVAILABLE,
         Err(_) => webhook::INVALID,
     };
     state.app.metrics.webhooks.note(provider.as_str(), outcome);
-    received.map(|_| answered(state.app.carriers.shared(provider).answer()))
+    received.map(|(organization, _)| {
+        let mut response = answered(state.app.carriers.shared(provider).answer());
+        response.extensions_mut().insert(InWorld(organization));
+        response
+    })
 }
 
-/// What became of it, as it is counted.
-async fn take(state: &AppState, provider: Provider, request: Request) -> Result<&'static str, ApiError> {
+/// Whose it is, and what became of it, as it is counted.
+async fn take(
+    state: &AppState,
+    provider: Provider,
+    request: Request,
+) -> Result<(OrganizationId, &'static str), ApiError> {
     if state.app.store.is_overloaded() {
         return Err(ApiError::Unavailable("too many writes are waiting".to_owned()));
     }
-    let now = state.app.clock.now();
     let (parts, body) = request.into_parts();
+    let Here(state) = Here::of(&parts, state);
+    let now = state.app.clock.now();
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
-    let url = called_url(&state.settings, &parts.headers, &parts.uri, peer);
+    let uri = called_uri(&parts.extensions, &parts.uri);
+    let url = called_url(&state.settings, &parts.headers, uri, peer);
     let path_and_query = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let body = read_body(body, LIMIT_BYTES).await?;
     let webhook = WebhookRequest::new(&parts.method, &url, &parts.headers, &body, now.unix_seconds());
@@ -107,7 +119,9 @@ async fn take(state: &AppState, provider: Provider, request: Request) -> Result<
     let carrier = state.app.carriers.shared(provider);
     let event = carrier.parse(&webhook);
     let candidates = inbound::candidates(&state.app, provider, &event)?;
-    let (organization, signature) = judge(state, &candidates, &webhook)?;
+    let (organization, signature) = judge(&state, &candidates, &webhook)?;
+    let Here(state) = Here::for_organization(organization, &state);
+    let now = state.app.clock.now();
     let content_type =
         parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let payload = RawPayload {
@@ -123,13 +137,14 @@ async fn take(state: &AppState, provider: Provider, request: Request) -> Result<
         WebhookEvent::Unusable { .. } => (false, false),
     };
     let webhook = Webhook { provider, organization, signature, now, event, payload };
-    Ok(match inbound::receive(&state.app, webhook).await? {
+    let outcome = match inbound::receive(&state.app, webhook).await? {
         Received::Stored { .. } => webhook::STORED,
         Received::Duplicate => webhook::DUPLICATE,
         Received::Kept if is_receipt => webhook::RECEIPT,
         Received::Kept if is_usable => webhook::KEPT,
         Received::Kept => webhook::UNUSABLE,
-    })
+    };
+    Ok((organization, outcome))
 }
 
 fn answered((content_type, body): (&'static str, &'static str)) -> Response {

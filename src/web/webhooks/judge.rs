@@ -11,6 +11,7 @@ use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use crate::web::error::ApiError;
 use crate::web::forwarded::called_url;
+use crate::web::worlds::{Here, InWorld, called_uri};
 use crate::web::{AppState, Peer};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method};
@@ -50,7 +51,14 @@ pub(super) fn judge(
     }
     let mut refusals: Vec<(OrganizationId, Refusal)> = Vec::new();
     for Candidate { organization, carrier, is_told } in candidates {
-        match carrier.verify(webhook) {
+        // Each judges by the clock of its own.
+        let Here(world) = Here::for_organization(*organization, state);
+        let now_unix = world.app.clock.now().unix_seconds();
+        let verified = match now_unix == webhook.now_unix {
+            true => carrier.verify(webhook),
+            false => carrier.verify(&webhook.at(now_unix)),
+        };
+        match verified {
             Ok(()) => return Ok((*organization, SignatureVerdict::Valid)),
             // One who has an account of their own is told of that.
             Err(_) if refusals.iter().any(|(told, _)| told == organization) => {}
@@ -59,7 +67,9 @@ pub(super) fn judge(
         }
     }
     for (organization, refusal) in &refusals {
-        state.app.refusals.note(*organization, refused(name, webhook, refusal));
+        let Here(world) = Here::for_organization(*organization, state);
+        let refused = refused(name, &webhook.at(world.app.clock.now().unix_seconds()), refusal);
+        world.app.refusals.note(*organization, refused);
     }
     let refusal = refusals.first().map_or(String::new(), |(_, refusal)| refusal.to_string());
     if mode == SignatureMode::Report {
@@ -123,10 +133,13 @@ pub async fn unknown_path(State(state): State<AppState>, request: Request) -> Ap
     let hint = format!("there is no such path; carriers' webhooks are taken at {known}");
     tracing::warn!(path = %path.chars().take(200).collect::<String>(), hint, "a webhook to an unknown path");
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let url = called_url(&state.settings, request.headers(), request.uri(), peer);
-    if let Some((oldest, _)) = state.app.store.directory().organizations().first() {
+    let uri = called_uri(request.extensions(), request.uri());
+    let url = called_url(&state.settings, request.headers(), uri, peer);
+    let in_world = request.extensions().get::<InWorld>().map(|world| world.0);
+    let oldest = || state.app.store.directory().organizations().first().map(|(oldest, _)| *oldest);
+    if let Some(told) = in_world.or_else(oldest) {
         let refused = Refused {
-            at: state.app.clock.now(),
+            at: Here::for_organization(told, &state).0.app.clock.now(),
             carrier,
             method: method.to_string(),
             url: without_secrets(&url),
@@ -134,7 +147,7 @@ pub async fn unknown_path(State(state): State<AppState>, request: Request) -> Ap
             clock_skew_seconds: None,
             headers: headers(request.headers()),
         };
-        state.app.refusals.note(*oldest, refused);
+        Here::for_organization(told, &state).0.app.refusals.note(told, refused);
     }
     ApiError::NotFound
 }

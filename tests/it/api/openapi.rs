@@ -31,7 +31,7 @@ impl Operation {
 }
 
 pub fn document(ids: IdFormat) -> Value {
-    serde_json::to_value(smslite::web::routes::document(ids, true)).unwrap()
+    serde_json::to_value(smslite::web::routes::document(ids, true, None)).unwrap()
 }
 
 pub fn operations(document: &Value) -> Vec<Operation> {
@@ -51,7 +51,7 @@ pub fn operations(document: &Value) -> Vec<Operation> {
 #[test]
 fn the_document_is_the_committed_one() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/api/openapi.json");
-    let document = smslite::web::routes::document(IdFormat::Integer, true);
+    let document = smslite::web::routes::document(IdFormat::Integer, true, None);
     let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
     if std::env::var_os("SMSLITE_UPDATE_SNAPSHOTS").is_some_and(|value| value == "1") {
         std::fs::write(file, &text).unwrap();

@@ -318,7 +318,7 @@ impl Reads<'_> {
         outbox.opt_outs =
             opt_outs.into_iter().map(|it| (it.our_number, it.customer, it.opt_out.how)).collect();
         outbox.forwarded = self.0.sequences(organization).unwrap().forwarded;
-        for (org, call, due_at) in self.0.forward_lanes().unwrap() {
+        for (org, call, due_at) in self.0.forward_lanes(None).unwrap() {
             let head = self.0.forward_head(org, call).unwrap();
             if let Some(head) = head.filter(|_| org == organization) {
                 assert_eq!(head.forward.due_at, due_at);

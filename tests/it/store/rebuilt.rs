@@ -136,7 +136,7 @@ fn a_file_of_format_3_is_brought_up_to_date_and_gives_up_what_was_being_sent() {
     assert_eq!(store.snapshot().unwrap().check().unwrap(), Vec::<String>::new());
     let account = store.directory().view().carrier_account(ORG, Provider::Vonage).unwrap().clone();
     assert_eq!((account.account_id.as_deref(), account.verifying.len()), (Some("ACfixture"), 2));
-    let waiting = store.snapshot().unwrap().partial_messages().unwrap();
+    let waiting = store.snapshot().unwrap().partial_messages(None).unwrap();
     assert_eq!(waiting[0].2.text(), "this is SMpart[part 2 of 3 is missing][part 3 of 3 is missing]");
     let late = at(seconds(900));
     assert_eq!(execute(&store, &enqueue(17, "+447700900999", Some("a key"), late)), Ok(known(&store, 15)));
