@@ -6,6 +6,8 @@ pub mod carriers; // what a carrier's webhook says, and whether it is the carrie
 pub mod cli; // what may be typed, and where it leads
 pub mod clock; // now
 pub mod config;
+#[cfg(feature = "fixture")]
+pub mod fixture; // worlds for other people's tests
 pub mod jobs; // when background work runs
 pub mod logging; // where log lines go
 pub mod metrics; // what Prometheus is told

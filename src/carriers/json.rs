@@ -7,12 +7,12 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 /// The error is a sentence about what is wrong with the text.
-pub(super) fn read(body: &[u8]) -> Result<Value, String> {
+pub(crate) fn read(body: &[u8]) -> Result<Value, String> {
     serde_json::from_str(&repaired(body)).map_err(|error| format!("the body is no JSON: {error}"))
 }
 
 /// The text at this pointer: a string that is not empty, or a number as it is written.
-pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {
+pub(crate) fn text(value: &Value, pointer: &str) -> Option<String> {
     match value.pointer(pointer)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

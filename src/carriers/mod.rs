@@ -5,8 +5,8 @@
 //! data, an event goes out as data.
 
 pub mod form;
-mod json;
-mod proof;
+pub(crate) mod json;
+pub(crate) mod proof;
 pub mod sandbox;
 pub mod send;
 pub mod telnyx;

@@ -9,15 +9,15 @@ use super::Refusal;
 const TOLERANCE_SECONDS: u64 = 300;
 
 /// Compares in a time that does not tell how much of a guess is right.
-pub(super) fn same(made: &str, given: &[u8]) -> bool {
+pub(crate) fn same(made: &str, given: &[u8]) -> bool {
     made.as_bytes().ct_eq(given).into()
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(super) fn hex_sha256(body: &[u8]) -> String {
+pub(crate) fn hex_sha256(body: &[u8]) -> String {
     hex(&Sha256::digest(body))
 }
 

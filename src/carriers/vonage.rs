@@ -22,6 +22,8 @@ use super::{
 pub use crate::model::carrier_account::SignatureMethod;
 use crate::model::message_log::{DeliveryStatus, Provider};
 pub use verify::sign;
+#[cfg(feature = "fixture")]
+pub(crate) use {parse::with_plus, send::kind_of, send::plain};
 
 /// The account at Vonage.
 #[derive(Clone, Default)]

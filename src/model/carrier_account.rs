@@ -50,6 +50,11 @@ impl SignatureMethod {
         SignatureMethod::Sha256,
         SignatureMethod::Sha512,
     ];
+
+    /// Its word in settings.
+    pub fn as_str(self) -> &'static str {
+        SignatureMethod::WORDS[self as usize]
+    }
 }
 
 /// By its word in settings.

@@ -26,13 +26,39 @@ pub struct Segments {
     pub count: u32,
 }
 
+/// Units in a part of several.
+const SEPTETS_OF_MANY: u32 = 153;
+const UNITS_OF_MANY: u32 = 67;
+
 pub fn segments(text: &str) -> Segments {
     if let Some(widths) = text.chars().map(septets).collect::<Option<Vec<u32>>>() {
-        packed(Encoding::Gsm7, widths, 160, 153)
+        packed(Encoding::Gsm7, widths, 160, SEPTETS_OF_MANY)
     } else {
-        let widths = text.chars().map(|c| if c.len_utf16() == 2 { 2 } else { 1 }).collect();
-        packed(Encoding::Ucs2, widths, 70, 67)
+        let widths = text.chars().map(units).collect();
+        packed(Encoding::Ucs2, widths, 70, UNITS_OF_MANY)
     }
+}
+
+/// The text as it is cut into parts: as many as [`segments`] counts.
+pub fn parts(text: &str) -> Vec<&str> {
+    let Segments { encoding, count, .. } = segments(text);
+    if count == 1 {
+        return vec![text];
+    }
+    let (of_many, width): (u32, fn(char) -> u32) = match encoding {
+        Encoding::Gsm7 => (SEPTETS_OF_MANY, |c| septets(c).unwrap_or(1)),
+        Encoding::Ucs2 => (UNITS_OF_MANY, units),
+    };
+    let (mut parts, mut begun, mut filled) = (Vec::new(), 0, 0);
+    for (at, c) in text.char_indices() {
+        if filled + width(c) > of_many {
+            parts.push(&text[begun..at]);
+            (begun, filled) = (at, 0);
+        }
+        filled += width(c);
+    }
+    parts.push(&text[begun..]);
+    parts
 }
 
 fn septets(c: char) -> Option<u32> {
@@ -40,6 +66,11 @@ fn septets(c: char) -> Option<u32> {
         return Some(1);
     }
     EXTENSION.contains(c).then_some(2)
+}
+
+/// Of UTF-16.
+fn units(c: char) -> u32 {
+    if c.len_utf16() == 2 { 2 } else { 1 }
 }
 
 /// Neither an escape pair nor a surrogate pair is cut, so a part may stay one unit short.
@@ -83,6 +114,8 @@ mod tests {
         for (text, units, count) in rows {
             let counted = segments(&text);
             assert_eq!((counted.units, counted.count), (units, count), "{text}");
+            let cut = parts(&text);
+            assert_eq!((cut.len(), cut.concat()), (count as usize, text));
         }
     }
 }

@@ -53,7 +53,7 @@ fn claimed_account(token: &str) -> Option<String> {
 
 /// Vonage leaves out the `+` of international numbers. Up to eight digits are a short code, as everywhere in this
 /// program: the few numbers that short reach the same phone without it, since the `+` never goes to Vonage.
-fn with_plus(number: String) -> String {
+pub(crate) fn with_plus(number: String) -> String {
     let international = (9..=15).contains(&number.len())
         && !number.starts_with('0')
         && number.bytes().all(|byte| byte.is_ascii_digit());

@@ -74,7 +74,7 @@ pub(super) fn send(account: &VonageAccount, message: &OutboundSms<'_>) -> Outgoi
 const LONGEST_CALLBACK: usize = 100;
 
 /// Vonage writes international numbers without their `+`.
-fn plain(number: &str) -> &str {
+pub(crate) fn plain(number: &str) -> &str {
     number.strip_prefix('+').unwrap_or(number)
 }
 
@@ -111,7 +111,7 @@ fn mms(message: &OutboundSms<'_>, file: &str) -> Value {
 }
 
 /// By the end of the URL's path; most are images.
-fn kind_of(file: &str) -> &'static str {
+pub(crate) fn kind_of(file: &str) -> &'static str {
     let path = file.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
     match path.rsplit_once('.').map_or("", |(_, end)| end) {
         "vcf" | "vcard" => "vcard",
