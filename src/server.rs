@@ -19,6 +19,8 @@ use crate::carriers::twilio::TwilioAccount;
 use crate::carriers::vonage::VonageAccount;
 use crate::clock::Clock;
 use crate::config::{BackupSettings, CarrierSettings, Secret, Settings};
+#[cfg(feature = "fixture")]
+use crate::fixture::{Base, Fixture};
 use crate::jobs::Jobs;
 use crate::model::message_log::Provider;
 use crate::sessions::Sessions;
@@ -67,6 +69,45 @@ pub fn build(
     clock: Clock,
     control_token: &str,
 ) -> Result<AppState, BuildError> {
+    parts(settings, location, clock, control_token).map(Arc::new)
+}
+
+/// As [`build`], a server whose organizations are worlds.
+#[cfg(feature = "fixture")]
+pub fn build_fixture(
+    settings: Settings,
+    location: Location,
+    control_token: &str,
+) -> Result<(AppState, Arc<Fixture>), BuildError> {
+    let timeout = Duration::from_secs(settings.send_timeout_seconds);
+    let forward_timeout = Duration::from_secs(settings.forward_timeout_seconds);
+    let reach = reach(&settings);
+    let mut shared = parts(settings, location, Clock::System, control_token)?;
+    shared.app.scope = Scope::Nobody;
+    let fixture = Fixture::new(Base {
+        app: shared.app.clone(),
+        settings: shared.settings.clone(),
+        tokens: shared.tokens.clone(),
+        control_token: shared.control_token.clone(),
+        spool_dir: shared.spool_dir.clone(),
+        carriers: HttpClient::new(timeout, Reach::Anywhere),
+        receivers: HttpClient::new(forward_timeout, reach),
+    });
+    shared.worlds = Some(fixture.clone());
+    Ok((Arc::new(shared), fixture))
+}
+
+fn reach(settings: &Settings) -> Reach {
+    let allowed = settings.forward_allowed_networks.as_slice().into();
+    Reach::Public { loopback: settings.is_loopback(), allowed }
+}
+
+fn parts(
+    settings: Settings,
+    location: Location,
+    clock: Clock,
+    control_token: &str,
+) -> Result<Shared, BuildError> {
     let jwt_secret = match &location {
         Location::Directory(dir) => dir.secret("jwt-secret", random_secret)?,
         Location::Memory | Location::Backend(_) => random_secret(),
@@ -83,8 +124,7 @@ pub fn build(
     let store = Store::open(location, settings.cache_bytes)?;
     let carriers = carriers(&settings);
     let forward_timeout = Duration::from_secs(settings.forward_timeout_seconds);
-    let allowed = settings.forward_allowed_networks.as_slice().into();
-    let reach = Reach::Public { loopback: settings.is_loopback(), allowed };
+    let reach = reach(&settings);
     let timeout = Duration::from_secs(settings.send_timeout_seconds);
     let app = App {
         store,
@@ -113,7 +153,7 @@ pub fn build(
         stopping: Arc::default(),
         purging: Arc::default(),
     };
-    Ok(Arc::new(Shared {
+    Ok(Shared {
         tokens: Arc::new(tokens),
         live: Live::default(),
         kept_pages: KeptPages::default(),
@@ -122,7 +162,7 @@ pub fn build(
         settings: Arc::new(settings),
         control_token: control_token.to_owned(),
         spool_dir,
-    }))
+    })
 }
 
 fn carriers(settings: &Settings) -> Carriers {
@@ -167,11 +207,16 @@ fn schedule(settings: &BackupSettings) -> Schedule {
 }
 
 /// The server without a network: for commands that find no server running.
+#[derive(Clone)]
 pub struct Local(Served);
 
 impl Local {
     pub fn new(state: AppState) -> Local {
         Local(routes::served(state))
+    }
+
+    pub fn router(&self) -> axum::Router {
+        self.0.router()
     }
 
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
@@ -187,6 +232,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let served = routes::served(state.clone());
+    if let (Some(worlds), Ok(address)) = (state.worlds.clone(), listener.local_addr()) {
+        worlds.begin(&format!("http://{address}"), served.router());
+    }
     let jobs = Jobs::start(state.app.clone());
     // Who is at the other end matters only where somebody is trusted to speak for others.
     let tell_peer = !state.settings.trusted_proxies.is_empty();
@@ -251,6 +299,9 @@ pub async fn serve(
         () = tokio::time::sleep(GRACE) => {
             tracing::warn!("some requests or sends were cut off: they took longer than {} s", GRACE.as_secs());
         }
+    }
+    if let Some(worlds) = &state.worlds {
+        worlds.end();
     }
     Ok(())
 }

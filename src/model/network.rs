@@ -20,6 +20,13 @@ impl Network {
     }
 }
 
+/// Whether a host, as it stands in a URL, is this machine whoever asks: an address that loops back, or `localhost`.
+pub fn is_loopback_name(host: &str) -> bool {
+    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let is_name = literal.eq_ignore_ascii_case("localhost");
+    is_name || literal.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 /// The address in the high bits, and how many it has.
 fn left_aligned(address: IpAddr) -> (u128, u32) {
     match address {

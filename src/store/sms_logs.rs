@@ -3,10 +3,12 @@
 
 use super::archive::pending;
 use super::error::ReadError;
+use super::inbound::{digest, seen_before};
 use super::key::{self, SerialKey, ThreadKey, ThreadPart};
 use super::snapshot::{Snapshot, get};
 use crate::model::ids::{AuditId, CallId, MessageLogId, OrganizationId};
-use crate::model::message_log::{MessageLog, RawPayload};
+use crate::model::message_log::{MessageLog, Provider, RawPayload};
+use crate::model::time::Timestamp;
 use crate::model::timeline::{TimelineEvent, timeline};
 use std::collections::BTreeSet;
 
@@ -36,6 +38,22 @@ impl Snapshot {
             return Ok(None);
         }
         Ok(Some((log, get("raw_payloads", &tables.raw_payloads, organization, id.0)?)))
+    }
+
+    /// The log of a message that a carrier knows by this id, of the last two weeks.
+    pub fn log_of_message(
+        &self,
+        organization: OrganizationId,
+        provider_message_id: &str,
+        now: Timestamp,
+    ) -> Result<Option<MessageLog>, ReadError> {
+        for provider in Provider::REAL {
+            let digest = digest(provider, provider_message_id);
+            if let Some(id) = seen_before(&self.tables.dedupe, organization, now, &digest)? {
+                return get(TABLE, &self.tables.message_logs, organization, id);
+            }
+        }
+        Ok(None)
     }
 
     /// What happened in a call record of either channel, by time. `None`: it is unknown or archived.

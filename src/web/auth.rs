@@ -91,7 +91,7 @@ impl FromRequestParts<AppState> for Subscriber {
                 let token = bearer(header)?;
                 let hash = KeyHash::of(token);
                 let is_key = state.app.store.directory().view().key(&hash).is_some();
-                match is_control_token(token, &state) {
+                match is_control_token(token, &state.control_token) {
                     true => Credentials::Operator,
                     false if is_key => Credentials::Key(hash),
                     false => Credentials::Token(token.to_owned()),
@@ -144,7 +144,7 @@ impl FromRequestParts<AppState> for Operator {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Operator, ApiError> {
         let mut given = parts.headers.get_all(AUTHORIZATION).iter().map(bearer);
         match (given.next(), given.next()) {
-            (Some(Ok(token)), None) if is_control_token(token, state) => Ok(Operator),
+            (Some(Ok(token)), None) if is_control_token(token, &state.control_token) => Ok(Operator),
             _ => {
                 authenticate(parts, state)?.0.actor.require(Role::Admin)?;
                 // Nobody else's data are in it then.
@@ -164,8 +164,8 @@ pub fn bearer(header: &HeaderValue) -> Result<&str, ApiError> {
     std::str::from_utf8(token.trim_ascii()).map_err(|_| ApiError::Unauthorized)
 }
 
-pub fn is_control_token(token: &str, state: &AppState) -> bool {
-    bool::from(token.as_bytes().ct_eq(state.control_token.as_bytes()))
+pub fn is_control_token(token: &str, control_token: &str) -> bool {
+    bool::from(token.as_bytes().ct_eq(control_token.as_bytes()))
 }
 
 /// An `Authorization` header decides alone, a good or a bad one; without it the cookie counts. Gives what answers the
@@ -193,7 +193,7 @@ fn by_header(
     now: Timestamp,
 ) -> Result<Caller, ApiError> {
     let (token, store) = (bearer(header)?, &state.app.store);
-    if is_control_token(token, state) {
+    if is_control_token(token, &state.control_token) {
         let slug = headers.get(X_ORGANIZATION).and_then(|value| value.to_str().ok());
         let actor = accounts::operator(store, slug, now).map_err(ApiError::Unprocessable)?;
         return Ok(Caller { actor, session: None });

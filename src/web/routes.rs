@@ -36,6 +36,11 @@ pub struct Served {
 }
 
 impl Served {
+    /// What answers within the process.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// For tests of how it is served: what is answered is theirs.
     #[cfg(test)]
     pub(crate) fn of(router: Router) -> Served {

@@ -25,6 +25,12 @@ pub trait Worlds: Send + Sync {
     /// Answers a request by the router, and notes what went in and out.
     fn answer(self: Arc<Self>, router: Router, request: Request) -> Answering;
 
+    /// It is served from now on, at this URL, by this router.
+    fn begin(self: Arc<Self>, url: &str, router: Router);
+
+    /// It is served no more.
+    fn end(&self);
+
     /// Further routes, and what is said of them.
     fn routes(&self) -> MoreRoutes;
 
