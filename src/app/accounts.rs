@@ -87,7 +87,7 @@ pub fn bootstrap(store: &Store, now: Timestamp, first: &FirstStart) -> Result<Op
     }
 }
 
-fn new_key(name: &str, secret: &str, role: Role, expires_at: Option<Timestamp>) -> NewApiKey {
+pub(super) fn new_key(name: &str, secret: &str, role: Role, expires_at: Option<Timestamp>) -> NewApiKey {
     NewApiKey {
         name: name.to_owned(),
         key_prefix: secret.chars().take(SHOWN).collect(),
