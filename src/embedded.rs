@@ -194,7 +194,8 @@ impl World {
             .header("authorization", format!("Bearer {}", self.api_key))
             .header("content-type", "application/json")
             .body(Body::from(body.map(Value::to_string).unwrap_or_default()));
-        let refused = |status, body| Refused { method: method.to_owned(), path: path.to_owned(), status, body };
+        let refused =
+            |status, body| Refused { method: method.to_owned(), path: path.to_owned(), status, body };
         let request = request.map_err(|error| refused(0, json!({ "detail": error.to_string() })))?;
         let local = self.server.local.clone();
         let (status, bytes) = self.server.wait_for(async move {

@@ -91,7 +91,7 @@ pub fn bootstrap(store: &Store, now: Timestamp, first: &FirstStart) -> Result<Op
     }
 }
 
-fn new_key(name: &str, secret: &str, role: Role, expires_at: Option<Timestamp>) -> NewApiKey {
+pub(super) fn new_key(name: &str, secret: &str, role: Role, expires_at: Option<Timestamp>) -> NewApiKey {
     NewApiKey {
         name: name.to_owned(),
         key_prefix: secret.chars().take(SHOWN).collect(),
@@ -118,6 +118,16 @@ fn first_admin(store: &Store) -> Result<Option<(OrganizationId, UserId, User)>, 
 fn admin_of(store: &Store, organization: OrganizationId) -> Result<Option<(UserId, User)>, ReadError> {
     let users = store.snapshot()?.users(organization)?;
     Ok(users.into_iter().find(|(_, user)| user.role == Role::Admin))
+}
+
+/// What is done in the name of an organization's oldest admin.
+pub fn admin_actor(
+    store: &Store,
+    organization: OrganizationId,
+    now: Timestamp,
+) -> Result<Option<Actor>, ReadError> {
+    let admin = admin_of(store, organization)?;
+    Ok(admin.map(|(user_id, _)| Actor { organization, user_id, role: Role::Admin, now, until: None }))
 }
 
 /// Gives the first admin a chosen password unless a person chose one before. Slow by design

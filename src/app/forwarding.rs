@@ -10,7 +10,7 @@ mod plan;
 mod receivers;
 mod webhook;
 
-pub use webhook::receiver;
+pub use crate::model::forward::receiver;
 
 use self::attempt::{Attempt, Looked};
 use self::lanes::{Lane, Lanes};

@@ -32,6 +32,7 @@ pub mod refusals;
 pub mod retention;
 pub mod rules;
 pub mod search_blocks;
+pub mod seeds;
 pub mod sending;
 pub mod sign_in;
 pub mod sms_logs;

@@ -11,19 +11,6 @@ use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 
-/// The fewest characters of a password that a person chooses.
-const SHORTEST: usize = 8;
-/// So that hashing a long text is no way to keep the server busy.
-pub const LONGEST: usize = 1024;
-
-/// Whether a person may choose this password; the error is a sentence for them.
-pub fn fits(password: &str) -> Result<(), String> {
-    match password.chars().count() >= SHORTEST && password.len() <= LONGEST {
-        true => Ok(()),
-        false => Err(format!("Input should have {SHORTEST} characters or more, and {LONGEST} bytes at most")),
-    }
-}
-
 static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
 /// The hash of a password that was made up: its 256 random bits need no slow one.

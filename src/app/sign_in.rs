@@ -3,15 +3,15 @@
 //! token of the identity provider.
 
 use super::{App, passwords};
-use crate::model::account::{Actor, DashboardSession, KeyHash, Organization, Role, User};
+use crate::model::account::{
+    Actor, DashboardSession, KeyHash, LONGEST_EMAIL, LONGEST_PASSWORD, Organization, Role, User,
+};
 use crate::model::ids::{OrganizationId, UserId};
 use crate::model::time::Timestamp;
 use crate::store::{EndDashboardSession, Entries, StartDashboardSession, Store, StoreError};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// In bytes; what is longer is nobody's.
-pub const LONGEST_EMAIL: usize = 254;
 const HOUR: u64 = 3600;
 /// Until a session ends that is not used, and until it ends however busy it is.
 const IDLE_SECONDS: u64 = 2 * HOUR;
@@ -47,7 +47,7 @@ pub enum Refused {
 
 /// Begins a session. Of an email that is known in several organizations the password tells which.
 pub async fn sign_in(app: &App, now: Timestamp, attempt: Attempt) -> Result<SignedIn, Refused> {
-    if attempt.email.len() > LONGEST_EMAIL || attempt.password.len() > passwords::LONGEST {
+    if attempt.email.len() > LONGEST_EMAIL || attempt.password.len() > LONGEST_PASSWORD {
         return Err(Refused::WrongCredentials);
     }
     app.throttle

@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
         }
     };
     if let Some(password) = &resolved.bootstrap.admin_password
-        && let Err(says) = crate::app::passwords::fits(password.expose())
+        && let Err(says) = crate::model::account::password_fits(password.expose())
     {
         out::tell(&format!("SMSLITE_ADMIN_PASSWORD: {says}"));
         return ExitCode::from(WRONG_USAGE);

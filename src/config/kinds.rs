@@ -1,9 +1,8 @@
 //! What kinds of value there are, what each accepts, and how people are told. A checked value is a list
 //! of canonical texts, empty when nothing is set, so that whoever uses it needs no rules of his own.
 
+use crate::model::carrier_account::is_public_key;
 use crate::model::network::Network;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 #[derive(Clone, Copy, Debug)]
@@ -108,11 +107,6 @@ impl Kind {
 fn socket_address(text: &str) -> Option<SocketAddr> {
     let local = text.strip_prefix("localhost:").map(|port| format!("{}:{port}", Ipv4Addr::LOCALHOST));
     local.as_deref().unwrap_or(text).parse().ok()
-}
-
-/// 32 bytes in base64.
-pub fn is_public_key(text: &str) -> bool {
-    STANDARD.decode(text).is_ok_and(|key| key.len() == 32)
 }
 
 /// Nothing in it is normalised: carriers sign the very text that they were told.

@@ -12,7 +12,7 @@ mod sources;
 pub use crate::model::network::Network;
 pub use bootstrap::Bootstrap;
 pub use keys::{Flag, KEYS, Key, example, flags};
-pub use kinds::{Kind, is_public_key};
+pub use kinds::Kind;
 pub use settings::{
     BackupSettings, CarrierSettings, IdFormat, JwtSettings, LogFormat, MetricsAt, OUR_ISSUER, ProviderKey,
     Secret, Settings, SignatureMode, TwilioSettings,

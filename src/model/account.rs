@@ -10,6 +10,39 @@ use std::hash::{Hash, Hasher};
 /// Every API key starts so; a person who finds one in a log knows what it is.
 pub const API_KEY_PREFIX: &str = "sl_live_";
 
+/// What a key must be that somebody gives instead of having it made.
+pub const API_KEY_RULE: &str = "must be sl_live_ and then 32 to 128 of A-Z, a-z, 0-9, - and _";
+
+/// Whether a key keeps to [`API_KEY_RULE`]: it is too long to be guessed.
+pub fn is_api_key(text: &str) -> bool {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let rest = text.strip_prefix(API_KEY_PREFIX).unwrap_or_default();
+    (32..=128).contains(&rest.len()) && rest.bytes().all(good)
+}
+
+/// In bytes; what is longer is nobody's.
+pub const LONGEST_EMAIL: usize = 254;
+
+pub fn is_email(text: &str) -> bool {
+    let is_email = text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
+    is_email && text.len() <= LONGEST_EMAIL && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+/// The fewest characters of a password that a person chooses.
+const SHORTEST_PASSWORD: usize = 8;
+/// So that hashing a long text is no way to keep the server busy.
+pub const LONGEST_PASSWORD: usize = 1024;
+
+/// Whether a person may choose this password; the error is a sentence for them.
+pub fn password_fits(password: &str) -> Result<(), String> {
+    match password.chars().count() >= SHORTEST_PASSWORD && password.len() <= LONGEST_PASSWORD {
+        true => Ok(()),
+        false => Err(format!(
+            "Input should have {SHORTEST_PASSWORD} characters or more, and {LONGEST_PASSWORD} bytes at most"
+        )),
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -17,6 +50,18 @@ pub enum Role {
     Viewer,
     User,
     Admin,
+}
+
+impl Role {
+    pub const ALL: [Role; 3] = [Role::Viewer, Role::User, Role::Admin];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::User => "user",
+            Role::Admin => "admin",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

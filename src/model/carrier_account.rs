@@ -1,6 +1,9 @@
 //! An organization's own account at a carrier: it sends with it and verifies webhooks by it, instead of the server's.
 
+use super::message_log::Provider;
 use super::time::Timestamp;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -18,6 +21,39 @@ pub struct CarrierAccount {
     /// How Vonage signs the account's webhooks, as its dashboard says; none: as the server's account.
     pub signature_method: Option<String>,
     pub updated_at: Timestamp,
+}
+
+impl CarrierAccount {
+    /// Whether it can be one at this carrier; else the field that is wrong, and what it should be.
+    pub fn check(&self, provider: Provider) -> Result<(), (&'static str, &'static str)> {
+        let fits =
+            |text: &String| (1..=512).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
+        for (name, given) in [("account_id", &self.account_id), ("secret", &self.secret)] {
+            if !given.iter().all(fits) {
+                return Err((name, "Input should be 1 to 512 printable ASCII characters"));
+            }
+        }
+        if self.verifying.len() > 2 || !self.verifying.iter().all(fits) {
+            return Err(("verifying", "Input should be at most two texts of printable ASCII characters"));
+        }
+        if provider == Provider::Telnyx && !self.verifying.iter().all(|key| is_public_key(key)) {
+            let expected = "Input should be Ed25519 public keys in base64, as Telnyx shows them";
+            return Err(("verifying", expected));
+        }
+        if self.secret.is_none() && self.verifying.is_empty() {
+            return Err(("secret", "An account needs a secret to send with or to verify webhooks with"));
+        }
+        if self.signature_method.as_deref().is_some_and(|name| name.parse::<SignatureMethod>().is_err()) {
+            let expected = "Input should be 'md5hash', 'md5', 'sha1', 'sha256' or 'sha512'";
+            return Err(("signature_method", expected));
+        }
+        Ok(())
+    }
+}
+
+/// 32 bytes in base64.
+pub fn is_public_key(text: &str) -> bool {
+    STANDARD.decode(text).is_ok_and(|key| key.len() == 32)
 }
 
 /// Secrets are nobody's to read in a log.

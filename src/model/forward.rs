@@ -3,6 +3,7 @@
 
 use super::ids::CallId;
 use super::time::Timestamp;
+use http::Uri;
 use serde::{Deserialize, Serialize};
 
 /// How long an event holds up its conversation, from when it was taken up.
@@ -12,6 +13,20 @@ pub const LIMIT_SECONDS: u64 = 10;
 /// Between attempts: this, doubled each time, up to the most.
 const FIRST_DELAY_SECONDS: u64 = 1;
 const LONGEST_DELAY_SECONDS: u64 = 60;
+
+/// Where an assistant's messages are told. The error says what is wrong with it.
+pub fn receiver(url: &str) -> Result<Uri, String> {
+    let uri: Uri = url.parse().map_err(|error| format!("it is no URL: {error}"))?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    match uri.authority().filter(|it| is_http && !it.host().is_empty()) {
+        None => Err("it is no http or https URL".to_owned()),
+        // Everybody who may read the assistant would read it; requests are signed instead.
+        Some(authority) if authority.as_str().contains('@') => {
+            Err("it has a user or password in it; verify the signature instead".to_owned())
+        }
+        Some(_) => Ok(uri),
+    }
+}
 
 /// A message that is to be forwarded, without its conversation and its log, which are its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

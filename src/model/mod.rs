@@ -21,6 +21,7 @@ pub mod page;
 pub mod partial_message;
 pub mod receipt;
 pub mod search;
+pub mod seed;
 pub mod segments;
 pub mod session;
 pub mod time;

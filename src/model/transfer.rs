@@ -12,6 +12,7 @@ mod lines;
 mod records;
 
 pub use errors::LineError;
+pub(super) use errors::did_you_mean;
 pub use lines::{
     ApiKeyLine, AssistantLine, AuditEventLine, CallLine, CarrierAccountLine, MessageLine, MessageLogLine,
     OptOutLine, OrganizationLine, OutboundJobLine, PhoneNumberLine, UserLine,

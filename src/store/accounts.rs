@@ -172,7 +172,7 @@ fn insert_key(
     new: &NewApiKey,
     now: Timestamp,
 ) -> Result<ApiKeyId, TxError> {
-    if let Some((owner, id)) = known_key(tx, new) {
+    if let Some((owner, id)) = known_key(tx, &new.hash) {
         return if owner == organization {
             Ok(id)
         } else {
@@ -203,12 +203,12 @@ fn stored_key(tx: &Tx<'_>, organization: OrganizationId, id: ApiKeyId) -> Result
 }
 
 /// A key is one secret: the same one is never kept twice, or revoking it would leave the other.
-fn known_key(tx: &Tx<'_>, new: &NewApiKey) -> Option<(OrganizationId, ApiKeyId)> {
+pub(super) fn known_key(tx: &Tx<'_>, hash: &KeyHash) -> Option<(OrganizationId, ApiKeyId)> {
     let in_batch = tx.changes.iter().find_map(|change| match change {
-        DirectoryChange::ApiKey(organization, id, key) if key.hash == new.hash => Some((*organization, *id)),
+        DirectoryChange::ApiKey(organization, id, key) if key.hash == *hash => Some((*organization, *id)),
         _ => None,
     });
-    in_batch.or_else(|| tx.directory.key(&new.hash).map(|owner| (owner.organization, owner.key_id)))
+    in_batch.or_else(|| tx.directory.key(hash).map(|owner| (owner.organization, owner.key_id)))
 }
 
 pub(super) fn put_key(

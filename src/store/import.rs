@@ -150,6 +150,30 @@ impl Command for ImportBatch {
 }
 
 impl ImportBatch {
+    /// Stores records of which none is there yet, all or none of them: they are not judged once more.
+    pub(super) fn fill(&self, tx: &mut Tx<'_>) -> Result<(), TxError> {
+        let mut threads = Threads::new(self);
+        let mut recognised = Recognised::new(self.organization);
+        for ImportRecord { line_number, line, place } in self.records.iter() {
+            let standing = match (line, *place) {
+                (Line::Message(message), Place::Message { index, settled }) => {
+                    threads.message(tx, line, message, index, settled)?
+                }
+                (_, place) => {
+                    self.store(tx, &mut threads, &mut recognised, line, place)?;
+                    Standing::New
+                }
+            };
+            if let Standing::Refused(reason) = standing {
+                return Err(TxError::Damaged(format!("line {line_number}: {reason}")));
+            }
+        }
+        recognised.flush(tx)?;
+        let calls = threads.finish(tx)?;
+        let records = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
+        tx.append_feed(self.organization, self.now, FeedEvent::Imported { records, calls })
+    }
+
     /// Stores one record if it is new.
     fn apply(
         &self,

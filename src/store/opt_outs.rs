@@ -92,6 +92,16 @@ pub(super) fn learn(
 }
 
 impl Snapshot {
+    pub fn has_opted_out(
+        &self,
+        organization: OrganizationId,
+        our_number: &Address,
+        customer: &Address,
+    ) -> Result<bool, ReadError> {
+        let key = key::opt_out(organization, our_number, customer);
+        Ok(self.tables.opt_outs.get(key.as_slice())?.is_some())
+    }
+
     /// A page of opt-outs, by our number and then the customer's, and how many there are; of one of our numbers
     /// or of all.
     pub fn opt_outs(

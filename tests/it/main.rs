@@ -19,6 +19,7 @@ mod architecture;
 mod cli;
 mod config;
 mod forwarding;
+mod seeds;
 mod sms;
 mod store;
 mod transfer;

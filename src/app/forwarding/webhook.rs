@@ -1,7 +1,7 @@
 //! What a receiver is told and what it answers: the request of one attempt, signed as Standard Webhooks 1.0 has it, and
 //! the reading of the answer.
 
-use crate::model::forward::ForwardReply;
+use crate::model::forward::{ForwardReply, receiver};
 use crate::model::ids::{MessageLogId, OrganizationId};
 use crate::model::message_log::{MessageLog, Provider};
 use crate::model::time::Timestamp;
@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use http::header::{CONTENT_TYPE, USER_AGENT};
-use http::{Method, Request, Uri};
+use http::{Method, Request};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -92,20 +92,6 @@ fn signature(key: &[u8], id: &str, seconds: &str, body: &[u8]) -> String {
     mac.update(b".");
     mac.update(body);
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
-}
-
-/// What is asked. The error says what is wrong with it.
-pub fn receiver(url: &str) -> Result<Uri, String> {
-    let uri: Uri = url.parse().map_err(|error| format!("it is no URL: {error}"))?;
-    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-    match uri.authority().filter(|it| is_http && !it.host().is_empty()) {
-        None => Err("it is no http or https URL".to_owned()),
-        // Everybody who may read the assistant would read it; requests are signed instead.
-        Some(authority) if authority.as_str().contains('@') => {
-            Err("it has a user or password in it; verify the signature instead".to_owned())
-        }
-        Some(_) => Ok(uri),
-    }
 }
 
 /// A URL without its path: many have a secret there.

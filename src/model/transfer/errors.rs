@@ -44,7 +44,7 @@ fn unknown_field(said: &str) -> String {
 }
 
 /// The end of a complaint about a name; nothing when no known name is like it.
-pub(super) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(in crate::model) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let scored = known.map(|known| (strsim::jaro_winkler(name, known), known));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score >= 0.7);
     best.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default()

@@ -2,8 +2,7 @@
 
 use crate::app::carriers;
 use crate::app::refusals::Refused;
-use crate::config::is_public_key;
-use crate::model::carrier_account::{CarrierAccount, SignatureMethod};
+use crate::model::carrier_account::CarrierAccount;
 use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
 use crate::web::AppState;
@@ -96,38 +95,9 @@ pub async fn set_carrier(
     JsonBody(body): JsonBody<SetCarrierBody>,
 ) -> Answer<CarrierOut> {
     let provider = real(&provider)?;
-    let fits = |text: &String| (1..=512).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
-    for (name, given) in [("account_id", &body.account_id), ("secret", &body.secret)] {
-        if !given.iter().all(fits) {
-            return Err(ApiError::field(name, "Input should be 1 to 512 printable ASCII characters"));
-        }
-    }
-    if body.verifying.len() > 2 || !body.verifying.iter().all(fits) {
-        return Err(ApiError::field(
-            "verifying",
-            "Input should be at most two texts of printable ASCII characters",
-        ));
-    }
-    if provider == Provider::Telnyx && !body.verifying.iter().all(|key| is_public_key(key)) {
-        return Err(ApiError::field(
-            "verifying",
-            "Input should be Ed25519 public keys in base64, as Telnyx shows them",
-        ));
-    }
-    if body.secret.is_none() && body.verifying.is_empty() {
-        return Err(ApiError::field(
-            "secret",
-            "An account needs a secret to send with or to verify webhooks with",
-        ));
-    }
-    if body.signature_method.as_deref().is_some_and(|name| name.parse::<SignatureMethod>().is_err()) {
-        return Err(ApiError::field(
-            "signature_method",
-            "Input should be 'md5hash', 'md5', 'sha1', 'sha256' or 'sha512'",
-        ));
-    }
     let SetCarrierBody { account_id, secret, verifying, signature_method } = body;
     let account = CarrierAccount { account_id, secret, verifying, signature_method, updated_at: actor.now };
+    account.check(provider).map_err(|(field, what)| ApiError::field(field, what))?;
     carriers::put(&state.app, &actor, provider, Some(account)).await?;
     Ok(Json(shown(&state, &actor, provider)))
 }

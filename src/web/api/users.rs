@@ -1,9 +1,8 @@
 //! `/api/v1/users`: the people of the organization. What is not one's own is for admins.
 
 use crate::app::passwords;
-use crate::app::sign_in::LONGEST_EMAIL;
 use crate::app::users;
-use crate::model::account::{Actor, PasswordHash, Role, Usage, User, UserChange};
+use crate::model::account::{Actor, PasswordHash, Role, Usage, User, UserChange, is_email, password_fits};
 use crate::model::ids::{OrganizationId, UserId};
 use crate::model::time::Timestamp;
 use crate::store::UserOutcome;
@@ -102,9 +101,7 @@ pub async fn create_user(
     JsonBody(body): JsonBody<CreateUserBody>,
 ) -> Result<(StatusCode, Json<UserOut>), ApiError> {
     let email = body.email.trim();
-    let is_email = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
-    if !is_email || email.len() > LONGEST_EMAIL || email.chars().any(|c| c.is_whitespace() || c.is_control())
-    {
+    if !is_email(email) {
         return Err(ApiError::field("email", "Input should be an email address"));
     }
     let user = User {
@@ -150,7 +147,7 @@ pub async fn update_user(
 
 async fn hashed(password: Option<String>) -> Result<Option<PasswordHash>, ApiError> {
     let Some(password) = password else { return Ok(None) };
-    passwords::fits(&password).map_err(|says| ApiError::field("password", &says))?;
+    password_fits(&password).map_err(|says| ApiError::field("password", &says))?;
     let hash = passwords::chosen(password).await?;
     hash.map(Some).map_err(|error| ApiError::Internal(error.to_string()))
 }
