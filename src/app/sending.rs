@@ -2,9 +2,11 @@
 
 use super::App;
 use super::carriers::carrier_of;
+use super::sms_logs;
 use crate::model::account::Actor;
 use crate::model::address::Address;
-use crate::model::message_log::{MessageLog, Provider};
+use crate::model::call::Direction;
+use crate::model::message_log::{DeliveryStatus, LogFilter, MessageLog, Provider};
 use crate::model::outbound::{JobStatus, OutboundJob, Purpose};
 use crate::model::segments::segments;
 use crate::store::{CancelJob, CancelOutcome, EnqueueOutcome, EnqueueSms, ReadError, StoreError};
@@ -138,4 +140,28 @@ pub async fn cancel(app: &App, actor: &Actor, uuid: Uuid) -> Result<CancelOutcom
 /// How many jobs of each provider are in each status.
 pub fn counts(app: &App, actor: &Actor) -> Result<Vec<(Provider, JobStatus, u64)>, ReadError> {
     app.store.snapshot()?.job_counts(actor.organization)
+}
+
+/// How messages of ours ended, as their carriers tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// Sent or delivered
+    pub completed: u64,
+    pub failed: u64,
+}
+
+/// What became of our messages of the last hour.
+pub fn of_last_hour(app: &App, actor: &Actor, provider: Option<Provider>) -> Result<Ended, ReadError> {
+    let filter = LogFilter {
+        provider,
+        direction: Some(Direction::Outbound),
+        created_from: Some(actor.now.minus_seconds(3600)),
+        ..LogFilter::default()
+    };
+    let counts = sms_logs::count(app, actor, &filter)?.by(|kind| kind.status);
+    let of = |statuses: [DeliveryStatus; 2]| statuses.iter().filter_map(|status| counts.get(status)).sum();
+    Ok(Ended {
+        completed: of([DeliveryStatus::Sent, DeliveryStatus::Delivered]),
+        failed: of([DeliveryStatus::Undelivered, DeliveryStatus::Failed]),
+    })
 }

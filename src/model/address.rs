@@ -130,13 +130,11 @@ impl AddressQuery {
         if text.chars().any(|c| !c.is_ascii_digit() && c != '+' && !PUNCTUATION.contains(&c)) {
             return None;
         }
-        let mut digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        let international = digits.starts_with("00");
-        if international {
-            digits.drain(..2);
-        }
-        if (lost_plus || international || text.starts_with('+')) && digits.len() >= 10 {
-            return Address::parse(&format!("+{digits}")).ok().map(AddressQuery::Exactly);
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let international = digits.strip_prefix("00");
+        let whole = international.unwrap_or(&digits);
+        if (lost_plus || international.is_some() || text.starts_with('+')) && whole.len() >= 10 {
+            return Address::parse(&format!("+{whole}")).ok().map(AddressQuery::Exactly);
         }
         (digits.len() >= 3).then_some(AddressQuery::Containing(digits))
     }
@@ -201,6 +199,14 @@ mod tests {
             ("acme", false),
         ] {
             let matched = AddressQuery::parse(query).map(|query| query.matches(customer.as_bytes()));
+            assert_eq!(matched, Some(found), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn a_fragment_may_begin_with_zeros() {
+        for (query, found) in [("0042", true), ("004", true), ("50042", true), ("00042", false)] {
+            let matched = AddressQuery::parse(query).map(|query| query.matches(b"+14155550042"));
             assert_eq!(matched, Some(found), "{query:?}");
         }
     }

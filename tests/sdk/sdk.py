@@ -13,43 +13,20 @@ Exit code 1 at any difference, or when nothing could be installed; with --allow-
 index cannot be reached. Needs Python 3.9 with venv, and ends only processes that it started.
 """
 
-import argparse
-import os
 import sys
-from pathlib import Path
 
 sys.dont_write_bytecode = True  # leave no cache beside the sources
 
-from environment import environment_of
-
-HERE = Path(__file__).resolve().parent
+from environment import go_on_as, parser_of
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", type=Path, default=Path("target/ci/smslite"))
-    parser.add_argument("--environments", type=Path, default=HERE.parent.parent / "target" / "sdk", metavar="DIRECTORY",
-                        help="where virtual environments are kept (default: target/sdk)")
-    parser.add_argument("--allow-skip", action="store_true", help="exit with 0 when the package index cannot be reached")
+    parser = parser_of(__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the random requests")
     parser.add_argument("--quiet", action="store_true", help="print only the rows where the two differ")
     arguments = parser.parse_args()
-    binary = arguments.binary.resolve()
-    if not binary.is_file():
-        sys.exit(f"there is no {binary}; build it with: cargo build --profile ci")
-    python = environment_of(HERE / "requirements.txt", arguments.environments.resolve())
-    if python is None:
-        if arguments.allow_skip:
-            print("skipped: the package index cannot be reached, so nothing was compared with the carriers' libraries")
-            return
-        sys.exit("the package index cannot be reached, so the carriers' libraries cannot be installed (see --allow-skip)")
-    # Settings of the caller's, and proxies between the libraries and the recorder, are not what is compared.
-    foreign = ("SMSLITE_", "TELNYX_", "TWILIO_", "VONAGE_", "PYTHON")
-    kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(foreign) and not name.lower().endswith("_proxy")}
-    command = [python, "-B", HERE / "compare.py", binary, str(arguments.seed), "differences" if arguments.quiet else "all"]
-    sys.stdout.flush()
-    os.execve(python, [str(part) for part in command], kept)
+    shown = "differences" if arguments.quiet else "all"
+    go_on_as("compare.py", "requirements.txt", arguments, arguments.seed, shown)
 
 
 if __name__ == "__main__":

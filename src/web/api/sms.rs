@@ -1,6 +1,6 @@
 //! `/sms/...`: sending a message, what became of it, taking it back.
 
-use crate::app::sending::{self, NewSms, Sent};
+use crate::app::sending::{self, Ended, NewSms, Sent};
 use crate::model::address::Address;
 use crate::model::message_log::{DeliveryStatus, MessageLog, Provider};
 use crate::model::outbound::{JobStatus, OutboundJob};
@@ -197,6 +197,8 @@ pub struct SmsStatusOut {
     provider_status: Option<String>,
     /// The same in the one all carriers share
     delivery_status: Option<DeliveryStatus>,
+    /// When the carrier took it, as far as was learnt
+    sent_at: Option<Timestamp>,
     delivered_at: Option<Timestamp>,
     error: Option<String>,
     error_code: Option<String>,
@@ -237,6 +239,8 @@ fn status_of(uuid: Uuid, job: OutboundJob, log: Option<MessageLog>) -> SmsStatus
         provider_message_id: job.provider_message_id,
         provider_status: of_log.map(|log| log.provider_status.clone()).filter(|word| !word.is_empty()),
         delivery_status: of_log.map(|log| log.status),
+        // What comes after that is told by its log.
+        sent_at: (job.status == JobStatus::Sent).then_some(job.updated_at),
         delivered_at: delivered.map(|log| log.updated_at),
         error: error_message.clone().or_else(|| error_code.clone()),
         error_code,
@@ -255,6 +259,8 @@ pub struct CancelSmsOut {
     message: &'static str,
     previous_status: JobStatus,
     new_status: JobStatus,
+    /// The same as `new_status`
+    status: JobStatus,
 }
 
 /// Take a message back
@@ -281,7 +287,8 @@ pub async fn cancel_sms(Writer(actor, state): Writer, PathText(id): PathText) ->
                 (false, "It is too late to take the message back", status, status)
             }
         };
-    Ok(Json(CancelSmsOut { success, message_id, message, previous_status, new_status }))
+    let status = new_status;
+    Ok(Json(CancelSmsOut { success, message_id, message, previous_status, new_status, status }))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -292,6 +299,19 @@ pub struct QueueStatsOut {
     /// By provider
     #[schema(value_type = BTreeMap<String, QueueOut>)]
     queues: BTreeMap<&'static str, QueueOut>,
+    /// How many wait to be sent, of all that is in `queues`
+    total_queued: u64,
+    /// The same by provider
+    #[schema(value_type = BTreeMap<String, u64>)]
+    by_provider: BTreeMap<&'static str, u64>,
+    /// The same as `total_queued`
+    pending: u64,
+    /// How many a carrier is being asked to take
+    processing: u64,
+    /// Of our messages of the last hour, those that are `sent` or `delivered` in the message logs
+    completed_last_hour: u64,
+    /// Of our messages of the last hour, those that are `failed` or `undelivered` in the message logs
+    failed_last_hour: u64,
 }
 
 /// How many messages are in which status.
@@ -336,5 +356,23 @@ pub async fn get_queue_stats(
             JobStatus::Unknown => queue.unknown = count,
         }
     }
-    Ok(Json(QueueStatsOut { success: true, timestamp: actor.now, queues }))
+    let now = actor.now;
+    let recent = move || sending::of_last_hour(&state.app, &actor, wanted);
+    let recent = tokio::task::spawn_blocking(recent).await??;
+    Ok(Json(stats_of(now, queues, recent)))
+}
+
+fn stats_of(timestamp: Timestamp, queues: BTreeMap<&'static str, QueueOut>, recent: Ended) -> QueueStatsOut {
+    let total_queued = queues.values().map(|queue| queue.queued).sum();
+    QueueStatsOut {
+        success: true,
+        timestamp,
+        total_queued,
+        by_provider: queues.iter().map(|(provider, queue)| (*provider, queue.queued)).collect(),
+        pending: total_queued,
+        processing: queues.values().map(|queue| queue.sending).sum(),
+        completed_last_hour: recent.completed,
+        failed_last_hour: recent.failed,
+        queues,
+    }
 }

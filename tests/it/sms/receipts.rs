@@ -59,7 +59,7 @@ async fn what_was_delivered_is_told_with_its_time() {
     let app = app_of("twilio", &fake).await;
     let id = queued(&app, "hello").await;
     let before = once(&app, &id, "status", "sent").await;
-    assert_eq!(before["delivered_at"], Value::Null);
+    assert_eq!((&before["sent_at"], &before["delivered_at"]), (&json!("2026-04-30T10:00:00Z"), &Value::Null));
     app.advance(3 * crate::util::SECOND);
     tells(&app, PATH, &sid(1), "delivered", None).await;
     let told = app.viewer().get(&format!("/sms/{id}/status")).await.json();
@@ -67,6 +67,7 @@ async fn what_was_delivered_is_told_with_its_time() {
         (&told["status"], &told["provider_status"], &told["delivered_at"]),
         (&json!("sent"), &json!("delivered"), &json!("2026-04-30T10:00:03Z"))
     );
+    assert_eq!(told["sent_at"], before["sent_at"], "a receipt does not move it");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The sandbox: everything without a carrier.
 
 use super::{app_with, body, once};
-use crate::util::{SECOND, TestApp, settings};
+use crate::util::{CARLA, SECOND, TestApp, settings};
 use serde_json::{Value, json};
 
 async fn send_to(app: &TestApp, to: &str) -> String {
@@ -70,6 +70,28 @@ async fn the_customers_number_picks_the_outcome() {
             in_time(&app, &id, |told| told["status"] == status && told["delivery_status"] == delivery).await;
         assert_eq!(told["error_code"].as_str(), code, "{to}: {told}");
     }
+}
+
+#[tokio::test]
+async fn what_became_of_our_messages_of_the_last_hour_is_counted() {
+    let app = app_with("sandbox", settings()).await;
+    app.twilio().delivers("SM1", CARLA, "a customer's is not counted").await;
+    for (to, delivery) in
+        [("+15005550010", "delivered"), ("+15005550012", "undelivered"), ("+15005550001", "failed")]
+    {
+        let id = send_to(&app, to).await;
+        let told = in_time(&app, &id, |told| told["delivery_status"] == delivery).await;
+        assert_eq!(told["sent_at"].is_null(), told["status"] != "sent", "{told}");
+    }
+    let ended = async |query: &str| {
+        let stats = app.viewer().get(&format!("/sms/queue/stats{query}")).await.expect(200).json();
+        [stats["completed_last_hour"].as_u64().unwrap(), stats["failed_last_hour"].as_u64().unwrap()]
+    };
+    assert_eq!(ended("").await, [1, 2]);
+    assert_eq!(ended("?provider=sandbox").await, [1, 2]);
+    assert_eq!(ended("?provider=twilio").await, [0, 0]);
+    app.advance(3601 * SECOND);
+    assert_eq!(ended("").await, [0, 0]);
 }
 
 #[tokio::test]

@@ -216,11 +216,12 @@ async fn a_message_can_be_taken_back_until_it_is_sent() {
     assert_eq!((&told["error_code"], &told["status"]), (&json!("20429"), &json!("queued")));
     let taken = app.user().delete(&format!("/sms/{id}")).await.expect(200).json();
     assert_eq!(
-        (&taken["success"], &taken["previous_status"], &taken["new_status"]),
-        (&json!(true), &json!("queued"), &json!("cancelled"))
+        (&taken["success"], &taken["previous_status"], &taken["new_status"], &taken["status"]),
+        (&json!(true), &json!("queued"), &json!("cancelled"), &json!("cancelled"))
     );
     let again = app.user().post(&format!("/sms/cancel/{id}"), "{}").await.expect(200).json();
     assert_eq!((&again["success"], &again["new_status"]), (&json!(false), &json!("cancelled")));
+    assert_eq!(again["status"], again["new_status"]);
     assert!(again["message"].as_str().unwrap().contains("taken back before"), "{again}");
     let told = app.viewer().get(&format!("/sms/{id}/status")).await.expect(200).json();
     assert_eq!(
@@ -279,8 +280,14 @@ async fn the_queues_are_counted_by_carrier() {
         json!({"queued": 1, "pending": 1, "sending": 0, "sent": 1, "failed": 1, "cancelled": 0, "unknown": 0})
     );
     assert_eq!(stats["queues"]["telnyx"]["queued"], 0);
+    assert_eq!(
+        (&stats["total_queued"], &stats["pending"], &stats["processing"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
+    assert_eq!(stats["by_provider"], json!({"twilio": 1, "telnyx": 0, "vonage": 0, "sandbox": 0}));
     let one = app.viewer().get("/sms/queue/stats?provider=vonage").await.expect(200).json();
     assert_eq!(one["queues"].as_object().unwrap().keys().collect::<Vec<_>>(), ["vonage"]);
+    assert_eq!((&one["total_queued"], &one["by_provider"]), (&json!(0), &json!({"vonage": 0})));
     app.viewer().get("/sms/queue/stats?provider=pigeon").await.expect(422);
 }
 
