@@ -11,6 +11,8 @@ mod demo;
 pub mod doctor;
 mod erase;
 mod export;
+#[cfg(feature = "fixture")]
+mod fixture;
 mod healthcheck;
 mod import;
 mod key;

@@ -22,7 +22,7 @@ pub(super) fn command() -> Command {
     Command::new("serve").about("Serve the API (the default command)").args(args())
 }
 
-pub(super) fn args() -> [Arg; 2] {
+pub(super) fn args() -> Vec<Arg> {
     let ready_file = Arg::new("ready-file")
         .long("ready-file")
         .value_name("FILE")
@@ -32,7 +32,16 @@ pub(super) fn args() -> [Arg; 2] {
         .long("demo")
         .action(ArgAction::SetTrue)
         .help("Serve a throw-away sample from memory, on loopback, signatures unchecked");
-    [ready_file, demo]
+    vec![
+        ready_file,
+        demo,
+        #[cfg(feature = "fixture")]
+        Arg::new("fixture")
+            .long("fixture")
+            .action(ArgAction::SetTrue)
+            .conflicts_with("demo")
+            .help("Serve worlds for other people's tests from memory, or from --data-dir, on loopback"),
+    ]
 }
 
 /// `said`: what stands before and what stands after the word `serve`.
@@ -40,6 +49,13 @@ pub(super) fn run(said: &[&ArgMatches], resolved: Resolved) -> anyhow::Result<Ex
     logging::start(resolved.settings.log_format);
     let ready_file = said.iter().find_map(|matches| matches.get_one::<PathBuf>("ready-file")).cloned();
     let demo = said.iter().any(|matches| matches.get_flag("demo"));
+    #[cfg(feature = "fixture")]
+    if said.iter().any(|matches| matches.get_flag("fixture")) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let served = runtime.block_on(super::fixture::serve(resolved, ready_file.as_deref()));
+        logging::finish();
+        return served.map(|()| ExitCode::SUCCESS);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve(resolved, ready_file, demo));
     logging::finish();
@@ -125,7 +141,7 @@ fn start_metrics(listener: TcpListener, state: AppState) -> JoinSet<()> {
     serving
 }
 
-async fn announce_and_serve(
+pub(super) async fn announce_and_serve(
     listener: TcpListener,
     state: &AppState,
     url: &str,
@@ -150,7 +166,7 @@ async fn announce_and_serve(
 }
 
 /// Where this machine reaches what listens on all addresses.
-fn reachable(bound: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(bound: SocketAddr) -> SocketAddr {
     let ip = match bound.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -159,7 +175,7 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, bound.port())
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}; is another smslite running? Choose another port with --port")
     })
@@ -250,7 +266,7 @@ fn first_commands(url: &str, made: &MadeUp, demo: bool) -> String {
 /// Resolves at the first SIGTERM or interrupt; the second ends the process at once. The handlers
 /// stand as soon as this returns, so a server that says it is ready stops gracefully.
 #[cfg(unix)]
-fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+pub(super) fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut told = async move || {
@@ -269,7 +285,7 @@ fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> 
 }
 
 #[cfg(not(unix))]
-fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+pub(super) fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     // An error means that no handler stands: the interrupt then ends the process by itself.
     Ok(async { drop(tokio::signal::ctrl_c().await) })
 }

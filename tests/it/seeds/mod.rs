@@ -71,7 +71,8 @@ fn apply(store: &Store, text: &str) -> Applied {
 #[track_caller]
 fn make(store: &Store, slug: &str, text: &str) -> (OrganizationId, Applied) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let made = runtime.block_on(seeds::make(store, slug, &seed(text), &mut counted())).unwrap();
+    let made =
+        runtime.block_on(seeds::make(store, (slug, OrganizationId(0)), &seed(text), &mut counted())).unwrap();
     sound(store);
     made
 }
