@@ -5,7 +5,7 @@ mod carriers {
     mod hostile;
     mod outbound;
     mod replies;
-    mod samples;
+    pub mod samples;
     mod segments;
     mod telnyx_parse;
     mod telnyx_vectors;
@@ -18,6 +18,10 @@ mod api;
 mod architecture;
 mod cli;
 mod config;
+#[cfg(feature = "fixture")]
+mod fixture {
+    mod carrier_side;
+}
 mod forwarding;
 mod seeds;
 mod sms;
