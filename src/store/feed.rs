@@ -59,6 +59,11 @@ impl FeedNews {
         lock(&self.waited_for).values().map(watch::Sender::receiver_count).sum()
     }
 
+    /// Ends what waits for one feed: it is about to become another one.
+    pub fn close_of(&self, organization: OrganizationId) {
+        lock(&self.waited_for).remove(&organization);
+    }
+
     /// Ends what waits: the server stops.
     pub fn close(&self) {
         lock(&self.waited_for).clear();
