@@ -49,6 +49,8 @@ pub struct AppliedKey {
     pub role: Role,
     /// None: it was there already, and of what was made up then only the hash was kept.
     pub secret: Option<String>,
+    /// The secret was made up just now. It is to be shown, nobody can read it again.
+    pub made_up: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -101,8 +103,7 @@ pub fn apply(
     for _ in 0..TURNS {
         let snapshot = store.snapshot()?;
         let there = There::look(store, &snapshot, organization)?;
-        let mut plan = Plan::of(seed, &there, chance, &choose)?;
-        plan.rename(seed, &there);
+        let plan = Plan::of(seed, &there, chance, &choose)?;
         if plan.records.is_empty() {
             return Ok(plan.applied);
         }

@@ -19,6 +19,7 @@ mod opt_out;
 mod out;
 mod parked;
 mod restore;
+mod seed;
 mod serve;
 mod server_file;
 mod user;
@@ -143,8 +144,8 @@ fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
 fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
     let organization = matches.get_one::<String>("organization").cloned();
     match matches.subcommand() {
-        None => serve::run(&[matches], resolved),
-        Some(("serve", after)) => serve::run(&[after, matches], resolved),
+        None => serve::run(&[matches], resolved, organization),
+        Some(("serve", after)) => serve::run(&[after, matches], resolved, organization),
         Some(("config", _)) => {
             let mut text = Vec::new();
             config::print(&resolved, &mut text)?;
