@@ -21,6 +21,7 @@ mod opt_out;
 mod out;
 mod parked;
 mod restore;
+mod seed;
 mod serve;
 mod server_file;
 mod user;
@@ -173,8 +174,8 @@ fn more_routes(_: &ArgMatches) -> Option<crate::web::routes::MoreRoutes> {
 fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
     let organization = matches.get_one::<String>("organization").cloned();
     match matches.subcommand() {
-        None => serve::run(&[matches], resolved),
-        Some(("serve", after)) => serve::run(&[after, matches], resolved),
+        None => serve::run(&[matches], resolved, organization),
+        Some(("serve", after)) => serve::run(&[after, matches], resolved, organization),
         Some(("config", _)) => {
             let mut text = Vec::new();
             config::print(&resolved, &mut text)?;
