@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What docs/testing.md shows, run as it stands there against a binary.
+"""What docs/testing.md shows people who write tests, run as it stands there against a binary; and what the READMEs do.
 
 Each section has a directory. Blocks that begin with a file's name are written there; then the section's commands are run
 by one shell, in their order, and its tests by pytest, if no command did. YAML is parsed, and what it runs is read by a
@@ -28,7 +28,9 @@ from package import copy_to, python_of, surroundings  # noqa: E402
 from blocks import name_of, sections_of  # noqa: E402
 from environment import parser_of  # noqa: E402
 
-DOCUMENT = HERE.parent.parent / "docs" / "testing.md"
+ROOT = HERE.parent.parent
+# And of which heading; none: all of it.
+DOCUMENTS = [("docs/testing.md", None), ("README.md", "In your tests"), ("clients/python/README.md", None)]
 SECONDS = 120
 PARSE_YAML = """
 import sys, yaml
@@ -56,8 +58,7 @@ class Runner:
         self.home, self.python, self.environment, self.failures = home, python, environment, 0
 
     def section(self, section):
-        place = self.home / "".join(letter if letter.isalnum() else "-" for letter in section.heading.lower())
-        place.mkdir()
+        place = Path(tempfile.mkdtemp(dir=self.home))
         copy_to(place / "smslite" / "clients" / "python")
         commands = []
         for block in section.blocks:
@@ -124,14 +125,14 @@ class Runner:
 def main():
     arguments = parser_of(__doc__).parse_args()
     python = python_of(arguments)
-    sections = sections_of(DOCUMENT)
     with tempfile.TemporaryDirectory(prefix="smslite-docs-") as home:
         home = Path(home)
         runner = Runner(home, python, surroundings(home, python, arguments.binary))
-        for section in sections:
-            runner.section(section)
-    if not sections:
-        sys.exit(f"{DOCUMENT} has no blocks")
+        for document, heading in DOCUMENTS:
+            sections = [it for it in sections_of(ROOT / document) if heading in (None, it.heading)]
+            runner.tell(document, int(not sections), b"it has no blocks\n")
+            for section in sections:
+                runner.section(section)
     sys.exit(bool(runner.failures))
 
 

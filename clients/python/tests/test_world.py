@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from receiver import Receiver
 from smslite import FaultWarning, NotAsExpected, NothingHappened, NotTaken, Refused
 
 ANN = "+15559876543"
@@ -74,6 +75,19 @@ def test_a_request_can_be_had_without_being_sent(smslite_world):
     assert sent.request.url == "https://app.test/sms" and not sent.responses
     assert "X-Twilio-Signature" in dict(sent.request.headers)
     smslite_world.journal.never(kind="webhook")
+
+
+@pytest.mark.parametrize("provider, signature", [
+    ("twilio", "x-twilio-signature"), ("telnyx", "telnyx-signature-ed25519"), ("vonage", "authorization")])
+def test_an_app_that_the_carrier_calls_itself_is_called(smslite_world, provider, signature):
+    with Receiver() as app:
+        sent = smslite_world.inbound(ANN, smslite_world.number(provider), "Hi", url=f"{app.url}/sms")
+        path, headers, body = app.told.get(timeout=10)
+    assert path == "/sms" and body == sent.request.body and sent.taken
+    assert headers.get(signature) == {name.lower(): value for name, value in sent.request.headers}.get(signature)
+    # It is the app's alone: the world's own route heard nothing.
+    assert smslite_world.api.get("/api/v1/sms-conversations/") == []
+    smslite_world.journal.verify(kind="callback", count=1)
 
 
 @pytest.mark.smslite(receipts="manual")

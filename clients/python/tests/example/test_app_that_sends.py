@@ -1,5 +1,8 @@
+from urllib.parse import parse_qs
+
 import pytest
 from app_that_sends import ByTelnyx, ByTwilio, ByVonage, NotSent, remind
+from receiver import Receiver
 
 ANN, BOB = "+15559876543", "+15559876544"
 
@@ -36,3 +39,11 @@ def test_wrong_credentials_are_told_in_the_carriers_words(smslite_world):
     wrong = replace(smslite_world.carriers.twilio, auth_token="0" * 32)
     with pytest.raises(NotSent, match="20003"):
         ByTwilio(wrong, smslite_world.number("twilio")).send(ANN, "Hi")
+
+
+def test_the_app_hears_what_became_of_it(smslite_world):
+    with Receiver() as app:
+        carrier = ByTwilio(smslite_world.carriers.twilio, smslite_world.number("twilio"), callback=f"{app.url}/status")
+        sid = carrier.send(ANN, "Hi")
+        told = [parse_qs(app.told.get(timeout=10)[2]) for _ in range(2)]
+    assert [(it["MessageSid"], it["MessageStatus"]) for it in told] == [([sid], ["sent"]), ([sid], ["delivered"])]
