@@ -21,6 +21,7 @@ mod config;
 #[cfg(feature = "fixture")]
 mod fixture {
     mod carrier_side;
+    mod document;
 }
 mod forwarding;
 mod seeds;
