@@ -15,10 +15,10 @@ pub use crate::model::forward::receiver;
 use self::attempt::{Attempt, Looked};
 use self::lanes::{Lane, Lanes};
 use self::receivers::{NotNow, Receivers, Verdict};
-use super::App;
 use super::http_client::HttpClient;
 use super::persist::AFTER_FAILURE;
 use super::quiet::Quiet;
+use super::{App, Scope};
 use crate::model::time::Timestamp;
 use crate::store::ReadError;
 use std::collections::HashMap;
@@ -80,6 +80,9 @@ type Attempts = JoinSet<Ended>;
 
 /// Works until the server stops; then waits for the attempts that are under way.
 pub async fn run(app: App) {
+    if app.scope == Scope::Nobody {
+        return;
+    }
     let mut stop = std::pin::pin!(app.forwarding.stop.notified());
     let (planned, mut lanes) = mpsc::unbounded_channel();
     // Ends with this, however this ends.

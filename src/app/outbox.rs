@@ -12,7 +12,7 @@ use super::carriers::Carriers;
 use super::http_client::HttpClient;
 use super::persist::AFTER_FAILURE;
 use super::quiet::Quiet;
-use super::{App, inbound};
+use super::{App, Scope, inbound};
 use crate::model::time::Timestamp;
 use crate::store::ReadError;
 use std::collections::HashSet;
@@ -60,6 +60,9 @@ impl Outbox {
 
 /// Works until the server stops; then waits for the attempts that are under way.
 pub async fn run(app: App) {
+    if app.scope == Scope::Nobody {
+        return;
+    }
     let mut stop = std::pin::pin!(app.outbox.stop.notified());
     attempt::give_up_abandoned(&app).await;
     let mut attempts = JoinSet::new();

@@ -64,6 +64,11 @@ impl FeedNews {
         lock(&self.waited_for).clear();
     }
 
+    /// Ends what waits for one feed: it is there no more, or is another one.
+    pub fn end(&self, organization: OrganizationId) {
+        lock(&self.waited_for).remove(&organization);
+    }
+
     /// The feeds that went on since this was last asked.
     pub fn take_moved(&self) -> BTreeSet<OrganizationId> {
         std::mem::take(&mut *lock(&self.moved))
