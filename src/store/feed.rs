@@ -59,14 +59,14 @@ impl FeedNews {
         lock(&self.waited_for).values().map(watch::Sender::receiver_count).sum()
     }
 
-    /// Ends what waits for one feed: it is about to become another one.
-    pub fn close_of(&self, organization: OrganizationId) {
-        lock(&self.waited_for).remove(&organization);
-    }
-
     /// Ends what waits: the server stops.
     pub fn close(&self) {
         lock(&self.waited_for).clear();
+    }
+
+    /// Ends what waits for one feed: it is there no more, or is another one.
+    pub fn end(&self, organization: OrganizationId) {
+        lock(&self.waited_for).remove(&organization);
     }
 
     /// The feeds that went on since this was last asked.

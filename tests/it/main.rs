@@ -21,7 +21,18 @@ mod config;
 #[cfg(feature = "fixture")]
 mod fixture {
     mod carrier_side;
+    mod clock;
+    mod control;
     mod document;
+    mod embedded;
+    mod faults;
+    mod journal;
+    mod messages;
+    mod process;
+    mod seeds;
+    mod stand_in;
+    mod wait;
+    mod worlds;
 }
 mod forwarding;
 mod seeds;

@@ -12,6 +12,8 @@ use std::net::SocketAddr;
 pub struct Person {
     pub address: SocketAddr,
     token: Option<String>,
+    /// By which name the server is asked; else by its address.
+    host: Option<String>,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,12 @@ impl Answer {
 
 impl Person {
     pub fn new(address: SocketAddr, token: Option<&str>) -> Person {
-        Person { address, token: token.map(str::to_owned) }
+        Person { address, token: token.map(str::to_owned), host: None }
+    }
+
+    /// Who asks the same server by this name.
+    pub fn from_host(self, host: &str) -> Person {
+        Person { host: Some(host.to_owned()), ..self }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -80,8 +87,8 @@ impl Person {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> http::Response<Incoming> {
-        let mut request =
-            http::Request::builder().method(method).uri(path).header("host", self.address.to_string());
+        let host = self.host.clone().unwrap_or_else(|| self.address.to_string());
+        let mut request = http::Request::builder().method(method).uri(path).header("host", host);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }

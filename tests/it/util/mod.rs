@@ -5,6 +5,8 @@ pub mod client;
 pub mod fake_carrier;
 pub mod listener;
 pub mod process;
+#[cfg(feature = "fixture")]
+pub mod worlds;
 
 use carrier::Carrier;
 use client::Person;
