@@ -25,6 +25,7 @@ mod fixture {
     mod control;
     mod embedded;
     mod faults;
+    mod golden;
     mod journal;
     mod messages;
     mod process;
