@@ -82,6 +82,8 @@ pub fn build_fixture(
     let timeout = Duration::from_secs(settings.send_timeout_seconds);
     let forward_timeout = Duration::from_secs(settings.forward_timeout_seconds);
     let reach = reach(&settings);
+    // Worlds are called where they are.
+    let settings = Settings { public_url: None, ..settings };
     let mut shared = parts(settings, location, Clock::System, control_token)?;
     shared.app.scope = Scope::Nobody;
     let fixture = Fixture::new(Base {

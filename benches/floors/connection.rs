@@ -1,5 +1,5 @@
 //! One keep-alive connection of the load generator. It reads each answer to its end and finds out whether
-//! it is one: status 200, and as long as it says, by its length or chunk by chunk.
+//! it is one: a status of success, and as long as it says, by its length or chunk by chunk.
 
 use anyhow::{Context, bail, ensure};
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ impl Connection {
             None => self.chunks().await?,
         };
         ensure!(self.answer.len() == end, "the answer is longer than it says");
-        if !self.answer.starts_with(b"HTTP/1.1 200 ") {
+        if !self.answer.starts_with(b"HTTP/1.1 20") {
             bail!("{}", String::from_utf8_lossy(&self.answer));
         }
         Ok(self.pieces.iter().map(Range::len).sum())

@@ -7,7 +7,7 @@ mod disk;
 mod flat;
 mod import;
 mod memory;
-mod program;
+pub(crate) mod program;
 mod skips;
 mod start;
 mod table;

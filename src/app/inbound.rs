@@ -157,7 +157,7 @@ fn rules_for(
 ) -> Option<Arc<AutoReply>> {
     let directory = app.store.directory();
     let id = directory.assistant_of(organization, to)?;
-    if directory.number_owner(from).is_some() {
+    if app.is_ours(from) {
         return None;
     }
     let assistant = app.store.snapshot().ok()?.assistant(organization, id).ok()??;

@@ -42,6 +42,7 @@ pub mod users;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::model::address::Address;
 use crate::model::ids::OrganizationId;
 use crate::sessions::Sessions;
 use crate::store::{ReadError, Store, StoreError};
@@ -103,6 +104,15 @@ impl App {
             }
             Scope::Only(organization) => vec![organization],
             Scope::Nobody => Vec::new(),
+        }
+    }
+
+    /// Whether a number is one of ours: of any organization's, or in a world of that one's.
+    fn is_ours(&self, number: &Address) -> bool {
+        let directory = self.store.directory();
+        match self.only() {
+            Some(only) => directory.view().has_number(only, number),
+            None => directory.number_owner(number).is_some(),
         }
     }
 

@@ -17,6 +17,9 @@ use crate::model::ids::{ApiKeyId, AssistantId, CallId, OrganizationId, UserId};
 use crate::model::seed::{Seed, SeedErrors};
 use crate::store::{FillOrganization, Filled, MakeOrganization, ReadError, Store, StoreError};
 
+/// The sample that `smslite serve --demo` begins with: assistants, their numbers, conversations in every state.
+pub const DEMO: &str = include_str!("seeds/demo.toml");
+
 /// How often an organization that goes on meanwhile is looked at once more.
 const TURNS: u32 = 100;
 
@@ -49,6 +52,8 @@ pub struct AppliedKey {
     pub role: Role,
     /// None: it was there already, and of what was made up then only the hash was kept.
     pub secret: Option<String>,
+    /// The secret was made up just now. It is to be shown, nobody can read it again.
+    pub made_up: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -102,8 +107,7 @@ pub fn apply(
     for _ in 0..TURNS {
         let snapshot = store.snapshot()?;
         let there = There::look(store, &snapshot, organization)?;
-        let mut plan = Plan::of(seed, &there, chance, &choose)?;
-        plan.rename(seed, &there);
+        let plan = Plan::of(seed, &there, chance, &choose)?;
         if plan.records.is_empty() {
             return Ok(plan.applied);
         }

@@ -1,38 +1,16 @@
-//! The living sample that `--demo` serves: an assistant, its number, conversations in every state.
+//! The living sample that `--demo` serves: assistants, their numbers, conversations in every state.
 
-use crate::app::accounts;
-use crate::app::import;
-use crate::model::time::Timestamp;
-use crate::web::AppState;
+use crate::app::seeds::Applied;
 
-/// What a customer sends, for curl.
-pub(super) const FORM: &str = "-d MessageSid=SM$(date +%s) -d AccountSid=ACdemo -d From=%2B15559876543 \
-                               -d To=%2B15551234567 -d \"Body=Hello from curl\" -d NumMedia=0";
+/// What the built-in sample is called where something is wrong with it.
+pub(super) const NAME: &str = "demo.toml";
 
-/// The records as `import` reads them; `{-90}` stands for 90 seconds ago.
-const SAMPLE: &str = include_str!("demo.ndjson");
-
-pub(super) fn fill(state: &AppState) -> anyhow::Result<()> {
-    let now = state.app.clock.now();
-    let text = at(SAMPLE, now);
-    let app = &state.app;
-    let actor = accounts::operator(&app.store, None, now).map_err(anyhow::Error::msg)?;
-    let checked =
-        import::check(&app.store, actor.organization, text.as_bytes(), now, app.session_ttl_seconds)?;
-    import::run(&app.store, checked, text.as_bytes(), |_| {})?;
-    Ok(())
-}
-
-/// Puts times in the place of seconds before `now`.
-fn at(sample: &str, now: Timestamp) -> String {
-    let mut text = String::new();
-    let mut parts = sample.split("{-");
-    text += parts.next().unwrap_or_default();
-    for part in parts {
-        let (seconds, rest) = part.split_once('}').unwrap_or(("0", part));
-        let seconds = seconds.parse().unwrap_or_default();
-        text += &now.minus_seconds(seconds).to_string();
-        text += rest;
-    }
-    text
+/// What a customer sends to the first number, for curl.
+pub(super) fn form(demo: &Applied) -> String {
+    let number = demo.numbers.first().map_or("+15551234567", |(number, _)| number.as_str());
+    let to = number.replace('+', "%2B");
+    format!(
+        "-d MessageSid=SM$(date +%s) -d AccountSid=ACdemo -d From=%2B15559876543 -d To={to} \
+         -d \"Body=Hello from curl\" -d NumMedia=0"
+    )
 }

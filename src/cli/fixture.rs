@@ -5,12 +5,12 @@ use super::serve::{announce_and_serve, bootstrap, listen, reachable, told_to_sto
 use super::server_file::ServerFile;
 use crate::app::accounts;
 use crate::config::{Bootstrap, Resolved, Secret};
-use crate::fixture::{DEFAULT, Fixture, SeedSource};
+use crate::fixture::{DEFAULT, Fixture, MakeError, SeedSource};
 use crate::model::account::API_KEY_PREFIX;
 use crate::server;
 use crate::store::{DataDir, Location};
 use crate::web::AppState;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,7 +19,11 @@ use std::sync::Arc;
 /// Tells a directory of a fixture from one that holds somebody's messages.
 const MARK: &str = "fixture";
 
-pub(super) async fn serve(resolved: Resolved, ready_file: Option<&Path>) -> anyhow::Result<()> {
+pub(super) async fn serve(
+    resolved: Resolved,
+    ready_file: Option<&Path>,
+    seed: Option<&Path>,
+) -> anyhow::Result<()> {
     let Resolved { settings, bootstrap, values, .. } = resolved;
     if !settings.is_loopback() {
         bail!(
@@ -40,7 +44,7 @@ pub(super) async fn serve(resolved: Resolved, ready_file: Option<&Path>) -> anyh
         tokio::task::spawn_blocking(move || server::build_fixture(settings, location, &control_token))
             .await??
     };
-    let api_key = first_world(&state, &fixture, bootstrap).await?;
+    let api_key = first_world(&state, &fixture, bootstrap, seed).await?;
     out::print_once(&introduction(&url, &api_key))?;
     let served = announce_and_serve(listener, &state, &url, data_dir.as_deref(), ready_file, stop).await;
     if let Some(dir) = data_dir {
@@ -73,6 +77,7 @@ async fn first_world(
     state: &AppState,
     fixture: &Arc<Fixture>,
     mut first: Bootstrap,
+    seed: Option<&Path>,
 ) -> anyhow::Result<String> {
     let api_key = match &first.api_key {
         Some(key) => key.expose().to_owned(),
@@ -93,7 +98,17 @@ async fn first_world(
         }
     }
     let oldest = oldest.context("the first start made no organization")?;
-    fixture.adopt(DEFAULT, oldest, SeedSource::Named("basic".to_owned()), api_key.clone()).await?;
+    let source = match seed {
+        Some(file) => SeedSource::Text(
+            fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?,
+        ),
+        None => SeedSource::Named("basic".to_owned()),
+    };
+    let adopted = fixture.adopt(DEFAULT, oldest, source, api_key.clone()).await;
+    adopted.map_err(|error| match (error, seed) {
+        (MakeError::Seed(errors), Some(file)) => anyhow!(errors.in_file(&file.display().to_string())),
+        (error, _) => error.into(),
+    })?;
     Ok(api_key)
 }
 

@@ -21,6 +21,7 @@ mod opt_out;
 mod out;
 mod parked;
 mod restore;
+mod seed;
 mod serve;
 mod server_file;
 mod user;
@@ -71,7 +72,10 @@ fn command() -> Command {
         .subcommand(healthcheck::command())
         .subcommand(doctor::command().args(serving.clone()))
         .subcommand(
-            Command::new("openapi").about("Print the OpenAPI document of this configuration").args(serving),
+            Command::new("openapi")
+                .about("Print the OpenAPI document of this configuration")
+                .args(serving)
+                .args(openapi_args()),
         )
         .subcommand(
             Command::new("completions").about("Print what makes a shell complete the commands").arg(
@@ -142,19 +146,45 @@ fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
     print(&text)
 }
 
+#[cfg(feature = "fixture")]
+fn openapi_args() -> Vec<Arg> {
+    vec![
+        Arg::new("fixture")
+            .long("fixture")
+            .action(clap::ArgAction::SetTrue)
+            .help("With what --fixture serves besides"),
+    ]
+}
+
+#[cfg(not(feature = "fixture"))]
+fn openapi_args() -> Vec<Arg> {
+    Vec::new()
+}
+
+#[cfg(feature = "fixture")]
+fn more_routes(asked: &ArgMatches) -> Option<crate::web::routes::MoreRoutes> {
+    asked.get_flag("fixture").then_some(crate::fixture::routes)
+}
+
+#[cfg(not(feature = "fixture"))]
+fn more_routes(_: &ArgMatches) -> Option<crate::web::routes::MoreRoutes> {
+    None
+}
+
 fn run(matches: &ArgMatches, resolved: Resolved) -> anyhow::Result<ExitCode> {
     let organization = matches.get_one::<String>("organization").cloned();
     match matches.subcommand() {
-        None => serve::run(&[matches], resolved),
-        Some(("serve", after)) => serve::run(&[after, matches], resolved),
+        None => serve::run(&[matches], resolved, organization),
+        Some(("serve", after)) => serve::run(&[after, matches], resolved, organization),
         Some(("config", _)) => {
             let mut text = Vec::new();
             config::print(&resolved, &mut text)?;
             print(&text)
         }
-        Some(("openapi", _)) => {
+        Some(("openapi", asked)) => {
             let with_metrics = resolved.settings.metrics == settings::MetricsAt::Main;
-            let document = crate::web::routes::document(resolved.settings.id_format, with_metrics, None);
+            let more = more_routes(asked);
+            let document = crate::web::routes::document(resolved.settings.id_format, with_metrics, more);
             print(format!("{}\n", document.to_pretty_json()?).as_bytes())
         }
         Some(("healthcheck", matches)) => healthcheck::run(matches, &resolved),

@@ -1,8 +1,10 @@
 //! `smslite serve`: the first start, the listener, the signals.
 
+use super::seed::{self, Chosen};
 use super::server_file::{ServerFile, write_whole};
 use super::{demo, out};
 use crate::app::accounts::{self, FirstStart, MadeUp};
+use crate::app::seeds::Applied;
 use crate::app::users;
 use crate::clock::Clock;
 use crate::config::{Bootstrap, MetricsAt, Resolved, Settings, SignatureMode};
@@ -32,9 +34,15 @@ pub(super) fn args() -> Vec<Arg> {
         .long("demo")
         .action(ArgAction::SetTrue)
         .help("Serve a throw-away sample from memory, on loopback, signatures unchecked");
+    let seed = Arg::new("seed")
+        .long("seed")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("Make what this seed (TOML or JSON) declares and is not there yet");
     vec![
         ready_file,
         demo,
+        seed,
         #[cfg(feature = "fixture")]
         Arg::new("fixture")
             .long("fixture")
@@ -44,26 +52,46 @@ pub(super) fn args() -> Vec<Arg> {
     ]
 }
 
+/// What was typed beside the settings.
+struct Asked {
+    ready_file: Option<PathBuf>,
+    demo: bool,
+    seed: Option<PathBuf>,
+    organization: Option<String>,
+}
+
 /// `said`: what stands before and what stands after the word `serve`.
-pub(super) fn run(said: &[&ArgMatches], resolved: Resolved) -> anyhow::Result<ExitCode> {
+pub(super) fn run(
+    said: &[&ArgMatches],
+    resolved: Resolved,
+    organization: Option<String>,
+) -> anyhow::Result<ExitCode> {
     logging::start(resolved.settings.log_format);
-    let ready_file = said.iter().find_map(|matches| matches.get_one::<PathBuf>("ready-file")).cloned();
-    let demo = said.iter().any(|matches| matches.get_flag("demo"));
+    let path = |name: &str| said.iter().find_map(|matches| matches.get_one::<PathBuf>(name)).cloned();
+    let asked = Asked {
+        ready_file: path("ready-file"),
+        demo: said.iter().any(|matches| matches.get_flag("demo")),
+        seed: path("seed"),
+        organization,
+    };
     #[cfg(feature = "fixture")]
     if said.iter().any(|matches| matches.get_flag("fixture")) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let served = runtime.block_on(super::fixture::serve(resolved, ready_file.as_deref()));
+        let (ready_file, seed) = (asked.ready_file.as_deref(), asked.seed.as_deref());
+        let served = runtime.block_on(super::fixture::serve(resolved, ready_file, seed));
         logging::finish();
         return served.map(|()| ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(serve(resolved, ready_file, demo));
+    let served = runtime.block_on(serve(resolved, asked));
     logging::finish();
     served.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> anyhow::Result<()> {
+async fn serve(resolved: Resolved, asked: Asked) -> anyhow::Result<()> {
     let Resolved { mut settings, bootstrap, .. } = resolved;
+    let Asked { ready_file, demo, seed, organization } = asked;
+    let seed = Chosen::read(seed.as_deref(), demo, organization, settings.session_ttl_seconds)?;
     if demo {
         if !settings.is_loopback() {
             bail!("--demo checks no signatures, so it serves on loopback only, not on {}", settings.host);
@@ -95,10 +123,10 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
     };
     let opening = {
         let control_token = control_token.clone();
-        move || open(settings, location, &control_token, &bootstrap, demo)
+        move || open(settings, location, &control_token, &bootstrap, seed)
     };
     let mut stop = Box::pin(told_to_stop().context("signals cannot be received")?);
-    let (state, made) = tokio::select! {
+    let (state, made, applied) = tokio::select! {
         opened = tokio::task::spawn_blocking(opening) => opened??,
         () = &mut stop => {
             // Nothing was accepted yet, and what opening does (it may bring a large file up to date, on a
@@ -108,9 +136,13 @@ async fn serve(resolved: Resolved, ready_file: Option<PathBuf>, demo: bool) -> a
             std::process::exit(0);
         }
     };
+    let keys = applied.as_ref().map(seed::made_keys).unwrap_or_default();
     if let Some(made) = made {
         let what = if demo { "\nA demo: its data are in memory and end with it.\n" } else { "" };
-        out::print_once(&format!("{what}{}{}", introduction(&made), first_commands(&url, &made, demo)))?;
+        let commands = first_commands(&url, &made, applied.as_ref().filter(|_| demo));
+        out::print_once(&format!("{what}{}{keys}{commands}", introduction(&made)))?;
+    } else if !keys.is_empty() {
+        out::print_once(&keys)?;
     }
     let metrics = for_metrics.map(|listener| start_metrics(listener, state.clone()));
     let served =
@@ -188,8 +220,8 @@ fn open(
     location: Location,
     control_token: &str,
     first: &Bootstrap,
-    demo: bool,
-) -> anyhow::Result<(AppState, Option<MadeUp>)> {
+    seed: Option<Chosen>,
+) -> anyhow::Result<(AppState, Option<MadeUp>, Option<Applied>)> {
     let (beyond_loopback, host) = (!settings.is_loopback(), settings.host);
     let state = server::build(settings, location, Clock::System, control_token)?;
     let (store, now) = (state.app.store.clone(), state.app.clock.now());
@@ -214,10 +246,8 @@ fn open(
             }
         });
     }
-    if demo {
-        demo::fill(&state)?;
-    }
-    Ok((state, made))
+    let applied = seed.map(|seed| seed.apply(&state)).transpose()?;
+    Ok((state, made, applied))
 }
 
 /// The first organization, if there is none. Tells what was made up for it.
@@ -246,13 +276,14 @@ pub(super) fn introduction(made: &MadeUp) -> String {
     text
 }
 
-fn first_commands(url: &str, made: &MadeUp, demo: bool) -> String {
+/// `demo`: what it holds.
+fn first_commands(url: &str, made: &MadeUp, demo: Option<&Applied>) -> String {
     let key = made.api_key.as_deref().unwrap_or("$SMSLITE_BOOTSTRAP_API_KEY");
     let auth = format!("-H \"Authorization: Bearer {key}\"");
     let list = format!("curl {auth} {url}/api/v1/sms-conversations/");
-    let commands = if demo {
+    let commands = if let Some(demo) = demo {
         // A customer writes, the assistant answers by its rules, the sandbox delivers.
-        let written = format!("curl {url}/webhooks/sms/twilio {}", demo::FORM);
+        let written = format!("curl {url}/webhooks/sms/twilio {}", demo::form(demo));
         [list, written, format!("curl {auth} \"{url}/api/v1/sms-logs/?limit=2\"")]
     } else {
         let body = r#"{"name": "Support Bot"}"#;

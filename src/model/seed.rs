@@ -10,6 +10,7 @@ mod complaint;
 mod conversations;
 mod fields;
 mod json;
+mod messages;
 mod node;
 mod times;
 mod toml;

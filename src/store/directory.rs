@@ -128,12 +128,18 @@ pub struct Entries {
     users: Arc<BTreeMap<(OrganizationId, UserId), Arc<User>>>,
     keys: Arc<HashMap<KeyHash, KeyOwner>>,
     sessions: Arc<HashMap<KeyHash, SessionOwner>>,
-    names: Arc<HashMap<OrganizationId, AssistantNames>>,
+    names: Arc<HashMap<OrganizationId, Arc<AssistantNames>>>,
     /// Those whose messages are forwarded, and from which entry of the feed on.
     forwarding: Arc<HashMap<OrganizationId, BTreeMap<AssistantId, u64>>>,
-    numbers: Arc<HashMap<Address, BTreeMap<OrganizationId, Option<AssistantId>>>>,
-    carriers: Arc<BTreeMap<(OrganizationId, Provider), Arc<CarrierAccount>>>,
+    /// Whose a number is, the oldest first. A number of many is copied as quickly as one of few.
+    numbers: Arc<HashMap<Address, Arc<Vec<Owner>>>>,
+    carriers: Arc<BTreeMap<OrganizationId, Arc<OwnAccounts>>>,
 }
+
+/// One who has a number, and which of their assistants answers on it.
+type Owner = (OrganizationId, Option<AssistantId>);
+
+type OwnAccounts = BTreeMap<Provider, Arc<CarrierAccount>>;
 
 static NO_NAMES: AssistantNames = AssistantNames::new();
 
@@ -194,13 +200,16 @@ impl Directory {
     pub fn number_owner(&self, number: &Address) -> Option<OrganizationId> {
         let entries = self.view();
         let owners = entries.numbers.get(number)?;
-        let answered = owners.iter().find(|(_, assistant)| assistant.is_some()).map(|(owner, _)| *owner);
-        answered.or_else(|| owners.keys().next().copied())
+        let answered = owners.iter().find(|(_, assistant)| assistant.is_some());
+        answered.or_else(|| owners.first()).map(|(owner, _)| *owner)
     }
 
     /// The assistant that has this number in the organization.
     pub fn assistant_of(&self, organization: OrganizationId, number: &Address) -> Option<AssistantId> {
-        *self.view().numbers.get(number)?.get(&organization)?
+        let entries = self.view();
+        let owners = entries.numbers.get(number)?;
+        let place = owners.binary_search_by_key(&organization, |(owner, _)| *owner).ok()?;
+        owners[place].1
     }
 
     /// Every organization, the oldest first.
@@ -244,7 +253,8 @@ impl Entries {
     }
 
     pub fn has_number(&self, organization: OrganizationId, number: &Address) -> bool {
-        self.numbers.get(number).is_some_and(|owners| owners.contains_key(&organization))
+        let owners = self.numbers.get(number);
+        owners.is_some_and(|owners| owners.binary_search_by_key(&organization, |(owner, _)| *owner).is_ok())
     }
 
     /// The organization's own account at a carrier.
@@ -253,7 +263,7 @@ impl Entries {
         organization: OrganizationId,
         provider: Provider,
     ) -> Option<&Arc<CarrierAccount>> {
-        self.carriers.get(&(organization, provider))
+        self.carriers.get(&organization)?.get(&provider)
     }
 
     /// Who have an account of their own at this carrier, the oldest first.
@@ -261,12 +271,11 @@ impl Entries {
         &self,
         provider: Provider,
     ) -> impl Iterator<Item = (OrganizationId, &Arc<CarrierAccount>)> {
-        let own = self.carriers.iter().filter(move |((_, known), _)| *known == provider);
-        own.map(|((organization, _), account)| (*organization, account))
+        self.carriers.iter().filter_map(move |(organization, own)| Some((*organization, own.get(&provider)?)))
     }
 
     pub fn assistant_names(&self, organization: OrganizationId) -> &AssistantNames {
-        self.names.get(&organization).unwrap_or(&NO_NAMES)
+        self.names.get(&organization).map_or(&NO_NAMES, |names| names)
     }
 
     /// The assistants whose messages are forwarded, those that come after this entry of the feed. `None`: there are none.
@@ -297,9 +306,11 @@ impl Entries {
         Arc::make_mut(&mut self.sessions).retain(|_, owner| owner.organization != organization);
         Arc::make_mut(&mut self.names).remove(&organization);
         Arc::make_mut(&mut self.forwarding).remove(&organization);
-        Arc::make_mut(&mut self.carriers).retain(|(of, _), _| *of != organization);
+        Arc::make_mut(&mut self.carriers).remove(&organization);
         Arc::make_mut(&mut self.numbers).retain(|_, owners| {
-            owners.remove(&organization);
+            if let Ok(place) = owners.binary_search_by_key(&organization, |(owner, _)| *owner) {
+                Arc::make_mut(owners).remove(place);
+            }
             !owners.is_empty()
         });
     }
@@ -338,20 +349,26 @@ impl Entries {
             }
             DirectoryChange::Assistant(organization, id, assistant) => {
                 let names = Arc::make_mut(&mut self.names).entry(organization).or_default();
-                names.insert(id, assistant.name);
+                Arc::make_mut(names).insert(id, assistant.name);
                 self.set_forwarding(organization, id, assistant.forwards_from);
             }
             DirectoryChange::CarrierAccount(organization, provider, account) => {
-                let carriers = Arc::make_mut(&mut self.carriers);
+                let own = Arc::make_mut(&mut self.carriers).entry(organization).or_default();
+                let own = Arc::make_mut(own);
                 match account {
-                    Some(account) => drop(carriers.insert((organization, provider), Arc::new(account))),
-                    None => drop(carriers.remove(&(organization, provider))),
+                    Some(account) => drop(own.insert(provider, Arc::new(account))),
+                    None => drop(own.remove(&provider)),
                 }
             }
             DirectoryChange::Erased(organization) => self.erase(organization),
             DirectoryChange::PhoneNumber(organization, address, number) => {
                 let assistant = number.assistant_id.filter(|_| number.is_active);
-                Arc::make_mut(&mut self.numbers).entry(address).or_default().insert(organization, assistant);
+                let owners = Arc::make_mut(&mut self.numbers).entry(address).or_default();
+                let owners = Arc::make_mut(owners);
+                match owners.binary_search_by_key(&organization, |(owner, _)| *owner) {
+                    Ok(place) => owners[place].1 = assistant,
+                    Err(place) => owners.insert(place, (organization, assistant)),
+                }
             }
         }
     }

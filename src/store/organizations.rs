@@ -11,7 +11,7 @@ use crate::model::ids::OrganizationId;
 use std::sync::Arc;
 
 /// Everything that was stored of an organization at one time. Clones share it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrganizationCopy {
     /// Rows one after the other, without the organization in their keys.
     rows: Arc<[u8]>,

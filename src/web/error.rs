@@ -49,6 +49,11 @@ pub enum ApiError {
     /// 403: a browser's cookie came with a request that no page of ours made.
     #[error("A dashboard session may change things only from its own pages; scripts use an API key")]
     ForeignOrigin,
+    /// 403: the fixture's control plane asks nobody who they are.
+    #[error(
+        "This is for programs on this machine: Host has to be a loopback address, and pages of other sites are refused"
+    )]
+    NotLocal,
     /// 409
     #[error("{0}")]
     Conflict(String),
@@ -113,9 +118,10 @@ impl ApiError {
             ApiError::Unauthorized | ApiError::OfAnotherWorld | ApiError::WrongCredentials => {
                 StatusCode::UNAUTHORIZED
             }
-            ApiError::ForeignOrigin | ApiError::Forbidden | ApiError::SignatureRefused(_) => {
-                StatusCode::FORBIDDEN
-            }
+            ApiError::ForeignOrigin
+            | ApiError::NotLocal
+            | ApiError::Forbidden
+            | ApiError::SignatureRefused(_) => StatusCode::FORBIDDEN,
             ApiError::NotFound | ApiError::NotFoundBecause(_) => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::Conflict(_) => StatusCode::CONFLICT,

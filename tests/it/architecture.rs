@@ -31,12 +31,16 @@ fn floor(file: &str) -> &str {
 }
 
 /// Who may know whom. What is not listed may know nothing of ours.
-const ARROWS: [(&str, &[&str]); 14] = [
-    ("cli", &["server", "logging", "web", "app", "store", "config", "clock", "model"]),
+const ARROWS: [(&str, &[&str]); 15] = [
+    ("cli", &["server", "fixture", "logging", "web", "app", "store", "config", "clock", "model"]),
     (
         "server",
-        &["web", "jobs", "app", "store", "sessions", "carriers", "config", "clock", "metrics", "model"],
+        &[
+            "fixture", "web", "jobs", "app", "store", "sessions", "carriers", "config", "clock", "metrics",
+            "model",
+        ],
     ),
+    ("embedded", &["server", "fixture", "app", "store", "config", "model"]),
     ("fixture", &["web", "app", "store", "carriers", "config", "clock", "model"]),
     ("web", &["app", "store", "carriers", "config", "metrics", "model"]),
     ("jobs", &["app", "metrics"]),

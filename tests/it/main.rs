@@ -23,6 +23,7 @@ mod fixture {
     mod carrier_side;
     mod clock;
     mod control;
+    mod document;
     mod embedded;
     mod faults;
     mod golden;

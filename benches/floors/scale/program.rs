@@ -38,23 +38,16 @@ impl Program {
 
     /// Starts a server and waits for the first 200 of `/health`.
     pub(crate) fn start(&self, dir: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Running> {
-        // Free a moment ago, and nobody else listens here.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let mut command = self.command(dir);
         command.envs(settings.iter().copied()).arg("serve").arg("--data-dir").arg(dir);
-        command.arg("--port").arg(address.port().to_string());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let began = Instant::now();
-        let mut running = Running { child: command.spawn()?, address, started_in: Duration::ZERO };
-        while !is_healthy(address) {
-            if let Some(status) = running.child.try_wait()? {
-                bail!("smslite serve ended by itself: {status}");
-            }
-            ensure!(began.elapsed() < LONGEST_START, "the server does not answer");
-            std::thread::sleep(PATIENCE);
-        }
-        running.started_in = began.elapsed();
-        Ok(running)
+        started(command)
+    }
+
+    /// Starts a fixture, in memory.
+    pub(crate) fn start_fixture(&self) -> anyhow::Result<Running> {
+        let mut command = self.command(&std::env::temp_dir());
+        command.args(["serve", "--fixture"]);
+        started(command)
     }
 
     /// Runs another of its commands to its end.
@@ -64,6 +57,24 @@ impl Program {
         ensure!(output.status.success(), "smslite {}: {said}", words.join(" "));
         Ok(output)
     }
+}
+
+/// A server that answers, on a port that was free a moment ago, and nobody else listens here.
+fn started(mut command: Command) -> anyhow::Result<Running> {
+    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    command.arg("--port").arg(address.port().to_string());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let began = Instant::now();
+    let mut running = Running { child: command.spawn()?, address, started_in: Duration::ZERO };
+    while !is_healthy(address) {
+        if let Some(status) = running.child.try_wait()? {
+            bail!("smslite serve ended by itself: {status}");
+        }
+        ensure!(began.elapsed() < LONGEST_START, "the server does not answer");
+        std::thread::sleep(PATIENCE);
+    }
+    running.started_in = began.elapsed();
+    Ok(running)
 }
 
 fn is_healthy(address: SocketAddr) -> bool {

@@ -184,7 +184,7 @@ fn verdict(outcome: &ForwardOutcome) -> Verdict {
 /// What the answer asks for. Numbers of our own are not answered: two that answer each other would never end.
 fn reply(app: &App, log: &MessageLog, body: &[u8]) -> ForwardReply {
     let reply = webhook::read_reply(body);
-    let is_ours = || app.store.directory().number_owner(&Address::stored(log.from.clone())).is_some();
+    let is_ours = || app.is_ours(&Address::stored(log.from.clone()));
     match reply {
         ForwardReply::Text(_) if is_ours() => {
             ForwardReply::Unusable("the message came from one of our own numbers".to_owned())

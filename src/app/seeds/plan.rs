@@ -53,6 +53,7 @@ impl<'s> Plan<'s> {
         for SeedRecord { line, record } in &seed.records {
             plan.record(*line, record.clone())?;
         }
+        plan.rename();
         plan.applied.stored = plan.records.len() as u64;
         Ok(plan)
     }
@@ -62,10 +63,9 @@ impl<'s> Plan<'s> {
     }
 
     /// What the first start made takes the seed's name, if it holds nothing yet.
-    pub(super) fn rename(&mut self, seed: &Seed, there: &There<'_>) {
-        if let (Some(name), Some(there)) = (&seed.name, &there.bare)
+    fn rename(&mut self) {
+        if let (Some(name), Some(there)) = (&self.seed.name, &self.there.bare)
             && there.name != *name
-            && !self.records.is_empty()
         {
             let renamed = Organization { name: name.clone(), ..Organization::clone(there) };
             self.add(1, Line::Organization(OrganizationLine::of(&renamed)), Place::None);
@@ -134,45 +134,30 @@ impl<'s> Plan<'s> {
             let told = "api_keys.user: nobody administers the organization; name whose key it is";
             return Err(SeedErrors::one(key.line, told).into());
         };
-        let AppliedKey { id, secret, role, .. } =
-            match self.there.key(key.secret.as_deref(), user_id, &key.name) {
-                Some((id, known)) => {
-                    let (name, role, secret) = (known.name.clone(), known.role, key.secret.clone());
-                    self.applied.keys.push(AppliedKey {
-                        id: *id,
-                        name,
-                        user_id: known.user_id,
-                        role,
-                        secret,
-                    });
-                    return Ok(());
-                }
-                None => {
-                    self.last.api_key += 1;
-                    let made_up = || format!("{API_KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(chance()));
-                    AppliedKey {
-                        id: ApiKeyId(self.last.api_key),
-                        name: key.name.clone(),
-                        user_id,
-                        role: key.role.or(self.roles.get(&user_id).copied()).unwrap_or(Role::Viewer),
-                        secret: Some(key.secret.clone().unwrap_or_else(made_up)),
-                    }
-                }
-            };
-        let new = new_key(&key.name, secret.as_deref().unwrap_or_default(), role, None);
-        let now = self.seed.now;
+        let (name, given) = (key.name.clone(), key.secret.clone());
+        if let Some((id, known)) = self.there.key(given.as_deref(), user_id, &name) {
+            let (id, name, user_id, role) = (*id, known.name.clone(), known.user_id, known.role);
+            self.applied.keys.push(AppliedKey { id, name, user_id, role, secret: given, made_up: false });
+            return Ok(());
+        }
+        self.last.api_key += 1;
+        let id = ApiKeyId(self.last.api_key);
+        let role = key.role.or(self.roles.get(&user_id).copied()).unwrap_or(Role::Viewer);
+        let made_up = given.is_none();
+        let secret = given.unwrap_or_else(|| format!("{API_KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(chance())));
+        let new = new_key(&name, &secret, role, None);
         let stored = ApiKey {
             user_id,
             name: new.name,
             key_prefix: new.key_prefix,
             hash: new.hash,
             role,
-            created_at: now,
-            updated_at: now,
+            created_at: self.seed.now,
+            updated_at: self.seed.now,
             expires_at: None,
             revoked_at: None,
         };
-        self.applied.keys.push(AppliedKey { id, name: key.name.clone(), user_id, role, secret });
+        self.applied.keys.push(AppliedKey { id, name, user_id, role, secret: Some(secret), made_up });
         let line = ApiKeyLine::of(Some(id), None, None, &stored);
         self.add(key.line, Line::ApiKey(line), Place::None);
         Ok(())

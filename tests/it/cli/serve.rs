@@ -89,6 +89,84 @@ async fn the_demo_is_alive_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn the_demo_has_conversations_in_every_state_and_their_logs() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = smslite(&dir.path().join("data"));
+    command.arg("--demo").env("SMSLITE_BOOTSTRAP_API_KEY", KEY);
+    let server = Server::start(command, dir.path());
+    let admin = Person::new(server.address(), Some(KEY));
+    let get = async |path: &str| admin.get(path).await.expect(200).json();
+    let list = get("/api/v1/sms-conversations/").await;
+    let mut states: Vec<_> =
+        list.as_array().unwrap().iter().map(|it| it["status"].as_str().unwrap()).collect();
+    states.sort_unstable();
+    assert_eq!(states, ["active", "active", "active", "completed", "completed", "completed"]);
+    for (path, count) in [
+        ("/api/v1/sms-conversations/1/messages", 3),
+        ("/api/v1/sms-conversations/3/related", 2),
+        ("/api/v1/assistants", 2),
+    ] {
+        assert_eq!(get(path).await.as_array().unwrap().len(), count, "{path}");
+    }
+    assert_eq!(get("/api/v1/sms-logs/").await["total"], 16);
+    assert_eq!(
+        get("/api/v1/sms/1/logs").await["log_count"],
+        4,
+        "two were received, one was sent and arrived"
+    );
+    assert_eq!(get("/api/v1/sms-logs/stats").await["failed_count"], 1);
+    assert_eq!(get("/api/v1/sms-sessions/").await["data"]["active_sessions"], 3);
+}
+
+const SEED: &str = "clock = 2026-04-30T10:00:00Z
+assistants = [{ name = \"Support\" }]
+numbers = [{ number = \"+15551234567\", assistant = \"Support\" }]
+api_keys = [{ name = \"made up\", role = \"viewer\" }]
+[[conversations]]
+customer = \"+15550100001\"
+assistant = \"Support\"
+messages = [{ role = \"user\", content = \"Hello?\" }]
+";
+
+#[tokio::test]
+async fn a_seed_is_there_from_the_start_and_only_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, seed) = (dir.path().join("data"), dir.path().join("seed.toml"));
+    std::fs::write(&seed, SEED).unwrap();
+    let start = || {
+        let mut command = smslite(&data);
+        command.arg("--seed").arg(&seed).env("SMSLITE_BOOTSTRAP_API_KEY", KEY);
+        Server::start(command, dir.path())
+    };
+    let server = start();
+    let (_, printed, logged) = server.stop();
+    let key = printed.split_whitespace().find(|word| word.starts_with("sl_live_")).unwrap().to_owned();
+    assert!(printed.contains(&format!("{key}  made up")), "{printed}");
+    assert!(logged.contains("seed.toml:1: clock is passed over"), "{logged}");
+    let server = start();
+    for (key, path) in [(KEY, "/api/v1/assistants"), (&key, "/api/v1/sms-conversations/")] {
+        let list = Person::new(server.address(), Some(key)).get(path).await.expect(200).json();
+        assert_eq!(list.as_array().unwrap().len(), 1, "{path}: {list}");
+    }
+    let (_, printed, _) = server.stop();
+    assert_eq!(printed, "", "secrets are shown once");
+}
+
+#[test]
+fn a_bad_seed_is_told_by_its_lines_and_nothing_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, seed) = (dir.path().join("data"), dir.path().join("seed.toml"));
+    std::fs::write(&seed, SEED.replace("assistant = \"Support\"\n", "assistant = \"Suport\"\n")).unwrap();
+    let output = smslite(&data).arg("serve").arg("--seed").arg(&seed).output().unwrap();
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
+    let told = format!("{}:7: conversations.assistant: there is no assistant", seed.display());
+    assert!(stderr(&output).contains(&told), "{}", stderr(&output));
+    assert!(!data.exists(), "nothing is made");
+    let output = smslite(&data).args(["serve", "--seed", "nowhere.toml"]).output().unwrap();
+    assert!(stderr(&output).contains("nowhere.toml cannot be read"), "{}", stderr(&output));
+}
+
+#[tokio::test]
 async fn a_log_that_nobody_reads_holds_nothing_up() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = smslite(&dir.path().join("data"));

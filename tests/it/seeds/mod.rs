@@ -1,6 +1,9 @@
 //! Seeds: what is declared is there, what is bad is refused with its lines, and applied once more it changes nothing.
 
 mod again;
+mod documents;
+mod hostile;
+mod refused;
 
 use smslite::app::export::{Export, next};
 use smslite::app::seeds::{self, Applied};

@@ -8,6 +8,7 @@ mod checker;
 mod closing;
 mod concurrent;
 mod contract;
+mod copies;
 mod crash;
 mod damages;
 pub mod disk;
