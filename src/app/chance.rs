@@ -49,6 +49,11 @@ impl Chance {
         }
     }
 
+    /// Whether the same is to come out each time: what could be done in any order is then done one by one.
+    pub fn is_seeded(&self) -> bool {
+        matches!(self, Chance::Seeded(_))
+    }
+
     /// 256 bits as URL-safe text.
     pub fn secret(&self) -> String {
         secret_of(self.bytes())

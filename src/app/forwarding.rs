@@ -173,7 +173,12 @@ impl Forwarder {
             self.is_loaded = true;
         }
         loop {
-            while let Some(lane) = self.lanes.take(now) {
+            loop {
+                if self.app.chance.is_seeded() && !attempts.is_empty() {
+                    // An attempt that ends wakes us.
+                    return Ok(None);
+                }
+                let Some(lane) = self.lanes.take(now) else { break };
                 if !self.look_at(lane, now, attempts)? {
                     return Ok(None);
                 }

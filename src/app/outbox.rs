@@ -100,6 +100,10 @@ fn start_due(app: &App, attempts: &mut JoinSet<()>) -> Result<Option<Timestamp>,
     let mut wait_until = |then: Timestamp| next = Some(next.map_or(then, |next| next.min(then)));
     inbound::flush_due_parts(app, &snapshot, now, attempts, &mut wait_until)?;
     loop {
+        if app.chance.is_seeded() && !attempts.is_empty() {
+            // An attempt that ends wakes us.
+            return Ok(next);
+        }
         let mut heads = {
             let under_way = app.outbox.under_way();
             snapshot.outbox_heads(app.only(), |uuid| !under_way.contains(uuid))?
@@ -116,6 +120,9 @@ fn start_due(app: &App, attempts: &mut JoinSet<()>) -> Result<Option<Timestamp>,
                 Ok(place) => {
                     attempts.spawn(attempt::make(UnderWay::begin(app, due, place)));
                     started = true;
+                    if app.chance.is_seeded() {
+                        break;
+                    }
                 }
                 Err(NotNow::Until(then)) => wait_until(then),
                 // An attempt that ends wakes us.

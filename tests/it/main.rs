@@ -26,6 +26,7 @@ mod fixture {
     mod document;
     mod embedded;
     mod faults;
+    mod golden;
     mod journal;
     mod messages;
     mod process;

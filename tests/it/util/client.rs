@@ -51,7 +51,7 @@ impl Person {
     }
 
     /// Who asks the same server by this name.
-    pub fn from_host(self, host: &str) -> Person {
+    pub fn by_name(self, host: &str) -> Person {
         Person { host: Some(host.to_owned()), ..self }
     }
 
