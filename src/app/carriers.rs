@@ -98,8 +98,13 @@ pub fn carrier_of(app: &App, organization: OrganizationId, provider: Provider) -
 /// The organizations that have an account of their own by this id at the carrier; without an id all that have one.
 pub fn owners(app: &App, provider: Provider, account_id: Option<&str>) -> Vec<OrganizationId> {
     let directory = app.store.directory().view();
-    let own = directory.carrier_accounts(provider);
-    let named = own.filter(|(_, own)| account_id.is_none() || own.account_id.as_deref() == account_id);
+    let is_named = |own: &CarrierAccount| account_id.is_none() || own.account_id.as_deref() == account_id;
+    // In a world nobody else is asked for.
+    if let Some(only) = app.only() {
+        let own = directory.carrier_account(only, provider).filter(|own| is_named(own));
+        return own.map(|_| only).into_iter().collect();
+    }
+    let named = directory.carrier_accounts(provider).filter(|(_, own)| is_named(own));
     named.map(|(organization, _)| organization).collect()
 }
 

@@ -264,7 +264,6 @@ pub fn candidates(app: &App, provider: Provider, event: &WebhookEvent) -> Result
     let number = number.and_then(|number| Address::parse(number).ok());
     let directory = app.store.directory();
     let mut own = owners(app, provider, event.account_id());
-    own.retain(|owner| app.only().is_none_or(|only| only == *owner));
     let has_number = |organization: &OrganizationId| {
         number.as_ref().is_some_and(|number| directory.assistant_of(*organization, number).is_some())
     };

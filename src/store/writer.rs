@@ -540,8 +540,8 @@ impl Writer {
     fn commit(&self, batch: &mut Batch<'_>, log: RowLog<'_>) -> Result<Changes, BatchError> {
         let storage = |error: &dyn std::fmt::Display| BatchError::Storage(error.to_string());
         let mut txn = self.opened.database.begin_write().map_err(|error| storage(&error))?;
-        // Without it a killed server would walk the whole file when it starts again.
-        txn.set_quick_repair(true);
+        // Without it a killed server would walk the whole file when it starts again; what is in memory never does.
+        txn.set_quick_repair(!matches!(self.location, Location::Memory));
         let changes = {
             let mut tx = Tx::new(&txn, &self.shared.directory, log, self.block_rows)
                 .map_err(|error| storage(&error))?;
