@@ -67,6 +67,7 @@ impl FeedNews {
     /// Ends what waits for one feed: it is there no more, or is another one.
     pub fn end(&self, organization: OrganizationId) {
         lock(&self.waited_for).remove(&organization);
+        lock(&self.moved).remove(&organization);
     }
 
     /// The feeds that went on since this was last asked.
