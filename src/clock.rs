@@ -2,8 +2,7 @@
 //! below, time is an argument.
 
 use crate::model::time::Timestamp;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -18,10 +17,16 @@ pub enum Clock {
 /// The time of a settable clock, and who waits for it to move.
 #[derive(Debug, Default)]
 pub struct Hands {
-    /// Since 1970; of one that runs, how far it is ahead of the real time.
-    micros: AtomicI64,
-    runs: AtomicBool,
+    /// Together, so that nobody reads the one with another's other.
+    place: Mutex<Place>,
     moved: Notify,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// Since 1970; of one that runs, how far it is ahead of the real time.
+    micros: i64,
+    runs: bool,
 }
 
 /// The real clock may be set while somebody sleeps: it is looked at this often.
@@ -29,12 +34,16 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 impl Clock {
     pub fn settable(start: Timestamp) -> Clock {
-        Clock::Settable(Arc::new(Hands { micros: AtomicI64::new(start.0), ..Hands::default() }))
+        Clock::of(Place { micros: start.0, runs: false })
     }
 
     /// Runs like the real one until it is set or frozen.
     pub fn running() -> Clock {
-        Clock::Settable(Arc::new(Hands { runs: AtomicBool::new(true), ..Hands::default() }))
+        Clock::of(Place { micros: 0, runs: true })
+    }
+
+    fn of(place: Place) -> Clock {
+        Clock::Settable(Arc::new(Hands { place: Mutex::new(place), moved: Notify::new() }))
     }
 
     pub fn now(&self) -> Timestamp {
@@ -46,7 +55,7 @@ impl Clock {
 
     pub fn is_running(&self) -> bool {
         match self {
-            Clock::Settable(hands) => hands.runs.load(Ordering::SeqCst),
+            Clock::Settable(hands) => hands.place().runs,
             Clock::System => true,
         }
     }
@@ -54,7 +63,7 @@ impl Clock {
     /// Lets a settable clock stand still at its time, or run on from it.
     pub fn run(&self, runs: bool) {
         if let Clock::Settable(hands) = self {
-            hands.place(hands.now(), runs);
+            hands.turn(|now, _| (now, runs));
         }
     }
 
@@ -88,7 +97,7 @@ impl Clock {
         match self {
             Clock::System => false,
             Clock::Settable(hands) => {
-                hands.place(now, hands.runs.load(Ordering::SeqCst));
+                hands.turn(|_, runs| (now, runs));
                 true
             }
         }
@@ -96,19 +105,28 @@ impl Clock {
 }
 
 impl Hands {
-    fn now(&self) -> Timestamp {
-        let micros = self.micros.load(Ordering::SeqCst);
-        match self.runs.load(Ordering::SeqCst) {
-            true => Timestamp(micros.saturating_add(system_micros())),
-            false => Timestamp(micros),
-        }
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn place(&self, now: Timestamp, runs: bool) {
-        let micros = if runs { now.0.saturating_sub(system_micros()) } else { now.0 };
-        self.micros.store(micros, Ordering::SeqCst);
-        self.runs.store(runs, Ordering::SeqCst);
+    fn now(&self) -> Timestamp {
+        self.place().now()
+    }
+
+    /// Puts another time in the place of what it shows, and lets it run or not.
+    fn turn(&self, to: impl FnOnce(Timestamp, bool) -> (Timestamp, bool)) {
+        {
+            let mut place = self.place();
+            let (now, runs) = to(place.now(), place.runs);
+            *place = Place { micros: if runs { now.0.saturating_sub(system_micros()) } else { now.0 }, runs };
+        }
         self.moved.notify_waiters();
+    }
+}
+
+impl Place {
+    fn now(self) -> Timestamp {
+        Timestamp(if self.runs { self.micros.saturating_add(system_micros()) } else { self.micros })
     }
 }
 

@@ -211,8 +211,9 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        let (fixture, name) = (self.server.fixture.clone(), self.name.clone());
-        let ended = self.server.wait_for(async move { fixture.delete(&name).await });
+        let fixture = self.server.fixture.clone();
+        let Some(world) = fixture.named(&self.name) else { return };
+        let ended = self.server.wait_for(async move { fixture.delete(&world).await });
         if let Err(error) = ended {
             tracing::warn!(%error, "a world could not be ended");
         }

@@ -98,9 +98,9 @@ fn complete(
         | FeedEvent::MessageQueued { call_id, message_index, log_id } => {
             (message(snapshot, organization, call_id, message_index)?, Some(log_id))
         }
-        FeedEvent::DeliveryChanged { log_id, .. } | FeedEvent::ForwardChanged { log_id, .. } => {
-            (None, Some(log_id))
-        }
+        FeedEvent::DeliveryChanged { log_id, .. }
+        | FeedEvent::DeliveryReached { log_id, .. }
+        | FeedEvent::ForwardChanged { log_id, .. } => (None, Some(log_id)),
         _ => (None, None),
     };
     let log = log.map(|id| event_log(snapshot, organization, id)).transpose()?.flatten();

@@ -1,16 +1,18 @@
 //! `smslite serve --fixture`: worlds for other people's tests, on loopback only.
 
 use super::out;
+use super::seed::refused;
 use super::serve::{announce_and_serve, bootstrap, listen, reachable, told_to_stop};
 use super::server_file::ServerFile;
 use crate::app::accounts;
 use crate::config::{Bootstrap, Resolved, Secret};
-use crate::fixture::{DEFAULT, Fixture, MakeError, SeedSource};
+use crate::fixture::make::{BUILT_IN, is_name};
+use crate::fixture::{DEFAULT, Fixture, SeedSource};
 use crate::model::account::API_KEY_PREFIX;
 use crate::server;
 use crate::store::{DataDir, Location};
 use crate::web::AppState;
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -98,18 +100,20 @@ async fn first_world(
         }
     }
     let oldest = oldest.context("the first start made no organization")?;
-    let source = match seed {
-        Some(file) => SeedSource::Text(
-            fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?,
-        ),
-        None => SeedSource::Named("basic".to_owned()),
-    };
-    let adopted = fixture.adopt(DEFAULT, oldest, source, api_key.clone()).await;
-    adopted.map_err(|error| match (error, seed) {
-        (MakeError::Seed(errors), Some(file)) => anyhow!(errors.in_file(&file.display().to_string())),
-        (error, _) => error.into(),
-    })?;
+    let source = seed.map_or_else(|| Ok("basic".to_owned()), |file| usual_seed(fixture, file))?;
+    fixture.adopt(DEFAULT, oldest, SeedSource::Named(source), api_key.clone()).await?;
     Ok(api_key)
+}
+
+/// Makes worlds of a file that name no other seed. It is called as the file is, without its ending.
+fn usual_seed(fixture: &Fixture, file: &Path) -> anyhow::Result<String> {
+    let shown = file.display().to_string();
+    let text = fs::read_to_string(file).with_context(|| format!("{shown} cannot be read"))?;
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let name =
+        if is_name(&stem) && !BUILT_IN.contains(&&*stem) { stem.into_owned() } else { "seed".to_owned() };
+    fixture.put_usual_seed(&name, text).map_err(|errors| refused(&shown, &errors))?;
+    Ok(name)
 }
 
 fn introduction(url: &str, api_key: &str) -> String {

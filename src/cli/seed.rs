@@ -54,7 +54,7 @@ impl Chosen {
 }
 
 /// Tells all that is wrong, one a line.
-fn refused(file: &str, errors: &SeedErrors) -> anyhow::Error {
+pub(super) fn refused(file: &str, errors: &SeedErrors) -> anyhow::Error {
     out::tell(&errors.in_file(file));
     anyhow!("{file} is no seed that can be used; nothing of it was stored")
 }

@@ -20,11 +20,14 @@ pub(super) struct Found {
 }
 
 /// Variables that are no keys, and whether they have a `_FILE` twin.
-const OTHER_VARIABLES: [(&str, bool); 4] = [
+const OTHER_VARIABLES: [(&str, bool); 6] = [
     ("SMSLITE_CONFIG", false),
     ("SMSLITE_BOOTSTRAP_API_KEY", true),
     ("SMSLITE_ADMIN_EMAIL", true),
     ("SMSLITE_ADMIN_PASSWORD", true),
+    // Of the Python package in clients/, which starts this program or is told where it runs.
+    ("SMSLITE_BINARY", false),
+    ("SMSLITE_URL", false),
 ];
 
 impl Found {

@@ -2,7 +2,7 @@
 //! gaps and written in the commit that made it happen. Live events, forwarding and backups read it.
 
 use super::ids::{ApiKeyId, AssistantId, AuditId, CallId, MessageLogId, PhoneNumberId, UserId};
-use super::message_log::Provider;
+use super::message_log::{DeliveryStatus, Provider};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ pub enum FeedEvent {
         message_index: u32,
         log_id: MessageLogId,
     },
-    /// What is known of the delivery of a message of ours has changed.
+    /// What is known of the delivery of a message of ours has changed. Written before [`FeedEvent::DeliveryReached`] was.
     DeliveryChanged {
         call_id: Option<CallId>,
         log_id: MessageLogId,
@@ -67,6 +67,12 @@ pub enum FeedEvent {
     ForwardChanged {
         call_id: CallId,
         log_id: MessageLogId,
+    },
+    /// What is known of the delivery of a message of ours has changed, to this.
+    DeliveryReached {
+        call_id: Option<CallId>,
+        log_id: MessageLogId,
+        status: DeliveryStatus,
     },
 }
 
@@ -87,7 +93,7 @@ impl FeedEvent {
             FeedEvent::ConversationArchived { .. } => "conversation_archived",
             FeedEvent::ConversationDeleted { .. } => "conversation_deleted",
             FeedEvent::MessageQueued { .. } => "message_queued",
-            FeedEvent::DeliveryChanged { .. } => "delivery_changed",
+            FeedEvent::DeliveryChanged { .. } | FeedEvent::DeliveryReached { .. } => "delivery_changed",
             FeedEvent::OptOutsChanged => "opt_outs_changed",
             FeedEvent::CarrierAccountChanged(_) => "carrier_account_changed",
             FeedEvent::ForwardChanged { .. } => "forward_changed",
@@ -125,7 +131,9 @@ impl FeedEvent {
             | FeedEvent::MessageReceived { call_id, .. }
             | FeedEvent::MessageQueued { call_id, .. }
             | FeedEvent::ForwardChanged { call_id, .. } => Some(*call_id),
-            FeedEvent::DeliveryChanged { call_id, .. } => *call_id,
+            FeedEvent::DeliveryChanged { call_id, .. } | FeedEvent::DeliveryReached { call_id, .. } => {
+                *call_id
+            }
             _ => None,
         }
     }

@@ -314,7 +314,7 @@ fn note(
     tx.put_log(org, log_id, &before, &log)?;
     let entry = AuditEntry { call_id: log.call_id, log_id: Some(log_id), at: job.updated_at, steps };
     tx.append_audit(org, &entry)?;
-    let event = FeedEvent::DeliveryChanged { call_id: log.call_id, log_id };
+    let event = FeedEvent::DeliveryReached { call_id: log.call_id, log_id, status: log.status };
     tx.append_feed(org, job.updated_at, event)
 }
 

@@ -207,7 +207,7 @@ pub(super) fn apply(
             ..before.clone()
         };
         tx.put_log(org, log_id, &before, &log)?;
-        tx.append_feed(org, now, FeedEvent::DeliveryChanged { call_id: log.call_id, log_id })?;
+        tx.append_feed(org, now, FeedEvent::DeliveryReached { call_id: log.call_id, log_id, status })?;
     } else {
         steps.push(Step::ReceiptIgnored { status: before.status });
     }

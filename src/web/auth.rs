@@ -4,7 +4,7 @@ use super::error::ApiError;
 use super::forwarded::is_own_origin;
 use super::openapi::SESSION_COOKIE;
 use super::tokens::Bearer;
-use super::worlds::{Here, InWorld};
+use super::worlds::{Here, InWorld, Worlds};
 use super::{AppState, Peer};
 use crate::app::sign_in::LiveSession;
 use crate::app::{accounts, sign_in};
@@ -180,10 +180,26 @@ fn authenticate(parts: &Parts, state: &AppState) -> Result<(Caller, AppState), A
         // Of two it would not be clear which counts.
         _ => Err(ApiError::Unauthorized),
     }?;
-    match parts.extensions.get() {
-        Some(InWorld(asked)) if *asked != caller.actor.organization => Err(ApiError::OfAnotherWorld),
-        _ => Ok((caller, state)),
+    match state.worlds.clone() {
+        None => Ok((caller, state)),
+        Some(worlds) => in_its_world(parts, caller, &*worlds),
     }
+}
+
+/// The caller in the world that their organization is: nobody else answers them.
+fn in_its_world(
+    parts: &Parts,
+    mut caller: Caller,
+    worlds: &dyn Worlds,
+) -> Result<(Caller, AppState), ApiError> {
+    let organization = caller.actor.organization;
+    if parts.extensions.get::<InWorld>().is_some_and(|asked| asked.0 != organization) {
+        return Err(ApiError::OfAnotherWorld);
+    }
+    // One that is being ended has no world any more.
+    let state = worlds.of(organization).ok_or(ApiError::Unauthorized)?;
+    caller.actor.now = state.app.clock.now();
+    Ok((caller, state))
 }
 
 fn by_header(

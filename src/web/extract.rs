@@ -128,6 +128,16 @@ impl QueryParams {
         self.errors.push(Invalid::new(&["query", name], msg, kind));
     }
 
+    /// As [`QueryParams::finish`], where a parameter that there is not is an error: who misspells one asks for less than
+    /// they think.
+    pub fn finish_known(mut self, names: &[&str]) -> Result<(), ApiError> {
+        let unknown = self.pairs.iter().map(|(name, _)| name).filter(|name| !names.contains(&name.as_str()));
+        let unknown: Vec<String> = unknown.cloned().collect();
+        let says = format!("There is no such parameter; there are {}", names.join(", "));
+        unknown.iter().for_each(|name| self.invalid(name, &says, "extra_forbidden"));
+        self.finish()
+    }
+
     /// To be called once every parameter was asked for.
     pub fn finish(self) -> Result<(), ApiError> {
         if self.errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.errors)) }

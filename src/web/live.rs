@@ -104,7 +104,7 @@ impl Ring {
         };
         let Newest { told, bytes, .. } = ring;
         for told in told {
-            let has_log = hidden.is_some() || matches!(told.event, FeedEvent::DeliveryChanged { .. });
+            let has_log = hidden.is_some() || told.event.name() == "delivery_changed";
             if has_log && told.event.call_id() == hidden {
                 let again = read(app, self.organization, self.ids, told.sequence - 1, 1, |_| true)?;
                 if let Some(again) = again.and_then(|(mut again, _)| again.pop()) {

@@ -32,6 +32,7 @@ mod fixture {
     mod process;
     mod seeds;
     mod stand_in;
+    mod troubles;
     mod wait;
     mod worlds;
 }

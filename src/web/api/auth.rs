@@ -109,6 +109,10 @@ pub async fn sign_in(
     JsonBody(body): JsonBody<SignInBody>,
 ) -> Result<Response, ApiError> {
     let SignInBody { email, password, remember_me } = body;
+    if state.worlds.is_some() && state.app.only().is_none() {
+        let says = "Say in which world: call this behind its URL, /w/{name}/api/auth/login/simple";
+        return Err(ApiError::Unprocessable(says.to_owned()));
+    }
     let now = state.app.clock.now();
     // Commands within the process come from this machine.
     let peer = peer.map_or(Ipv4Addr::LOCALHOST.into(), |Extension(peer)| peer.0);

@@ -92,7 +92,9 @@ async fn receive(state: &AppState, provider: Provider, request: Request) -> Resu
     state.app.metrics.webhooks.note(provider.as_str(), outcome);
     received.map(|(organization, _)| {
         let mut response = answered(state.app.carriers.shared(provider).answer());
-        response.extensions_mut().insert(InWorld(organization));
+        if state.worlds.is_some() {
+            response.extensions_mut().insert(InWorld(organization));
+        }
         response
     })
 }

@@ -96,7 +96,8 @@ pub struct World {
 impl Drop for World {
     fn drop(&mut self) {
         let (fx, name) = (fx(), std::mem::take(&mut self.name));
-        fx.handle.spawn(async move { fx.fixture.delete(&name).await });
+        let Some(world) = fx.fixture.named(&name) else { return };
+        fx.handle.spawn(async move { fx.fixture.delete(&world).await });
     }
 }
 
