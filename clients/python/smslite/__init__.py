@@ -53,3 +53,7 @@ __all__ = [
     "World",
     "find_binary",
 ]
+
+# Where they are imported from, which is also how a failure names them.
+for _error in (BinaryNotFound, FaultWarning, NoAnswer, NotAsExpected, NotTaken, NothingHappened, Refused, ServerEnded):
+    _error.__module__ = __name__

@@ -8,6 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Iterator, Optional, Union
 
+# Not shown by pytest, as in _http.py.
+__tracebackhide__ = True
+
 PROFILES = ("release", "ci", "debug")
 
 

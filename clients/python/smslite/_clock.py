@@ -9,6 +9,9 @@ from typing import Any, Dict, Optional, Union
 from ._http import Api
 from ._shapes import moment, time
 
+# Not shown by pytest, as in _http.py.
+__tracebackhide__ = True
+
 
 @dataclass(frozen=True)
 class Time:

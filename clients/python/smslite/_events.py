@@ -8,6 +8,9 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ._shapes import known, time
 
+# Not shown by pytest, as in _http.py.
+__tracebackhide__ = True
+
 
 @dataclass(frozen=True)
 class Event:
@@ -90,7 +93,8 @@ class NothingHappened(AssertionError):
         self.seen_count: int = told["seen_count"]
         self.sequence: int = told["sequence"]
         wants = ", ".join(f"{name}={value!r}" for name, value in wanted.items())
-        lines = [told["detail"], f"  waited for: {wants or 'anything'}"]
+        # The first line is what the summary of a run shows.
+        lines = [f"waited for: {wants or 'anything'}. {told['detail']}"]
         for seen in self.seen:
             lines += [f"  {seen.event}", *(f"      {missed}" for missed in seen.missed)]
         if trouble:

@@ -8,6 +8,9 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from ._http import Api
 
+# Not shown by pytest, as in _http.py.
+__tracebackhide__ = True
+
 
 class FaultWarning(UserWarning):
     """A rule that nothing matches: the test does not try what it seems to."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional
 from urllib.parse import urlencode, urlsplit
 
+# Of a failure pytest shows the test's lines, not those in here; --full-trace shows them.
+__tracebackhide__ = True
+
 # Longer than anything that the server itself waits for.
 SECONDS = 660
 
@@ -41,20 +44,25 @@ class Response:
 class Refused(Exception):
     """The answer was no success. `body` is parsed if it is JSON."""
 
-    def __init__(self, method: str, path: str, response: Response) -> None:
+    def __init__(self, method: str, path: str, response: Response, hint: str = "") -> None:
         self.method, self.path, self.response = method, path, response
         self.status, self.body = response.status, response.parsed
-        super().__init__(f"{method} {path} was answered {response.status}: {self.detail}")
+        super().__init__(f"{method} {path} was answered {response.status}: {self.detail}{hint and f'; {hint}'}")
 
     @property
     def detail(self) -> str:
         """The server's sentence, or each place that did not validate and why."""
-        detail = self.body.get("detail") if isinstance(self.body, dict) else None
-        if isinstance(detail, str):
-            return detail
-        if isinstance(detail, list):
-            return "; ".join(f"{'.'.join(str(part) for part in it['loc'])}: {it['msg']}" for it in detail)
-        return self.response.text[:500]
+        return detail_of(self.body) or self.response.text[:500]
+
+
+def detail_of(body: Any) -> Optional[str]:
+    """The server's sentence in an answer of it, or each place that did not validate and why."""
+    detail = body.get("detail") if isinstance(body, dict) else None
+    if isinstance(detail, str):
+        return detail
+    if isinstance(detail, list) and all(isinstance(it, dict) and "loc" in it and "msg" in it for it in detail):
+        return "; ".join(f"{'.'.join(str(part) for part in it['loc'])}: {it['msg']}" for it in detail)
+    return None
 
 
 class Api:
@@ -88,10 +96,10 @@ class Api:
     def _ask(self, method: str, path: str, *, query: Mapping[str, Any], json: Any = None) -> Any:
         return self.must(method, path, self.request(method, path, json=json, query=query))
 
-    def must(self, method: str, path: str, response: Response) -> Any:
-        """What was answered, parsed, if it was success."""
+    def must(self, method: str, path: str, response: Response, hint: str = "") -> Any:
+        """What was answered, parsed, if it was success; the hint is for who reads that it was not."""
         if not 200 <= response.status < 300:
-            raise Refused(method, path, response)
+            raise Refused(method, path, response, hint)
         return response.parsed
 
     def of(self, url: str, api_key: Optional[str] = None) -> "Api":

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Dict, List, Optional, Tuple
 
-from ._http import Api, Refused
+from ._http import Api, Refused, detail_of
 from ._shapes import known, time
+
+# Not shown by pytest, as in _http.py.
+__tracebackhide__ = True
+
+
+#: The most that a line of a list tells of why something was refused.
+DETAIL = 300
 
 
 @dataclass(frozen=True)
@@ -43,10 +51,20 @@ class Entry:
     def response_text(self) -> str:
         return self.response_body.decode("utf-8", "replace")
 
+    @property
+    def detail(self) -> Optional[str]:
+        """Why it was refused, where smslite says so: the `detail` of the answer."""
+        try:
+            return detail_of(json.loads(self.response_body))
+        except ValueError:
+            return None
+
     def __str__(self) -> str:
         answer = self.status if self.status is not None else self.error or "not answered"
         because = f" by fault {self.fault}" if self.fault is not None else ""
-        return f"{self.sequence} {self.direction} {self.kind}: {self.method} {self.url} -> {answer}{because}"
+        detail = self.detail if self.status is not None and self.status >= 400 else None
+        said = f": {detail if len(detail) <= DETAIL else detail[:DETAIL] + '...'}" if detail else ""
+        return f"{self.sequence} {self.direction} {self.kind}: {self.method} {self.url} -> {answer}{because}{said}"
 
 
 class NotAsExpected(AssertionError):
@@ -57,7 +75,8 @@ class NotAsExpected(AssertionError):
         self.entries = [entry(it) for it in told["entries"]]
         self.closest: List[Tuple[Entry, Tuple[str, ...]]] = [(entry(it), tuple(it["missed"])) for it in told["closest"]]
         wants = ", ".join(f"{name}={value!r}" for name, value in wanted.items())
-        lines = [told["detail"], f"  matching: {wants or 'anything'}"]
+        # The first line is what the summary of a run shows.
+        lines = [f"{told['detail']}; asked for: {wants or 'anything'}"]
         lines += [f"  {it}" for it in self.entries]
         if self.closest:
             lines.append("  closest:")

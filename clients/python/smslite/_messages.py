@@ -7,6 +7,9 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ._shapes import known
 
+# Not shown by pytest, as in _http.py.
+__tracebackhide__ = True
+
 Headers = Tuple[Tuple[str, str], ...]
 
 

@@ -21,10 +21,18 @@ from ._journal import Entry, entry
 from ._shapes import moment
 from ._world import World
 
+# Not shown by pytest, as in _http.py.
+__tracebackhide__ = True
+
 START_SECONDS, STOP_SECONDS = 30.0, 15.0
 
 # Ends the server when whoever started it is gone without a word, killed say: then nobody holds the other end any more.
-GUARD = 'read -r word || kill -TERM "$1"'
+# The directory that it was started in goes with it; while something is still written there, a little later.
+GUARD = """
+read -r word && exit
+kill -TERM "$1"
+rm -rf -- "$2" || { sleep 5; rm -rf -- "$2"; }
+"""
 
 
 class ServerEnded(Exception):
@@ -121,8 +129,8 @@ class Server:
                 command, cwd=home, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
                 start_new_session=True)
         self._guard = subprocess.Popen(
-            ["sh", "-c", GUARD, "smslite-guard", str(self._process.pid)], cwd="/", stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            ["sh", "-c", GUARD, "smslite-guard", str(self._process.pid), str(home)], cwd="/",
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         return self._ready(self._process, ready)
 
     def _ready(self, process: "subprocess.Popen[bytes]", ready: Path) -> str:
@@ -178,10 +186,11 @@ class Server:
         number_messages_per_minute: Optional[int] = None,
         expires_after_seconds: Optional[int] = None,
     ) -> World:
-        """`seed` is the name of one, a text in TOML, a dictionary, or the path of a file; by default an assistant with a
-        number at each carrier. `clock`: it stands still at this time. With `random` the same ids and secrets come each
+        """`seed` is the name of one, a text in TOML, a dictionary, or the `pathlib.Path` of a file; by default an assistant
+        with a number at each carrier, or what the server was given by `--seed`. `clock`: it stands still at this time. With `random` the same ids and secrets come each
         time. `receipts` is `auto` or `manual`: whether carriers tell by themselves what becomes of messages.
         """
+        hint = _hint(seed)
         if isinstance(seed, Path):
             seed = seed.read_text("utf-8")
         body = {
@@ -195,19 +204,22 @@ class Server:
             "expires_after_seconds": expires_after_seconds,
         }
         body = {key: value for key, value in body.items() if value is not None}
-        return World(self._reached.post("/_smslite/worlds", body), self._reached)
+        path = "/_smslite/worlds"
+        told = self._reached.must("POST", path, self._reached.request("POST", path, json=body), hint)
+        return World(told, self._reached)
 
     def worlds(self) -> List[str]:
         return [it["name"] for it in self._reached.get("/_smslite/worlds")["worlds"]]
 
     def put_seed(self, name: str, seed: Union[str, Mapping[str, Any], Path]) -> None:
         """Worlds may be made of it by its name from now on."""
+        hint = _hint(seed)
         if isinstance(seed, Path):
             seed = seed.read_text("utf-8")
         text = seed if isinstance(seed, str) else json.dumps(seed)
         headers = {"Content-Type": "application/toml"}
         path = f"/_smslite/seeds/{name}"
-        self._reached.must("PUT", path, self._reached.request("PUT", path, body=text.encode(), headers=headers))
+        self._reached.must("PUT", path, self._reached.request("PUT", path, body=text.encode(), headers=headers), hint)
 
     def seeds(self) -> List[str]:
         return list(self._reached.get("/_smslite/seeds")["seeds"])
@@ -256,6 +268,14 @@ class _Asking(Api):
             if why is None:
                 raise
             raise ServerEnded(why) from error
+
+
+def _hint(seed: object) -> str:
+    """What is added to a refusal where a text looks like the path of a file: it is taken for a name, or for what it says."""
+    if not isinstance(seed, str) or any(sign in seed for sign in "\n={"):
+        return ""
+    is_path = "/" in seed or seed.endswith((".toml", ".json"))
+    return f"if a file is meant, give its path: pathlib.Path({seed!r})" if is_path else ""
 
 
 def _word(value: object) -> str:

@@ -16,6 +16,9 @@ from ._journal import Entry, Journal
 from ._messages import NotTaken, Sent, sent
 from ._shapes import Assistant, Number, User, carriers, known
 
+# Not shown by pytest, as in _http.py.
+__tracebackhide__ = True
+
 
 class World:
     """Made by `Server.world`. As a context manager it is deleted at the end."""
@@ -52,11 +55,15 @@ class World:
         self.delete()
 
     def number(self, provider: Optional[str] = None) -> str:
-        """The first number that the world has, or has at a carrier: `twilio`, `telnyx`, `vonage` or `sandbox`."""
+        """The lowest number that the world has, or has at a carrier: `twilio`, `telnyx`, `vonage` or `sandbox`. They are
+        in the order of their digits, whatever that of the seed is."""
         for number in self.numbers:
             if provider in (None, number.provider):
                 return number.number
-        raise LookupError(f"no number of this world is of {provider}; it has {self.numbers}")
+        if not self.numbers:
+            raise LookupError("this world has no numbers")
+        had = ", ".join(f"{number.number} ({number.provider})" for number in self.numbers)
+        raise LookupError(f"this world has no number at {provider!r}; it has {had}")
 
     def inbound(
         self,
@@ -108,7 +115,8 @@ class World:
         check: bool = True,
     ) -> Sent:
         """The carrier tells what became of a message that it took: our UUID of it or the carrier's id, and the carrier's
-        own word or a unified one, such as `delivered`. The rest is as for `inbound`."""
+        own word or a unified one, such as `delivered`. It waits until the carrier has taken what is on its way. The rest
+        is as for `inbound`."""
         body = {
             "message_id": message_id,
             "status": status,
@@ -138,13 +146,13 @@ class World:
         status: Optional[str] = None,
         conversation_id: Optional[int] = None,
         after: Union[int, Event, Sent, None] = None,
-        timeout: int = 10,
+        timeout: float = 10,
     ) -> Event:
         """The first thing that happened and matches, once it has; at once if it is there already.
 
         Without `after` everything counts since the world was made; `after` takes what `inbound` or an earlier `wait`
-        returned. `matches` is a regular expression, `timeout` whole seconds. Raises `NothingHappened`, which tells what
-        did happen and how it missed.
+        returned. `matches` is a regular expression, `status` one that the message has reached, `timeout` is in seconds
+        of real time. Raises `NothingHappened`, which tells what did happen and how it missed.
         """
         wanted = {
             "to": to,

@@ -110,6 +110,37 @@ def test_the_world_of_a_failed_test_is_dumped_and_that_of_another_is_not(pyteste
     assert (pytester.path / "elsewhere" / "deep" / f"{name}.json").exists()
 
 
+def test_a_failure_shows_the_tests_lines_and_why_requests_were_refused(pytester, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    pytester.makepyfile(
+        """
+        def test_wait(smslite_world):
+            smslite_world.api.request("POST", "/sms/send", json={})
+            smslite_world.wait(role="user", timeout=0)
+
+        def test_verify(smslite_world):
+            smslite_world.journal.verify(path="/sms/send", count=2)
+
+        def test_refused(smslite_world):
+            smslite_world.api.get("/nowhere")
+        """
+    )
+    result = pytester.runpytest()
+    result.assert_outcomes(failed=3)
+    assert not any("_world.py" in line or "_journal.py" in line or "_http.py" in line for line in result.outlines)
+    result.stdout.fnmatch_lines([
+        "1 in api: POST */sms/send -> 422: body: missing field*",
+        "FAILED *test_wait - smslite.NothingHappened: waited for: role='user'. Nothing happened within 0 s",
+        "FAILED *test_verify - smslite.NotAsExpected: Expected exactly 2 matching requests, found 0; asked for: path='/sms/send'",
+        "FAILED *test_refused - smslite.Refused: GET /nowhere was answered 404: *",
+    ])
+
+
+def test_a_test_may_delete_its_world(pytester):
+    pytester.makepyfile("def test_delete(smslite_world): smslite_world.delete()")
+    pytester.runpytest().assert_outcomes(passed=1)
+
+
 def test_a_world_is_dumped_when_another_fixture_fails_and_by_unittest_too(pytester):
     pytester.makepyfile(
         test_setup="""

@@ -25,8 +25,18 @@ def test_a_world_tells_what_it_has(smslite_world):
     assert world.carriers.twilio.account_sid.startswith("AC")
     assert world.carriers.telnyx.base_url == f"{world.url}/v2"
     assert world.carriers.vonage.webhook_url == f"{world.url}/webhooks/sms/vonage"
-    with pytest.raises(LookupError, match="pigeon"):
+    with pytest.raises(LookupError, match=r"no number at 'pigeon'; it has \+15551230001 \(twilio\), "):
         world.number("pigeon")
+
+
+def test_the_lowest_number_is_the_first(smslite_server):
+    numbers = [{"number": "+15550000009"}, {"number": "+15550000001", "provider": "twilio"}, {"number": "+15550000005"}]
+    with smslite_server.world(seed={"numbers": numbers}) as world:
+        assert world.number() == "+15550000001" and world.number("sandbox") == "+15550000005"
+    with smslite_server.world(seed="empty") as world:
+        for provider in (None, "twilio"):
+            with pytest.raises(LookupError, match="this world has no numbers"):
+                world.number(provider)
 
 
 @pytest.mark.parametrize("provider", ["twilio", "telnyx", "vonage", "sandbox"])
@@ -94,7 +104,7 @@ def test_an_app_that_the_carrier_calls_itself_is_called(smslite_world, provider,
 def test_the_carrier_tells_what_became_of_a_message(smslite_world):
     message = send(smslite_world, queue=False)
     smslite_world.receipt(message["message_id"], "delivered")
-    assert smslite_world.wait(status="delivered", event="delivery_changed").to == ANN
+    assert smslite_world.wait(status="delivered", event="delivery_changed", timeout=0).to == ANN
     other = send(smslite_world, "Other", queue=False)
     smslite_world.receipt(other["provider_message_id"], "undelivered", error_code=30003)
     assert smslite_world.wait(status="undelivered", event="delivery_changed").error_code == "30003"
@@ -109,13 +119,14 @@ def test_nothing_happened_tells_what_did(smslite_world):
         smslite_world.wait(to=smslite_world.number("telnyx"), contains="code", role="user", timeout=0)
     text = str(nothing.value)
     assert isinstance(nothing.value, AssertionError)
+    assert ". Nothing that matches happened within 0 s; " in text.splitlines()[0]
     for part in (
         "waited for: to='+15551230002', contains='code', role='user'",
         "message_received, +15559876543 -> +15551230001, conversation 1, user, received, 'Hello there'",
         'to: it is "+15551230001"',
         'contains: it is "Hello there"',
         "requests that went wrong:",
-        "/webhooks/sms/twilio -> 403",
+        "/webhooks/sms/twilio -> 403: The webhook's signature was refused",
     ):
         assert part in text
     assert nothing.value.seen[-1].event.content == "Hello there" and len(nothing.value.seen[-1].missed) == 2
@@ -218,7 +229,7 @@ def test_the_journal_tells_what_went_in_and_out(smslite_world):
         journal.verify(path="/sms/send", contains="Three")
     assert "Expected at least 1 matching requests, found 0" in str(not_so.value)
     assert "contains: it is another body" in str(not_so.value) and not_so.value.closest
-    with pytest.raises(NotAsExpected, match="Expected exactly 0"):
+    with pytest.raises(NotAsExpected, match="Expected exactly 0.*; asked for: path='/sms/send'\n"):
         journal.never(path="/sms/send")
     with pytest.raises(Refused, match="at_most"):
         journal.verify(at_least=2, at_most=1)
@@ -264,8 +275,11 @@ def test_a_seed_is_a_name_a_text_a_dictionary_or_a_file(smslite_server, tmp_path
     for seed in (text, tmp_path / "shop.toml", {"name": "Shop", "assistants": [{"name": "Till"}]}):
         with smslite_server.world(seed=seed) as world:
             assert [it.name for it in world.assistants] == ["Till"] and world.numbers == []
-    with pytest.raises(Refused, match="no seed"):
+    with pytest.raises(Refused, match='no seed "unknown"$'):
         smslite_server.world(seed="unknown")
+    for ask in (lambda: smslite_server.world(seed="/path/shop.toml"), lambda: smslite_server.put_seed("shop", "shop.toml")):
+        with pytest.raises(Refused, match=r"if a file is meant, give its path: pathlib\.Path\('.*shop\.toml'\)$"):
+            ask()
 
 
 def test_a_world_that_is_gone_says_so(smslite_server):
