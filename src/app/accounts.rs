@@ -57,7 +57,7 @@ pub fn instance(control_token: &str) -> String {
 
 /// Makes the first organization with an admin and an API key. `None`: there was one already.
 pub fn bootstrap(store: &Store, now: Timestamp, first: &FirstStart) -> Result<Option<MadeUp>, StoreError> {
-    if !store.directory().organizations().is_empty() {
+    if store.directory().oldest_organization().is_some() {
         return Ok(None);
     }
     let made_key = first.api_key.is_none().then(|| format!("{API_KEY_PREFIX}{}", random_secret()));
@@ -108,7 +108,7 @@ pub fn generated_password_stands(store: &Store) -> Result<bool, ReadError> {
 }
 
 fn first_admin(store: &Store) -> Result<Option<(OrganizationId, UserId, User)>, ReadError> {
-    let Some((organization, _)) = store.directory().organizations().first().cloned() else {
+    let Some(organization) = store.directory().oldest_organization() else {
         return Ok(None);
     };
     Ok(admin_of(store, organization)?.map(|(id, admin)| (organization, id, admin)))

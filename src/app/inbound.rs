@@ -275,9 +275,8 @@ pub fn candidates(app: &App, provider: Provider, event: &WebhookEvent) -> Result
     };
     let mut found: Vec<_> = own.into_iter().map(of_own).collect();
     let owner = app.only().or_else(|| number.as_ref().and_then(|number| directory.number_owner(number)));
-    let oldest = || directory.organizations().first().map(|(id, _)| *id);
     let nobody = || StoreError::Unavailable("there is no organization yet".to_owned());
-    let organization = owner.or_else(oldest).ok_or_else(nobody)?;
+    let organization = owner.or_else(|| directory.oldest_organization()).ok_or_else(nobody)?;
     found.push(Candidate { organization, carrier: app.carriers.shared(provider), is_told: true });
     Ok(found)
 }

@@ -99,8 +99,8 @@ impl App {
     pub fn organizations(&self) -> Vec<OrganizationId> {
         match self.scope {
             Scope::Everyone => {
-                let all = self.store.directory().organizations();
-                all.into_iter().map(|(organization, _)| organization).collect()
+                let directory = self.store.directory().view();
+                directory.organizations().map(|(organization, _)| organization).collect()
             }
             Scope::Only(organization) => vec![organization],
             Scope::Nobody => Vec::new(),

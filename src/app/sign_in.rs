@@ -53,9 +53,8 @@ pub async fn sign_in(app: &App, now: Timestamp, attempt: Attempt) -> Result<Sign
     app.throttle
         .attempt(&attempt.email, attempt.address)
         .map_err(|retry_after_seconds| Refused::TooManyAttempts { retry_after_seconds })?;
-    let mut candidates = app.store.directory().view().users_of_email(&attempt.email);
-    let within = app.only();
-    candidates.retain(|(of, _, user)| user.is_active && within.is_none_or(|within| within == *of));
+    let mut candidates = app.store.directory().view().users_of_email(app.only(), &attempt.email);
+    candidates.retain(|(_, _, user)| user.is_active);
     let hashes: Vec<_> = match candidates.is_empty() {
         true => vec![None],
         false => candidates.iter().map(|(_, _, user)| user.password.clone()).collect(),
@@ -134,7 +133,7 @@ pub fn actor_of_person(
     now: Timestamp,
 ) -> Option<Actor> {
     let directory = store.directory().view();
-    let mut users = directory.users_of_email(email);
+    let mut users = directory.users_of_email(None, email);
     if let Some(named) = organization {
         users.retain(|(id, _, _)| {
             let known = directory.organization(*id);

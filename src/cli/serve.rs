@@ -226,7 +226,7 @@ fn open(
     let state = server::build(settings, location, Clock::System, control_token)?;
     let (store, now) = (state.app.store.clone(), state.app.clock.now());
     if beyond_loopback {
-        let fresh = store.directory().organizations().is_empty();
+        let fresh = store.directory().oldest_organization().is_none();
         match &first.admin_password {
             // A made-up password has to go before anybody else can connect.
             Some(password) => accounts::choose_admin_password(&store, now, password.expose())?,

@@ -136,7 +136,7 @@ pub async fn unknown_path(State(state): State<AppState>, request: Request) -> Ap
     let uri = called_uri(request.extensions(), request.uri());
     let url = called_url(&state.settings, request.headers(), uri, peer);
     let in_world = request.extensions().get::<InWorld>().map(|world| world.0);
-    let oldest = || state.app.store.directory().organizations().first().map(|(oldest, _)| *oldest);
+    let oldest = || state.app.store.directory().oldest_organization();
     if let Some(told) = in_world.or_else(oldest) {
         let refused = Refused {
             at: Here::for_organization(told, &state).0.app.clock.now(),
