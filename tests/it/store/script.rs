@@ -453,8 +453,10 @@ fn every_command_is_in_the_script() {
     let acts: Vec<_> = acts.iter().map(|act| format!("{act:?}")).collect();
     sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store"), &mut text);
     let commands = text.split("\nimpl Command for ").skip(1).map(|rest| rest.split(' ').next().unwrap());
-    // It writes nothing.
-    let commands: Vec<_> = commands.filter(|command| *command != "Barrier").collect();
+    // One writes nothing. Of seeds and worlds, whole organizations come and go in one commit, which the model does not
+    // play: `copies` and `seeds` try them.
+    let others = ["Barrier", "MakeOrganization", "FillOrganization", "ReplaceOrganization"];
+    let commands: Vec<_> = commands.filter(|command| !others.contains(command)).collect();
     assert!(commands.len() > 20, "{commands:?}");
     for command in commands {
         let carried_out = |act: &String| {
