@@ -49,7 +49,7 @@ pub fn messages(
     app.store.snapshot()?.call_messages(actor.organization, id, visit)
 }
 
-fn named(snapshot: &Snapshot, actor: &Actor, id: CallId, call: Call) -> NamedCall {
+pub(super) fn named(snapshot: &Snapshot, actor: &Actor, id: CallId, call: Call) -> NamedCall {
     let directory = snapshot.directory().view();
     let name = directory.assistant_names(actor.organization).get(&call.assistant_id);
     NamedCall { id, assistant_name: name.map(|name| name.to_string()), call }

@@ -1,5 +1,9 @@
 //! Conversations: the list, one, its messages; archiving.
 
+mod thread;
+
+pub use self::thread::{LONGEST_PAGE, Preview, ThreadPage, previews, thread, thread_from};
+
 use super::App;
 use super::purge::STEP_ROWS;
 use crate::model::account::Actor;

@@ -24,6 +24,7 @@ pub mod search;
 pub mod seed;
 pub mod segments;
 pub mod session;
+pub mod thread_message;
 pub mod time;
 pub mod timeline;
 pub mod transfer;

@@ -15,6 +15,7 @@ mod carriers {
     mod vonage_vectors;
 }
 mod api;
+mod app;
 mod architecture;
 mod cli;
 mod config;
