@@ -6,6 +6,7 @@
 
 pub mod form;
 pub(crate) mod json;
+pub mod played;
 pub(crate) mod proof;
 pub mod sandbox;
 pub mod send;

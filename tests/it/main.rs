@@ -4,6 +4,7 @@
 mod carriers {
     mod hostile;
     mod outbound;
+    mod played;
     mod replies;
     pub mod samples;
     mod segments;
@@ -21,7 +22,6 @@ mod cli;
 mod config;
 #[cfg(feature = "fixture")]
 mod fixture {
-    mod carrier_side;
     mod clock;
     mod control;
     mod document;
