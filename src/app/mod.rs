@@ -27,6 +27,7 @@ pub mod phone_numbers;
 pub mod purge;
 pub mod quiet;
 pub mod reach;
+pub mod read_marks;
 mod receipts;
 pub mod refusals;
 pub mod retention;

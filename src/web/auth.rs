@@ -19,6 +19,9 @@ use subtle::ConstantTimeEq;
 /// The operator's commands name the organization here when there are several.
 pub const X_ORGANIZATION: &str = "x-smslite-organization";
 
+/// On what a page asks for without that anybody did anything.
+const BY_ITSELF: &str = "x-live";
+
 /// The caller may read.
 pub struct Authority(pub Actor, pub AppState);
 
@@ -170,7 +173,7 @@ pub fn is_control_token(token: &str, control_token: &str) -> bool {
 
 /// An `Authorization` header decides alone, a good or a bad one; without it the cookie counts. Gives what answers the
 /// caller with it.
-fn authenticate(parts: &Parts, state: &AppState) -> Result<(Caller, AppState), ApiError> {
+pub(in crate::web) fn authenticate(parts: &Parts, state: &AppState) -> Result<(Caller, AppState), ApiError> {
     let Here(state) = Here::of(parts, state);
     let now = state.app.clock.now();
     let mut given = parts.headers.get_all(AUTHORIZATION).iter();
@@ -235,17 +238,29 @@ fn by_cookie(parts: &Parts, state: &AppState, now: Timestamp) -> Result<Caller, 
     if !parts.method.is_safe() && !is_own_origin(&state.settings, &parts.headers, &parts.uri, peer) {
         return Err(ApiError::ForeignOrigin);
     }
-    by_session(&KeyHash::of(secret), state, now)
+    let hash = KeyHash::of(secret);
+    // A page that looks by itself for news keeps nobody signed in.
+    match parts.method.is_safe() && parts.headers.contains_key(BY_ITSELF) {
+        true => live(sign_in::actor_still_of_session(&state.app.store, &hash, now)),
+        false => by_session(&hash, state, now),
+    }
 }
 
 fn by_session(hash: &KeyHash, state: &AppState, now: Timestamp) -> Result<Caller, ApiError> {
-    let known = sign_in::actor_of_session(&state.app.store, hash, now);
+    live(sign_in::actor_of_session(&state.app.store, hash, now))
+}
+
+fn live(known: Option<(Actor, LiveSession)>) -> Result<Caller, ApiError> {
     let (actor, session) = known.ok_or(ApiError::Unauthorized)?;
     Ok(Caller { actor, session: Some(session) })
 }
 
 pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, SESSION_COOKIE)
+}
+
+pub fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value)
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }

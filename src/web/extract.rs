@@ -30,15 +30,25 @@ impl<S: Sync> FromRequestParts<S> for QueryParams {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<QueryParams, Infallible> {
-        Ok(QueryParams::parse(parts.uri.query().unwrap_or_default()))
+        Ok(QueryParams::of(parts))
     }
 }
 
 impl QueryParams {
-    fn parse(query: &str) -> QueryParams {
+    pub fn of(parts: &Parts) -> QueryParams {
+        QueryParams::parse(parts.uri.query().unwrap_or_default())
+    }
+
+    pub fn parse(query: &str) -> QueryParams {
         let own = |text: Cow<'_, str>| text.into_owned();
         let pairs = form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (own(name), own(value)));
         QueryParams { pairs: pairs.collect(), errors: Vec::new() }
+    }
+
+    /// As a form sends them, where a field that nobody filled is there all the same.
+    pub fn filled(mut self) -> QueryParams {
+        self.pairs.retain(|(_, value)| !value.trim().is_empty());
+        self
     }
 
     /// The parameter's text, if it was given.

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod dashboard;
 mod docs;
 pub mod error;
 pub mod extract;

@@ -6,6 +6,7 @@ use super::api::{
     events, export, health, import, metrics, opt_outs, parked_events, phone_numbers, sms, sms_logs,
     sms_sessions, sms_timeline, users, webhook_secrets,
 };
+use super::dashboard::{assets, conversation, inbox, sign_in};
 use super::docs;
 use super::error::ApiError;
 use super::meter::Meter;
@@ -51,10 +52,12 @@ impl Served {
 pub fn served(state: AppState) -> Served {
     let in_api = state.settings.metrics == MetricsAt::Main;
     let more = state.worlds.as_ref().map(|worlds| worlds.routes());
-    let known = table(Meter::new(state.app.metrics.clone()), in_api);
+    let known = pages(table(Meter::new(state.app.metrics.clone()), in_api));
     let Table { router, mut document, mut meter } = with(known, more);
     meter.add("/openapi.json", &["/openapi.json"]);
     meter.add("/docs", &["/docs", "/docs/", "/docs/{*rest}"]);
+    meter.add("/assets", &["/assets/{name}"]);
+    meter.add("/", &["/"]);
     let meter = (state.settings.metrics != MetricsAt::Nowhere).then(|| Arc::new(meter));
     openapi::set_id_format(&mut document, state.settings.id_format);
     // Once as bytes: as values it would be kept for good, and written anew for each who asks.
@@ -62,8 +65,10 @@ pub fn served(state: AppState) -> Served {
     let document = get(async move || ([(CONTENT_TYPE, "application/json")], document.clone()));
     let worlds = state.worlds.clone();
     let router = router
+        .route("/", get(sign_in::enter))
         .route("/openapi.json", document)
         .merge(docs::routes())
+        .merge(assets::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state);
@@ -215,6 +220,21 @@ fn api(table: Table) -> Table {
         .alias("/telnyx-sms-webhook", post(webhooks::receive_telnyx_sms))
         .alias("/telnyx-webhook", post(webhooks::receive_telnyx_sms))
         .alias("/vonage-sms-webhook", get(webhooks::receive_vonage_sms).post(webhooks::receive_vonage_sms))
+}
+
+/// The dashboard, for people: in no document.
+fn pages(table: Table) -> Table {
+    table
+        .alias("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
+        .alias("/sign-out", post(sign_in::sign_out))
+        .alias("/inbox", get(inbox::show_inbox))
+        .alias("/inbox/read", post(inbox::mark_all_read))
+        .alias("/conversations/{conversation_id}", get(conversation::show_conversation))
+        .alias("/conversations/{conversation_id}/messages", post(conversation::send_message))
+        .alias(
+            "/conversations/{conversation_id}/archive",
+            get(conversation::ask_to_archive).post(conversation::archive),
+        )
 }
 
 /// The routes and what is said of them.

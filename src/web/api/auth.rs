@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use utoipa::ToSchema;
 
 #[derive(Deserialize, ToSchema)]
@@ -109,17 +109,10 @@ pub async fn sign_in(
     JsonBody(body): JsonBody<SignInBody>,
 ) -> Result<Response, ApiError> {
     let SignInBody { email, password, remember_me } = body;
-    if state.worlds.is_some() && state.app.only().is_none() {
-        let says = "Say in which world: call this behind its URL, /w/{name}/api/auth/login/simple";
-        return Err(ApiError::Unprocessable(says.to_owned()));
-    }
     let now = state.app.clock.now();
-    // Commands within the process come from this machine.
-    let peer = peer.map_or(Ipv4Addr::LOCALHOST.into(), |Extension(peer)| peer.0);
-    let address = client_address(&state.settings, &headers, peer);
-    let attempt = Attempt { email, password, remember_me, address };
-    let signed_in = sign_in::sign_in(&state.app, now, attempt).await.map_err(refused)?;
-    let SignedIn { secret, session, organization: (id, organization), user: (user_id, user) } = signed_in;
+    let peer = peer.map(|Extension(peer)| peer.0);
+    let (signed_in, cookie) = begin_session(&state, peer, &headers, (email, password), remember_me).await?;
+    let SignedIn { session, organization: (id, organization), user: (user_id, user), .. } = signed_in;
     let out = SignedInOut {
         access_token: state.tokens.for_session(&session, now),
         token_type: "bearer",
@@ -130,11 +123,37 @@ pub async fn sign_in(
             name: organization.name.clone(),
         },
     };
-    // Without remembering, the cookie ends with the browser.
-    let remembered = session.ends_at.unix_seconds() - now.unix_seconds();
-    let cookie = cookie(&state, &secret, remember_me.then_some(remembered));
     let no_store = HeaderValue::from_static("no-store");
     Ok(([(SET_COOKIE, cookie), (CACHE_CONTROL, no_store)], Json(out)).into_response())
+}
+
+/// Begins a dashboard session; with it the cookie that it is known by.
+pub(in crate::web) async fn begin_session(
+    state: &AppState,
+    peer: Option<IpAddr>,
+    headers: &HeaderMap,
+    (email, password): (String, String),
+    remember_me: bool,
+) -> Result<(SignedIn, HeaderValue), ApiError> {
+    if state.worlds.is_some() && state.app.only().is_none() {
+        let says = "Say in which world: call this behind its URL, /w/{name}/api/auth/login/simple or /w/{name}/sign-in";
+        return Err(ApiError::Unprocessable(says.to_owned()));
+    }
+    let now = state.app.clock.now();
+    // Commands within the process come from this machine.
+    let peer = peer.unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let address = client_address(&state.settings, headers, peer);
+    let attempt = Attempt { email, password, remember_me, address };
+    let signed_in = sign_in::sign_in(&state.app, now, attempt).await.map_err(refused)?;
+    // Without remembering, the cookie ends with the browser.
+    let remembered = signed_in.session.ends_at.unix_seconds() - now.unix_seconds();
+    let cookie = cookie(state, &signed_in.secret, remember_me.then_some(remembered));
+    Ok((signed_in, cookie))
+}
+
+/// With it a browser loses the cookie of a session that is over.
+pub(in crate::web) fn ended_cookie(state: &AppState) -> HeaderValue {
+    cookie(state, "", Some(0))
 }
 
 fn refused(refused: Refused) -> ApiError {
@@ -160,9 +179,8 @@ fn cookie(state: &AppState, secret: &str, max_age: Option<i64>) -> HeaderValue {
 #[utoipa::path(post, path = "", responses((status = 200, description = "Signed out", body = DoneOut)))]
 pub async fn sign_out(Here(state): Here, caller: Result<Caller, ApiError>) -> Result<Response, ApiError> {
     let Caller { actor, session } = match caller {
-        // A browser loses the cookie of a session that is over.
         Err(ApiError::Unauthorized) => {
-            let gone = [(SET_COOKIE, cookie(&state, "", Some(0)))];
+            let gone = [(SET_COOKIE, ended_cookie(&state))];
             return Ok((gone, ApiError::Unauthorized).into_response());
         }
         caller => caller?,
@@ -171,7 +189,7 @@ pub async fn sign_out(Here(state): Here, caller: Result<Caller, ApiError>) -> Re
         sign_in::sign_out(&state.app, actor.organization, session.hash).await?;
     }
     let out = DoneOut { success: true, message: "Signed out" };
-    Ok(([(SET_COOKIE, cookie(&state, "", Some(0)))], Json(out)).into_response())
+    Ok(([(SET_COOKIE, ended_cookie(&state))], Json(out)).into_response())
 }
 
 /// Who is asking

@@ -67,7 +67,7 @@ pub async fn list_conversations(
     Ok(json_bytes(body))
 }
 
-fn filter(query: &mut QueryParams) -> ConversationFilter {
+pub(in crate::web) fn filter(query: &mut QueryParams) -> ConversationFilter {
     ConversationFilter {
         status: query.word("status", "Input should be 'active' or 'completed'"),
         assistant_id: query.integer("assistant_id", 1..=u64::MAX).map(AssistantId),

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The longest that a carrier takes.
-const MOST_CHARACTERS: usize = 1600;
+pub(in crate::web) const MOST_CHARACTERS: usize = 1600;
 const MOST_MEDIA: usize = 10;
 const LONGEST_URL: usize = 2048;
 const LONGEST_KEY: usize = 256;

@@ -166,7 +166,7 @@ impl Items {
     }
 }
 
-fn filter(query: &mut QueryParams) -> LogFilter {
+pub(in crate::web) fn filter(query: &mut QueryParams) -> LogFilter {
     let statuses =
         "Input should be 'received', 'queued', 'sending', 'sent', 'delivered', 'undelivered' or 'failed'";
     LogFilter {

@@ -1,0 +1,114 @@
+// What pages do beyond links and forms: they show news as the feed tells of it, and obey keys. Without this file they
+// are whole, but still.
+'use strict';
+
+const find = (selector, within = document) => within.querySelector(selector);
+
+// The server writes times in the zone of the browser.
+document.cookie = `zone=${-new Date().getTimezoneOffset()}; Path=/; SameSite=Lax; Max-Age=31536000`;
+
+// Distances in time go on while a page is open.
+const SPANS = [[86400, 'd'], [3600, 'h'], [60, 'min']];
+function tick() {
+  for (const time of document.querySelectorAll('time[data-relative]')) {
+    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000, far = Math.abs(seconds);
+    if (far >= 7 * 86400) continue;
+    const [unit, name] = SPANS.find(([unit]) => far >= unit) ?? [60, 'min'];
+    const span = `${Math.max(1, Math.floor(far / unit))} ${name}`;
+    const text = far < 45 ? 'just now' : seconds < 0 ? `in ${span}` : `${span} ago`;
+    if (time.textContent !== text) time.textContent = text;
+  }
+}
+setInterval(tick, 20000);
+
+// News: when the feed tells of something, the parts of the page that show it ask for themselves again. A page that
+// nobody sees does not listen; browsers allow few connections to one server.
+let source, pending;
+function refresh() {
+  clearTimeout(pending);
+  pending = setTimeout(() => htmx.trigger(document.body, 'feed'), 150);
+}
+function listen() {
+  const url = document.body.dataset.live;
+  source?.close();
+  if (!url || document.hidden) return;
+  source = new EventSource(url);
+  for (const name of document.body.dataset.events?.split(' ') ?? []) source.addEventListener(name, heard);
+  // Refused, not interrupted: the session is over. Asking tells, and leads to signing in.
+  source.onerror = () => { if (source.readyState === EventSource.CLOSED) refresh(); };
+}
+function heard(event) {
+  refresh();
+  const { type, log } = JSON.parse(event.data);
+  if (type === 'message_received' && log) find('#heard').textContent = `New message from ${log.from}`;
+}
+document.addEventListener('visibilitychange', () => {
+  listen();
+  if (!document.hidden && document.body.dataset.live) refresh();
+});
+// Before a page is left, or the next one may wait for a connection.
+window.addEventListener('pagehide', () => source?.close());
+
+// What is new is at the end: it stays in sight for who was there.
+const atEnd = () => window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 120;
+let wasAtEnd;
+document.addEventListener('htmx:before:swap', () => { wasAtEnd = atEnd(); });
+document.addEventListener('htmx:after:swap', () => {
+  const screen = find('#phone-screen');
+  if (screen) screen.scrollTop = screen.scrollHeight;
+  if (wasAtEnd && find('#thread')) find('#end').scrollIntoView();
+});
+
+// Keys
+const rows = () => [...document.querySelectorAll('a.row, tbody tr a.open')];
+function step(by) {
+  const all = rows(), at = all.indexOf(document.activeElement);
+  all[Math.min(Math.max(at + by, 0), all.length - 1)]?.focus();
+}
+const KEYS = {
+  j: () => step(1),
+  k: () => step(-1),
+  '/': () => find('#search')?.focus(),
+  r: () => find('#compose-text')?.focus(),
+  e: () => archive(),
+  '?': () => find('#help')?.showModal(),
+};
+function archive() {
+  const row = document.activeElement?.closest?.('a.row[id^="c-"]');
+  if (row) location.href = `/conversations/${row.id.slice(2)}/archive`;
+  else find('a#archive')?.click();
+}
+document.addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) {
+    if (event.key === 'Enter' && event.target.closest?.('textarea')) event.target.form?.requestSubmit();
+    return;
+  }
+  const typing = event.target.closest?.('input:not([type=checkbox]), textarea, select');
+  if (event.key === 'Escape' && !find('dialog[open]')) {
+    if (typing) event.target.blur();
+    else find('a.back')?.click();
+  } else if (!typing && !find('dialog[open]') && KEYS[event.key]) {
+    event.preventDefault();
+    KEYS[event.key]();
+  }
+});
+
+document.addEventListener('click', (event) => {
+  const button = event.target.closest?.('[data-copy]');
+  if (!button) return;
+  navigator.clipboard?.writeText(button.dataset.copy).then(() => { button.textContent = 'Copied'; });
+});
+
+// A form is sent once: a second press waits for the answer of the first.
+document.addEventListener('submit', (event) => {
+  if (event.target.dataset.sent) event.preventDefault();
+  else if (event.target.method === 'post' && !event.target.hasAttribute('hx-post')) event.target.dataset.sent = '1';
+});
+
+if (location.hash === '#end') find('#end')?.scrollIntoView();
+if (location.hash === '#compose-text') {
+  find('#compose-text')?.focus({ preventScroll: true });
+  find('#end')?.scrollIntoView();
+}
+tick();
+listen();

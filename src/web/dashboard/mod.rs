@@ -1,0 +1,14 @@
+//! The dashboard: pages for people, made on the server from compiled templates that lie beside their handlers. It calls
+//! the same verbs as the API, by the dashboard session that signing in gives.
+//!
+//! A page is whole without a script. With one, parts of it are asked for again when the feed tells that something
+//! happened, and the part is taken out of the same page.
+
+pub mod assets;
+pub mod conversation;
+pub mod inbox;
+pub mod page;
+pub mod paging;
+mod safety;
+pub mod sign_in;
+pub mod when;
