@@ -6,7 +6,7 @@ use super::api::{
     events, export, health, import, metrics, opt_outs, parked_events, phone_numbers, sms, sms_logs,
     sms_sessions, sms_timeline, users, webhook_secrets,
 };
-use super::dashboard::{assets, conversation, inbox, sign_in};
+use super::dashboard::{assets, conversation, inbox, message, sign_in, timeline};
 use super::docs;
 use super::error::ApiError;
 use super::meter::Meter;
@@ -235,6 +235,8 @@ fn pages(table: Table) -> Table {
             "/conversations/{conversation_id}/archive",
             get(conversation::ask_to_archive).post(conversation::archive),
         )
+        .alias("/conversations/{conversation_id}/timeline", get(timeline::show_timeline))
+        .alias("/messages/{log_id}", get(message::show_message))
 }
 
 /// The routes and what is said of them.

@@ -7,8 +7,11 @@
 pub mod assets;
 pub mod conversation;
 pub mod inbox;
+pub mod message;
 pub mod page;
 pub mod paging;
 mod safety;
 pub mod sign_in;
+pub mod step;
+pub mod timeline;
 pub mod when;
