@@ -27,7 +27,7 @@ pub mod phone_numbers;
 pub mod purge;
 pub mod quiet;
 pub mod reach;
-mod receipts;
+pub mod receipts;
 pub mod refusals;
 pub mod retention;
 pub mod rules;
