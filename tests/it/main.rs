@@ -30,6 +30,7 @@ mod fixture {
     mod golden;
     mod journal;
     mod messages;
+    mod phone;
     mod process;
     mod seeds;
     mod stand_in;

@@ -101,9 +101,19 @@ pub async fn show_conversation(
     query.finish()?;
     let page = page(&visitor, CallId(id), from, Reply::empty()).await?;
     if let Some(last) = page.days.last().and_then(|day| day.messages.last()) {
-        read_marks::mark_soon(&visitor.state.app, &visitor.actor, page.id, last.index);
+        mark_read(&visitor, page.id, last.index);
     }
     show(&page)
+}
+
+/// Nobody waits for it; who cannot be noted as having read it sees it as new once more.
+fn mark_read(visitor: &Visitor, id: CallId, index: u32) {
+    let (app, actor) = (visitor.state.app.clone(), visitor.actor);
+    tokio::spawn(async move {
+        if let Err(error) = read_marks::mark(&app, &actor, id, index).await {
+            tracing::debug!(%error, conversation = %id, "what was read could not be noted");
+        }
+    });
 }
 
 async fn page(
