@@ -6,12 +6,13 @@ use super::api::{
     events, export, health, import, metrics, opt_outs, parked_events, phone_numbers, sms, sms_logs,
     sms_sessions, sms_timeline, users, webhook_secrets,
 };
-use super::dashboard::{assets, conversation, inbox, message, sign_in, timeline};
+use super::dashboard::error::nothing_here;
+use super::dashboard::{assets, conversation, inbox, message, phone, sign_in, timeline};
 use super::docs;
 use super::error::ApiError;
 use super::meter::Meter;
 use super::openapi;
-use super::webhooks::{carriers as webhooks, unknown_path};
+use super::webhooks::carriers as webhooks;
 use super::worlds::Worlds;
 use crate::config::{IdFormat, MetricsAt};
 use axum::Router;
@@ -56,7 +57,7 @@ pub fn served(state: AppState) -> Served {
     let Table { router, mut document, mut meter } = with(known, more);
     meter.add("/openapi.json", &["/openapi.json"]);
     meter.add("/docs", &["/docs", "/docs/", "/docs/{*rest}"]);
-    meter.add("/assets", &["/assets/{name}"]);
+    meter.add("/assets", &["/assets/{name}", "/favicon.ico"]);
     meter.add("/", &["/"]);
     let meter = (state.settings.metrics != MetricsAt::Nowhere).then(|| Arc::new(meter));
     openapi::set_id_format(&mut document, state.settings.id_format);
@@ -69,7 +70,7 @@ pub fn served(state: AppState) -> Served {
         .route("/openapi.json", document)
         .merge(docs::routes())
         .merge(assets::routes())
-        .fallback(unknown_path)
+        .fallback(nothing_here)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state);
     Served { router, meter, worlds }
@@ -237,6 +238,8 @@ fn pages(table: Table) -> Table {
         )
         .alias("/conversations/{conversation_id}/timeline", get(timeline::show_timeline))
         .alias("/messages/{log_id}", get(message::show_message))
+        .alias("/phone", get(phone::show_phone).post(phone::write))
+        .alias("/phone/receipt", post(phone::tell))
 }
 
 /// The routes and what is said of them.

@@ -20,6 +20,7 @@ mod app;
 mod architecture;
 mod cli;
 mod config;
+mod dashboard;
 #[cfg(feature = "fixture")]
 mod fixture {
     mod clock;

@@ -1,6 +1,7 @@
 //! `/messages/{log_id}`: one message at its carrier, what was done with it step by step, and what the carrier sent.
 
-use super::page::{PageError, Shell, Visitor, show};
+use super::error::PageError;
+use super::page::{Shell, Visitor, show};
 use super::step::StepView;
 use super::when::When;
 use crate::app::sms_logs::{self, NamedLog};

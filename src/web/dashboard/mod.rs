@@ -6,10 +6,12 @@
 
 pub mod assets;
 pub mod conversation;
+pub mod error;
 pub mod inbox;
 pub mod message;
 pub mod page;
 pub mod paging;
+pub mod phone;
 mod safety;
 pub mod sign_in;
 pub mod step;

@@ -1,6 +1,7 @@
 //! `/conversations/{id}/timeline`: what was done with the messages of a thread, the newest first.
 
-use super::page::{PageError, Shell, Visitor, show};
+use super::error::PageError;
+use super::page::{Shell, Visitor, show};
 use super::paging::Paging;
 use super::step::StepView;
 use crate::app::sms_logs;
