@@ -97,7 +97,7 @@ async fn the_sandbox_tells_at_once_what_it_is_told_and_goes_on_from_there() {
     assert_eq!(tells(&app, Delivered, None).await.unwrap().became, Became::TooLate(Failed));
     // Its own receipt is due, and finds that it is over.
     app.advance(31 * crate::util::SECOND);
-    while app.state.app.store.snapshot().unwrap().outbox_heads(None, |_| true).unwrap().len() > 0 {
+    while !app.state.app.store.snapshot().unwrap().outbox_heads(None, |_| true).unwrap().is_empty() {
         tokio::task::yield_now().await;
     }
     let log = log(&app, "outbound").await;
