@@ -6,7 +6,7 @@ use super::api::{
     events, export, health, import, metrics, opt_outs, parked_events, phone_numbers, sms, sms_logs,
     sms_sessions, sms_timeline, users, webhook_secrets,
 };
-use super::dashboard::{assets, conversation, inbox, sign_in};
+use super::dashboard::{assets, conversation, inbox, opt_outs as opt_outs_page, sign_in};
 use super::docs;
 use super::error::ApiError;
 use super::meter::Meter;
@@ -235,6 +235,8 @@ fn pages(table: Table) -> Table {
             "/conversations/{conversation_id}/archive",
             get(conversation::ask_to_archive).post(conversation::archive),
         )
+        .alias("/opt-outs", get(opt_outs_page::show_opt_outs).post(opt_outs_page::add_opt_out))
+        .alias("/opt-outs/remove", get(opt_outs_page::ask_to_remove).post(opt_outs_page::remove_opt_out))
 }
 
 /// The routes and what is said of them.

@@ -7,8 +7,10 @@
 pub mod assets;
 pub mod conversation;
 pub mod inbox;
+pub mod opt_outs;
 pub mod page;
 pub mod paging;
 mod safety;
 pub mod sign_in;
+pub mod table;
 pub mod when;
