@@ -55,6 +55,16 @@ fn path_of(url: &str) -> Option<String> {
     url.path_and_query().map(ToString::to_string)
 }
 
+/// What an error says to people: of fields that are wrong, which and why.
+pub fn sentences(error: &ApiError) -> String {
+    let ApiError::Invalid(invalid) = error else { return error.to_string() };
+    let told = invalid.iter().map(|it| {
+        let name = it.loc.last().map(|name| name.replace('_', " ")).unwrap_or_default();
+        format!("{name}: {}", it.msg)
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
@@ -76,13 +86,7 @@ impl IntoResponse for PageError {
                 return response;
             }
         };
-        let text = match &error {
-            ApiError::Invalid(invalid) => {
-                let told = invalid.iter().map(|it| format!("{}: {}", it.loc.join(" "), it.msg));
-                told.collect::<Vec<_>>().join("; ")
-            }
-            error => error.to_string(),
-        };
+        let text = sentences(&error);
         // The status, headers and the cause for the log are as in the API.
         let (mut parts, _) = error.into_response().into_parts();
         let title = parts.status.canonical_reason().unwrap_or("Error");

@@ -9,6 +9,8 @@ pub struct Paging {
     skip: u64,
     pub previous: Option<String>,
     pub next: Option<String>,
+    /// What the links to them are called.
+    pub names: (&'static str, &'static str),
 }
 
 impl Paging {
@@ -24,11 +26,17 @@ impl Paging {
             skip: page.skip,
             previous: None,
             next: None,
+            names: ("Newer", "Older"),
         };
         let limit = page.limit as u64;
         paging.previous = (page.skip > 0).then(|| paging.at(page.skip.saturating_sub(limit)));
         paging.next = more.then(|| paging.at(page.skip.saturating_add(limit)));
         paging
+    }
+
+    /// Of what is not in the order of time, the newest first.
+    pub fn named(self, previous: &'static str, next: &'static str) -> Paging {
+        Paging { names: (previous, next), ..self }
     }
 
     /// This page.
