@@ -27,7 +27,6 @@ pub mod phone_numbers;
 pub mod purge;
 pub mod quiet;
 pub mod reach;
-pub mod read_marks;
 pub mod receipts;
 pub mod refusals;
 pub mod retention;

@@ -120,7 +120,7 @@ impl Cell {
         value.map_or(Cell::Nothing, cell)
     }
 
-    fn is_number(&self) -> bool {
+    pub fn is_number(&self) -> bool {
         matches!(self, Cell::Number(_))
     }
 }
