@@ -1,6 +1,7 @@
 //! `/webhooks/sms/{carrier}`: inbound messages and receipts. All carriers go the same way.
 
 use super::judge::judge;
+use crate::app::arrivals;
 use crate::app::inbound::{self, Received, Webhook};
 use crate::carriers::{WebhookEvent, WebhookRequest};
 use crate::metrics::webhook;
@@ -133,6 +134,14 @@ async fn take(
         content_type: content_type.to_owned(),
         body: body.to_vec(),
     };
+    let our_number = match &event {
+        WebhookEvent::Inbound(message) => Some(&message.to),
+        WebhookEvent::Status(receipt) => receipt.from.as_ref(),
+        WebhookEvent::Unusable { .. } => None,
+    };
+    if let Some(number) = our_number {
+        arrivals::note(&state.app, (organization, provider), number, signature, now);
+    }
     let (is_receipt, is_usable) = match &event {
         WebhookEvent::Status(_) => (true, true),
         WebhookEvent::Inbound(_) => (false, true),
