@@ -2,6 +2,7 @@
 
 use super::judge::judge;
 use super::played::Played;
+use crate::app::arrivals;
 use crate::app::inbound::{self, Received, Webhook};
 use crate::carriers::{WebhookEvent, WebhookRequest};
 use crate::metrics::webhook;
@@ -125,7 +126,8 @@ async fn take(
     // Nothing of it is acted on before it is verified; but whose it says it is tells whose secrets to try.
     let carrier = state.app.carriers.shared(provider);
     let event = carrier.parse(&webhook);
-    let candidates = match parts.extensions.get::<Played>() {
+    let played = parts.extensions.get::<Played>();
+    let candidates = match played {
         Some(played) => played.candidates(&state.app, provider),
         None => inbound::candidates(&state.app, provider, &event)?,
     };
@@ -141,6 +143,15 @@ async fn take(
         content_type: content_type.to_owned(),
         body: body.to_vec(),
     };
+    let our_number = match &event {
+        WebhookEvent::Inbound(message) => Some(&message.to),
+        WebhookEvent::Status(receipt) => receipt.from.as_ref(),
+        WebhookEvent::Unusable { .. } => None,
+    };
+    // What is played here tells nothing of whether the carrier knows the way.
+    if let (Some(number), None) = (our_number, played) {
+        arrivals::note(&state.app, (organization, provider), number, signature, now);
+    }
     let (is_receipt, is_usable) = match &event {
         WebhookEvent::Status(_) => (true, true),
         WebhookEvent::Inbound(_) => (false, true),
