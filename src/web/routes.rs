@@ -6,12 +6,15 @@ use super::api::{
     events, export, health, import, metrics, opt_outs, parked_events, phone_numbers, sms, sms_logs,
     sms_sessions, sms_timeline, users, webhook_secrets,
 };
-use super::dashboard::{assets, conversation, inbox, opt_outs as opt_outs_page, sign_in};
+use super::dashboard::error::nothing_here;
+use super::dashboard::{
+    self, assets, conversation, inbox, message, phone, refused_webhooks, sessions, sign_in, timeline,
+};
 use super::docs;
 use super::error::ApiError;
 use super::meter::Meter;
 use super::openapi;
-use super::webhooks::{carriers as webhooks, unknown_path};
+use super::webhooks::carriers as webhooks;
 use super::worlds::Worlds;
 use crate::config::{IdFormat, MetricsAt};
 use axum::Router;
@@ -56,7 +59,7 @@ pub fn served(state: AppState) -> Served {
     let Table { router, mut document, mut meter } = with(known, more);
     meter.add("/openapi.json", &["/openapi.json"]);
     meter.add("/docs", &["/docs", "/docs/", "/docs/{*rest}"]);
-    meter.add("/assets", &["/assets/{name}"]);
+    meter.add("/assets", &["/assets/{name}", "/favicon.ico"]);
     meter.add("/", &["/"]);
     let meter = (state.settings.metrics != MetricsAt::Nowhere).then(|| Arc::new(meter));
     openapi::set_id_format(&mut document, state.settings.id_format);
@@ -69,7 +72,7 @@ pub fn served(state: AppState) -> Served {
         .route("/openapi.json", document)
         .merge(docs::routes())
         .merge(assets::routes())
-        .fallback(unknown_path)
+        .fallback(nothing_here)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state);
     Served { router, meter, worlds }
@@ -235,8 +238,26 @@ fn pages(table: Table) -> Table {
             "/conversations/{conversation_id}/archive",
             get(conversation::ask_to_archive).post(conversation::archive),
         )
-        .alias("/opt-outs", get(opt_outs_page::show_opt_outs).post(opt_outs_page::add_opt_out))
-        .alias("/opt-outs/remove", get(opt_outs_page::ask_to_remove).post(opt_outs_page::remove_opt_out))
+        .alias("/conversations/{conversation_id}/timeline", get(timeline::show_timeline))
+        .alias("/messages/{log_id}", get(message::show_message))
+        .alias("/phone", get(phone::show_phone).post(phone::write))
+        .alias("/phone/receipt", post(phone::tell))
+        .alias("/opt-outs", get(dashboard::opt_outs::show_opt_outs).post(dashboard::opt_outs::add_opt_out))
+        .alias(
+            "/opt-outs/remove",
+            get(dashboard::opt_outs::ask_to_remove).post(dashboard::opt_outs::remove_opt_out),
+        )
+        .alias("/sessions", get(sessions::show_sessions))
+        .alias("/sessions/clear", post(sessions::clear_session))
+        .alias("/sessions/clear-all", get(sessions::ask_to_clear_all).post(sessions::clear_all))
+        .alias("/parked-events", get(dashboard::parked_events::show_parked_events))
+        .alias("/parked-events/replay-all", post(dashboard::parked_events::replay_all))
+        .alias("/parked-events/{id}/replay", post(dashboard::parked_events::replay))
+        .alias(
+            "/parked-events/{id}/discard",
+            get(dashboard::parked_events::ask_to_discard).post(dashboard::parked_events::discard),
+        )
+        .alias("/refused-webhooks", get(refused_webhooks::show_refused_webhooks))
 }
 
 /// The routes and what is said of them.

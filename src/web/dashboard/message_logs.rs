@@ -1,7 +1,8 @@
 //! `/message-logs`: each message as its carrier has it, with the API's filters, and how many there were by day.
 
 use super::chart::Chart;
-use super::page::{PageError, Shell, Visitor, sentences, show, show_refused};
+use super::error::{PageError, sentences};
+use super::page::{Shell, Visitor, show, show_refused};
 use super::paging::Paging;
 use super::parked_events::shortened;
 use super::table::{Cell, Empty, Table, TableRow};

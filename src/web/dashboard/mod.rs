@@ -6,11 +6,19 @@
 
 pub mod assets;
 pub mod conversation;
+pub mod error;
 pub mod inbox;
+pub mod message;
 pub mod opt_outs;
 pub mod page;
 pub mod paging;
+pub mod parked_events;
+pub mod phone;
+pub mod refused_webhooks;
 mod safety;
+pub mod sessions;
 pub mod sign_in;
+pub mod step;
 pub mod table;
+pub mod timeline;
 pub mod when;

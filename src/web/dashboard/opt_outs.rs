@@ -1,6 +1,7 @@
 //! `/opt-outs`: who wants no more messages from which of our numbers; added and taken away.
 
-use super::page::{Editor, Fields, PageError, Shell, Visitor, go_to, sentences, show, show_refused};
+use super::error::{PageError, sentences};
+use super::page::{Editor, Fields, Shell, Visitor, go_to, show, show_refused};
 use super::paging::Paging;
 use super::table::{Ask, Button, Cell, Empty, Table, TableRow};
 use crate::app::{opt_outs, phone_numbers};
@@ -88,8 +89,7 @@ async fn opt_outs_page(
         columns: COLUMNS,
         rows: found.into_iter().map(|it| row(shell, it)).collect(),
         empty,
-        paging: Paging::new("/opt-outs", &[("phone_number", &text)], page, more)
-            .named("Previous", "Next"),
+        paging: Paging::new("/opt-outs", &[("phone_number", &text)], page, more).named("Previous", "Next"),
         live: true,
     };
     let ours = ours.into_iter().map(|(number, _)| number.as_str().to_owned()).collect();
@@ -155,8 +155,7 @@ pub async fn remove_opt_out(
     Editor(Visitor { actor, state, .. }): Editor,
     fields: Fields,
 ) -> Result<Response, PageError> {
-    let (ours, customer) =
-        numbers(&fields.text("phone_number"), &fields.text("customer_phone_number"))?;
+    let (ours, customer) = numbers(&fields.text("phone_number"), &fields.text("customer_phone_number"))?;
     match opt_outs::change(&state.app, &actor, ours, customer, OptOutChange::Remove).await? {
         true => Ok(go_to("/opt-outs?said=opted-in")),
         false => Err(ApiError::NotFound.into()),
