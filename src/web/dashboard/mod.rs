@@ -5,10 +5,12 @@
 //! happened, and the part is taken out of the same page.
 
 pub mod assets;
+pub mod chart;
 pub mod conversation;
 pub mod error;
 pub mod inbox;
 pub mod message;
+pub mod message_logs;
 pub mod opt_outs;
 pub mod page;
 pub mod paging;
