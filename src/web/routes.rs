@@ -236,11 +236,23 @@ fn dashboard(table: Table) -> Table {
             get(pages::conversation::ask_to_archive).post(pages::conversation::archive),
         )
         .alias("/conversations/{conversation_id}/timeline", get(pages::timeline::show_timeline))
+        .alias("/message-logs", get(pages::message_logs::show_message_logs))
         .alias("/messages/{log_id}", get(pages::message::show_message))
         .alias("/phone", get(pages::phone::show_phone).post(pages::phone::write))
         .alias("/phone/receipt", post(pages::phone::tell))
         .alias("/opt-outs", get(pages::opt_outs::show_opt_outs).post(pages::opt_outs::add_opt_out))
         .alias("/opt-outs/remove", get(pages::opt_outs::ask_to_remove).post(pages::opt_outs::remove_opt_out))
+        .alias("/sessions", get(pages::sessions::show_sessions))
+        .alias("/sessions/clear", post(pages::sessions::clear_session))
+        .alias("/sessions/clear-all", get(pages::sessions::ask_to_clear_all).post(pages::sessions::clear_all))
+        .alias("/parked-events", get(pages::parked_events::show_parked_events))
+        .alias("/parked-events/replay-all", post(pages::parked_events::replay_all))
+        .alias("/parked-events/{id}/replay", post(pages::parked_events::replay))
+        .alias(
+            "/parked-events/{id}/discard",
+            get(pages::parked_events::ask_to_discard).post(pages::parked_events::discard),
+        )
+        .alias("/refused-webhooks", get(pages::refused_webhooks::show_refused_webhooks))
 }
 
 /// The routes and what is said of them.

@@ -1,7 +1,8 @@
 //! `/message-logs`: each message as its carrier has it, with the API's filters, and how many there were by day.
 
 use super::chart::Chart;
-use super::page::{PageError, Shell, Visitor, sentences, show, show_refused};
+use super::error::{PageError, sentences};
+use super::page::{Shell, Visitor, show, show_refused};
 use super::paging::Paging;
 use super::parked_events::shortened;
 use super::table::{Cell, Empty, Table, TableRow};
@@ -175,7 +176,9 @@ fn table(shell: &Shell, typed: &Typed, page: Page, (total, lines): (u64, Vec<Lin
     let fields: Vec<(&str, &str)> = typed.0.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let paging = Paging::new("/message-logs", &fields, page, page.has_more(lines.len(), total));
     let empty = match typed.is_empty() {
-        true => Empty::new("No messages yet", "Each message in or out is listed here, as its carrier has it."),
+        true => {
+            Empty::new("No messages yet", "Each message in or out is listed here, as its carrier has it.")
+        }
         false => Empty::filtered("/message-logs"),
     };
     Table {

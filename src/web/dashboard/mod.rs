@@ -5,15 +5,20 @@
 //! happened, and the part is taken out of the same page.
 
 pub mod assets;
+pub mod chart;
 pub mod conversation;
 pub mod error;
 pub mod inbox;
 pub mod message;
+pub mod message_logs;
 pub mod opt_outs;
 pub mod page;
 pub mod paging;
+pub mod parked_events;
 pub mod phone;
+pub mod refused_webhooks;
 mod safety;
+pub mod sessions;
 pub mod sign_in;
 pub mod step;
 pub mod table;

@@ -1,6 +1,7 @@
 //! `/opt-outs`: who wants no more messages from which of our numbers; added and taken away.
 
-use super::page::{Editor, Fields, PageError, Shell, Visitor, go_to, sentences, show, show_refused};
+use super::error::{PageError, sentences};
+use super::page::{Editor, Fields, Shell, Visitor, go_to, show, show_refused};
 use super::paging::Paging;
 use super::table::{Ask, Button, Cell, Empty, Table, TableRow};
 use crate::app::{opt_outs, phone_numbers};

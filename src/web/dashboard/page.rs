@@ -62,6 +62,11 @@ impl Shell {
         format!("{} gap", FeedEvent::NAMES.join(" "))
     }
 
+    /// Minutes that the browser's clock is before UTC.
+    pub fn zone_minutes(&self) -> i32 {
+        self.zone.0
+    }
+
     pub fn when(&self, at: Timestamp) -> When {
         self.zone.when(at, self.now)
     }
@@ -90,13 +95,14 @@ fn section(path: &str) -> &'static str {
 }
 
 /// What a form that led here has done. A fixed list: an address can put no words of its own into a page.
-const SAID: [(&str, &str); 17] = [
+const SAID: [(&str, &str); 18] = [
     ("archived", "The conversation was archived and its contents were purged."),
     ("sent", "The message was put into the outbox."),
     ("all-read", "Everything is marked as read."),
     ("session-cleared", "The session was cleared. The customer's next message starts a fresh conversation."),
     ("sessions-cleared", "All sessions were cleared."),
     ("replayed", "It is forwarded again."),
+    ("all-replayed", "They are forwarded again."),
     ("discarded", "It was given up."),
     ("opted-out", "The customer gets no more messages from this number."),
     ("opted-in", "The customer gets messages from this number again."),

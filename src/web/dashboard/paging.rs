@@ -20,14 +20,9 @@ impl Paging {
         for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
             filters.append_pair(name, value);
         }
-        let mut paging = Paging {
-            path: path.into(),
-            filters: filters.finish(),
-            skip: page.skip,
-            previous: None,
-            next: None,
-            names: ("Newer", "Older"),
-        };
+        let (filters, names) = (filters.finish(), ("Newer", "Older"));
+        let mut paging =
+            Paging { path: path.into(), filters, skip: page.skip, previous: None, next: None, names };
         let limit = page.limit as u64;
         paging.previous = (page.skip > 0).then(|| paging.at(page.skip.saturating_sub(limit)));
         paging.next = more.then(|| paging.at(page.skip.saturating_add(limit)));

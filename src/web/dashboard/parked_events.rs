@@ -1,6 +1,7 @@
 //! `/parked-events`: customers' messages that an assistant's receiver did not take in time; forwarded again, or given up.
 
-use super::page::{Editor, PageError, Shell, Visitor, go_to, show, show_refused};
+use super::error::PageError;
+use super::page::{Editor, Shell, Visitor, go_to, show, show_refused};
 use super::paging::Paging;
 use super::table::{Ask, Button, Cell, Empty, Table, TableRow};
 use crate::app::parked_events::{self, ParkedMessage, Resumed, Which};

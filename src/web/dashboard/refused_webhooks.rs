@@ -1,6 +1,7 @@
 //! `/refused-webhooks`: what came from carriers, or seemed to, and was not taken; with what to do about it.
 
-use super::page::{Manager, PageError, Shell, Visitor, show};
+use super::error::PageError;
+use super::page::{Manager, Shell, Visitor, show};
 use super::paging::Paging;
 use super::table::{Cell, Empty, Table, TablePage, TableRow};
 use crate::app::refusals::Refused;
@@ -86,7 +87,9 @@ fn advice(refused: &Refused) -> &'static str {
             "Compare the URL, letter by letter, with the one at the carrier. If it differs in its host or in https, \
              set public_url, or let the proxy tell it. If it is the same, the secret is another one."
         }
-        _ => "Compare the secret or key here with the one that the carrier shows. It may have been changed there.",
+        _ => {
+            "Compare the secret or key here with the one that the carrier shows. It may have been changed there."
+        }
     }
 }
 

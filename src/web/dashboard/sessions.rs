@@ -1,6 +1,7 @@
 //! `/sessions`: those that live, and ending them.
 
-use super::page::{Editor, Fields, PageError, Shell, Visitor, go_to, show};
+use super::error::PageError;
+use super::page::{Editor, Fields, Shell, Visitor, go_to, show};
 use super::paging::Paging;
 use super::table::{Ask, Button, Cell, Empty, Table, TableRow};
 use crate::app::conversations::{self, Patience};
@@ -48,8 +49,7 @@ pub async fn show_sessions(
     query.finish()?;
     let (app, ttl_seconds) = (state.app.clone(), state.app.session_ttl_seconds);
     let look = move || -> Result<_, ReadError> {
-        let filter =
-            ConversationFilter { status: Some(ConversationStatus::Active), ..Default::default() };
+        let filter = ConversationFilter { status: Some(ConversationStatus::Active), ..Default::default() };
         let mut rows = Vec::new();
         conversations::list(&app, &actor, &filter, page, Patience::Endless, |row, names| {
             rows.push(Living {
@@ -149,10 +149,7 @@ pub async fn ask_to_clear_all(
             "The customers' next messages start fresh conversations, without what was said before."
                 .to_owned(),
         ],
-        button: Button {
-            tone: "danger",
-            ..Button::new("/sessions/clear-all", "Clear all sessions", "")
-        },
+        button: Button { tone: "danger", ..Button::new("/sessions/clear-all", "Clear all sessions", "") },
         back: "/sessions",
     })
 }

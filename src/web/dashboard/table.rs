@@ -57,11 +57,11 @@ pub struct TableRow {
 
 impl Table {
     /// The rows' cells, each with its column's name.
-    pub fn named<'t>(&'t self, row: &'t TableRow) -> impl Iterator<Item = (&'static str, &'t Cell)> {
+    pub(super) fn named<'t>(&'t self, row: &'t TableRow) -> impl Iterator<Item = (&'static str, &'t Cell)> {
         self.columns.iter().copied().zip(&row.cells)
     }
 
-    pub fn is_of_numbers(&self, column: &usize) -> bool {
+    pub(super) fn is_of_numbers(&self, column: &usize) -> bool {
         self.rows.iter().any(|row| row.cells.get(*column).is_some_and(Cell::is_number))
     }
 }
@@ -120,7 +120,7 @@ impl Cell {
         value.map_or(Cell::Nothing, cell)
     }
 
-    pub fn is_number(&self) -> bool {
+    pub(super) fn is_number(&self) -> bool {
         matches!(self, Cell::Number(_))
     }
 }
