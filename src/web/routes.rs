@@ -6,7 +6,9 @@ use super::api::{
     events, export, health, import, metrics, opt_outs, parked_events, phone_numbers, sms, sms_logs,
     sms_sessions, sms_timeline, users, webhook_secrets,
 };
-use super::dashboard::{assets, conversation, inbox, sign_in};
+use super::dashboard::{
+    assets, assistant_numbers, assistants as assistant_pages, conversation, inbox, sign_in,
+};
 use super::docs;
 use super::error::ApiError;
 use super::meter::Meter;
@@ -235,6 +237,11 @@ fn pages(table: Table) -> Table {
             "/conversations/{conversation_id}/archive",
             get(conversation::ask_to_archive).post(conversation::archive),
         )
+        .alias("/assistants", get(assistant_pages::show_assistants).post(assistant_pages::make_assistant))
+        .alias("/assistants/{assistant_id}", post(assistant_pages::change_assistant))
+        .alias("/assistants/{assistant_id}/delete", post(assistant_pages::delete_assistant))
+        .alias("/assistants/{assistant_id}/numbers", post(assistant_numbers::assign_number))
+        .alias("/assistants/{assistant_id}/numbers/take-away", post(assistant_numbers::unassign_number))
 }
 
 /// The routes and what is said of them.

@@ -5,6 +5,8 @@
 //! happened, and the part is taken out of the same page.
 
 pub mod assets;
+pub mod assistant_numbers;
+pub mod assistants;
 pub mod conversation;
 pub mod inbox;
 pub mod page;
@@ -12,3 +14,4 @@ pub mod paging;
 mod safety;
 pub mod sign_in;
 pub mod when;
+pub mod wiring;

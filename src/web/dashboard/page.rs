@@ -89,6 +89,24 @@ fn section(path: &str) -> &'static str {
     }
 }
 
+/// Why a form was refused, for who filled it in. What no other input would help against is an error of the page.
+pub fn refusal(error: ApiError) -> Result<String, PageError> {
+    match error {
+        ApiError::Invalid(invalid) => {
+            let told = invalid.iter().map(|it| {
+                let field = it.loc.last().map(|field| field.replace('_', " ")).unwrap_or_default();
+                let mut letters = field.chars();
+                let first = letters.next().map(|first| first.to_ascii_uppercase().to_string());
+                format!("{}{}: {}.", first.unwrap_or_default(), letters.as_str(), it.msg)
+            });
+            Ok(told.collect::<Vec<_>>().join(" "))
+        }
+        ApiError::Conflict(says) | ApiError::Unprocessable(says) => Ok(format!("{says}.")),
+        ApiError::Forbidden => Ok("Your role does not allow this.".to_owned()),
+        error => Err(error.into()),
+    }
+}
+
 /// What a form that led here has done. A fixed list: an address can put no words of its own into a page.
 const SAID: [(&str, &str); 17] = [
     ("archived", "The conversation was archived and its contents were purged."),
