@@ -56,7 +56,8 @@ impl Carriers {
         known.expect("every provider has a carrier").clone()
     }
 
-    fn own(&self, provider: Provider, own: &CarrierAccount) -> Arc<dyn Carrier> {
+    /// The carrier with an account of somebody's own.
+    pub fn own(&self, provider: Provider, own: &CarrierAccount) -> Arc<dyn Carrier> {
         match provider {
             Provider::Twilio => Arc::new(Twilio::new(TwilioAccount {
                 // Without a secret to send with nothing can be sent.

@@ -28,7 +28,7 @@ pub mod purge;
 pub mod quiet;
 pub mod reach;
 pub mod read_marks;
-mod receipts;
+pub mod receipts;
 pub mod refusals;
 pub mod retention;
 pub mod rules;

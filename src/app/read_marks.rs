@@ -11,3 +11,6 @@ pub async fn mark_all(_: &App, _: &Actor) -> Result<(), StoreError> {
     Ok(())
 }
 pub fn mark_soon(_: &App, _: &Actor, _: CallId, _: u32) {}
+pub async fn mark(_: &App, _: &Actor, _: CallId, _: u32) -> Result<bool, StoreError> {
+    Ok(false)
+}

@@ -52,6 +52,40 @@ pub(super) async fn receive(
     })
 }
 
+/// The sandbox tells this of a message that it took, or may have taken, before it would by itself. What it would tell
+/// after that it still does.
+pub async fn of_sandbox_now(
+    app: &App,
+    organization: OrganizationId,
+    (uuid, job): ([u8; 16], &OutboundJob),
+    status: DeliveryStatus,
+    error_code: Option<&str>,
+) -> Result<ReceiptOutcome, StoreError> {
+    let given = || sandbox::message_id(&Uuid::from_bytes(uuid).to_string());
+    let provider_message_id = job.provider_message_id.clone().unwrap_or_else(given);
+    let (provider, provider_status) = (Provider::Sandbox, status.as_str().to_owned());
+    let error_code = error_code.map(str::to_owned);
+    let step = Step::ReceiptReceived {
+        provider,
+        provider_message_id: provider_message_id.clone(),
+        provider_status: provider_status.clone(),
+        error_code: error_code.clone(),
+    };
+    let status = Some(status);
+    let command = RecordReceipt {
+        organization,
+        now: app.clock.now(),
+        provider,
+        provider_message_id,
+        job: Some(uuid),
+        customer: Address::parse(&job.to).ok(),
+        receipt: Receipt { status, provider_status, error_code, error_message: None, opted_out: false },
+        steps: vec![step],
+        payload: None,
+    };
+    app.store.execute(command).await
+}
+
 /// When the sandbox tells the receipt after this one; the end of time: none.
 pub(super) fn sandbox_due(job: &OutboundJob, after: DeliveryStatus, now: Timestamp) -> Timestamp {
     match sandbox::next_receipt(&job.to, after) {

@@ -61,3 +61,9 @@ fn named(snapshot: &Snapshot, actor: &Actor, id: MessageLogId, log: MessageLog) 
     let name = log.assistant_id.and_then(|id| names.get(&id));
     NamedLog { id, assistant_name: name.map(|name| name.to_string()), log }
 }
+
+/// stub
+pub fn steps(app: &App, actor: &Actor, id: MessageLogId) -> Result<Option<Vec<TimelineEvent>>, ReadError> {
+    let Some((named, _)) = get(app, actor, id)? else { return Ok(None) };
+    named.log.call_id.map_or(Ok(None), |call| timeline(app, actor, call))
+}

@@ -96,6 +96,11 @@ impl Carrier for Sandbox {
     }
 }
 
+/// What the sandbox calls the message of this job.
+pub fn message_id(job: &str) -> String {
+    format!("sandbox-{job}")
+}
+
 fn outcome(message: &OutboundSms<'_>) -> SendOutcome {
     let refusal = |refusals: &Refusals, number: &str| {
         let row = refusals.iter().find(|(refused, ..)| *refused == number);
@@ -113,7 +118,7 @@ fn outcome(message: &OutboundSms<'_>) -> SendOutcome {
         }
         UNKNOWN => SendOutcome::Unknown { reason: "the sandbox was asked to say nothing".to_owned() },
         _ => SendOutcome::Accepted {
-            provider_message_id: format!("sandbox-{}", message.job),
+            provider_message_id: message_id(message.job),
             more_ids: Vec::new(),
             provider_status: DeliveryStatus::Queued.as_str().to_owned(),
             segment_count: Some(segments(message.body).count),

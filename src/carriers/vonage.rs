@@ -22,7 +22,6 @@ use super::{
 pub use crate::model::carrier_account::SignatureMethod;
 use crate::model::message_log::{DeliveryStatus, Provider};
 pub use verify::sign;
-#[cfg(feature = "fixture")]
 pub(crate) use {parse::with_plus, send::kind_of, send::plain};
 
 /// The account at Vonage.

@@ -90,6 +90,11 @@ impl DeliveryStatus {
         current != DeliveryStatus::Received && next.rank() > current.rank()
     }
 
+    /// Whether no receipt changes it any more.
+    pub fn is_final(self) -> bool {
+        self.rank() == DeliveryStatus::Delivered.rank()
+    }
+
     /// Whether the message did not arrive and will not.
     pub fn is_failure(self) -> bool {
         matches!(self, DeliveryStatus::Undelivered | DeliveryStatus::Failed)

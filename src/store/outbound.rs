@@ -328,6 +328,27 @@ impl Snapshot {
         stored.map(|bytes| record::decode("outbound_jobs", bytes.value())).transpose()
     }
 
+    /// The job that a message of a conversation was sent by, with its UUID. Looks through the conversation's jobs.
+    pub fn job_of_log(
+        &self,
+        organization: OrganizationId,
+        call_id: CallId,
+        log_id: MessageLogId,
+    ) -> Result<Option<([u8; 16], OutboundJob)>, ReadError> {
+        let end = |number| key::thread(organization, call_id, key::ThreadPart::Job, number);
+        let (first, last) = (end(0), end(u64::MAX));
+        for row in self.tables.threads.range::<&key::ThreadKey>(&first..=&last)? {
+            let (_, uuids) = row?;
+            for uuid in uuids.value().as_chunks().0 {
+                let job = self.job(organization, *uuid)?.filter(|job| job.log_id == Some(log_id));
+                if let Some(job) = job {
+                    return Ok(Some((*uuid, job)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     pub fn has_job_key(
         &self,
         organization: OrganizationId,

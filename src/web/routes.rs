@@ -6,14 +6,16 @@ use super::api::{
     events, export, health, import, metrics, opt_outs, parked_events, phone_numbers, sms, sms_logs,
     sms_sessions, sms_timeline, users, webhook_secrets,
 };
+use super::dashboard::error::nothing_here;
 use super::dashboard::{
-    assets, assistant_numbers, assistants as assistant_pages, conversation, inbox, sign_in,
+    self, assets, assistant_numbers, configuration, conversation, inbox, message, phone, refused_webhooks,
+    sessions, sign_in, timeline,
 };
 use super::docs;
 use super::error::ApiError;
 use super::meter::Meter;
 use super::openapi;
-use super::webhooks::{carriers as webhooks, unknown_path};
+use super::webhooks::carriers as webhooks;
 use super::worlds::Worlds;
 use crate::config::{IdFormat, MetricsAt};
 use axum::Router;
@@ -54,11 +56,11 @@ impl Served {
 pub fn served(state: AppState) -> Served {
     let in_api = state.settings.metrics == MetricsAt::Main;
     let more = state.worlds.as_ref().map(|worlds| worlds.routes());
-    let known = pages(table(Meter::new(state.app.metrics.clone()), in_api));
+    let known = account_pages(pages(table(Meter::new(state.app.metrics.clone()), in_api)));
     let Table { router, mut document, mut meter } = with(known, more);
     meter.add("/openapi.json", &["/openapi.json"]);
     meter.add("/docs", &["/docs", "/docs/", "/docs/{*rest}"]);
-    meter.add("/assets", &["/assets/{name}"]);
+    meter.add("/assets", &["/assets/{name}", "/favicon.ico"]);
     meter.add("/", &["/"]);
     let meter = (state.settings.metrics != MetricsAt::Nowhere).then(|| Arc::new(meter));
     openapi::set_id_format(&mut document, state.settings.id_format);
@@ -71,7 +73,7 @@ pub fn served(state: AppState) -> Served {
         .route("/openapi.json", document)
         .merge(docs::routes())
         .merge(assets::routes())
-        .fallback(unknown_path)
+        .fallback(nothing_here)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state);
     Served { router, meter, worlds }
@@ -237,11 +239,43 @@ fn pages(table: Table) -> Table {
             "/conversations/{conversation_id}/archive",
             get(conversation::ask_to_archive).post(conversation::archive),
         )
-        .alias("/assistants", get(assistant_pages::show_assistants).post(assistant_pages::make_assistant))
-        .alias("/assistants/{assistant_id}", post(assistant_pages::change_assistant))
-        .alias("/assistants/{assistant_id}/delete", post(assistant_pages::delete_assistant))
+        .alias("/conversations/{conversation_id}/timeline", get(timeline::show_timeline))
+        .alias("/messages/{log_id}", get(message::show_message))
+        .alias("/phone", get(phone::show_phone).post(phone::write))
+        .alias("/phone/receipt", post(phone::tell))
+        .alias("/opt-outs", get(dashboard::opt_outs::show_opt_outs).post(dashboard::opt_outs::add_opt_out))
+        .alias(
+            "/opt-outs/remove",
+            get(dashboard::opt_outs::ask_to_remove).post(dashboard::opt_outs::remove_opt_out),
+        )
+        .alias("/sessions", get(sessions::show_sessions))
+        .alias("/sessions/clear", post(sessions::clear_session))
+        .alias("/sessions/clear-all", get(sessions::ask_to_clear_all).post(sessions::clear_all))
+        .alias("/parked-events", get(dashboard::parked_events::show_parked_events))
+        .alias("/parked-events/replay-all", post(dashboard::parked_events::replay_all))
+        .alias("/parked-events/{id}/replay", post(dashboard::parked_events::replay))
+        .alias(
+            "/parked-events/{id}/discard",
+            get(dashboard::parked_events::ask_to_discard).post(dashboard::parked_events::discard),
+        )
+        .alias("/refused-webhooks", get(refused_webhooks::show_refused_webhooks))
+}
+
+/// Those that set things up.
+fn account_pages(table: Table) -> Table {
+    use dashboard::{api_keys, assistants, users};
+    table
+        .alias("/assistants", get(assistants::show_assistants).post(assistants::make_assistant))
+        .alias("/assistants/{assistant_id}", post(assistants::change_assistant))
+        .alias("/assistants/{assistant_id}/delete", post(assistants::delete_assistant))
         .alias("/assistants/{assistant_id}/numbers", post(assistant_numbers::assign_number))
         .alias("/assistants/{assistant_id}/numbers/take-away", post(assistant_numbers::unassign_number))
+        .alias("/api-keys", get(api_keys::show_api_keys).post(api_keys::make_api_key))
+        .alias("/api-keys/{key_id}", get(api_keys::ask_to_rename).post(api_keys::rename_api_key))
+        .alias("/api-keys/{key_id}/revoke", get(api_keys::ask_to_revoke).post(api_keys::revoke_api_key))
+        .alias("/users", get(users::show_users).post(users::make_user))
+        .alias("/users/{user_id}", get(users::show_user).post(users::change_user))
+        .alias("/configuration", get(configuration::show_configuration))
 }
 
 /// The routes and what is said of them.

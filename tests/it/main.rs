@@ -20,6 +20,7 @@ mod app;
 mod architecture;
 mod cli;
 mod config;
+mod dashboard;
 #[cfg(feature = "fixture")]
 mod fixture {
     mod clock;
@@ -30,6 +31,7 @@ mod fixture {
     mod golden;
     mod journal;
     mod messages;
+    mod phone;
     mod process;
     mod seeds;
     mod stand_in;

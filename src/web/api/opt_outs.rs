@@ -92,19 +92,23 @@ pub async fn add_opt_out(
     Writer(actor, state): Writer,
     JsonBody(body): JsonBody<AddOptOutBody>,
 ) -> Answer<OptOutChangedOut> {
+    let (ours, customer) = numbers(&body.phone_number, &body.customer_phone_number)?;
+    let added = opt_outs::change(&state.app, &actor, ours, customer, OptOutChange::Add).await?;
+    let message = if added { "Opt-out added" } else { "The customer had opted out already" };
+    Ok(Json(OptOutChangedOut { success: true, message }))
+}
+
+/// Ours, which may be one that is not assigned now, and the customer's.
+pub(in crate::web) fn numbers(ours: &str, customer: &str) -> Result<(Address, Address), ApiError> {
     let number = |name: &str, text: &str| {
         let says = "Input should be a phone number, e.g. +15559876543";
         Address::parse(text).map_err(|_| ApiError::field(name, says))
     };
-    // Ours may be one that is not assigned now.
-    let ours = number("phone_number", &body.phone_number)?;
-    let customer = number("customer_phone_number", &body.customer_phone_number)?;
+    let (ours, customer) = (number("phone_number", ours)?, number("customer_phone_number", customer)?);
     if customer.as_str().contains(|c: char| c.is_ascii_alphabetic()) {
         return Err(ApiError::field("customer_phone_number", "Input should be a phone number, not a name"));
     }
-    let added = opt_outs::change(&state.app, &actor, ours, customer, OptOutChange::Add).await?;
-    let message = if added { "Opt-out added" } else { "The customer had opted out already" };
-    Ok(Json(OptOutChangedOut { success: true, message }))
+    Ok((ours, customer))
 }
 
 /// Remove an opt-out

@@ -1,7 +1,7 @@
 //! `/assets/`: the style, the scripts and the icon, from this binary alone. Pages name them with what they hold, so a
 //! browser asks once and a new version is another name.
 
-use super::page::PageError;
+use super::error::PageError;
 use crate::web::AppState;
 use crate::web::error::ApiError;
 use axum::Router;
@@ -32,7 +32,9 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 });
 
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/assets/{name}", get(file))
+    // Browsers ask for it of themselves.
+    let icon = async || file(Path("icon.svg".to_owned())).await;
+    Router::new().route("/assets/{name}", get(file)).route("/favicon.ico", get(icon))
 }
 
 async fn file(Path(name): Path<String>) -> Response {

@@ -1,7 +1,8 @@
 //! The forms of `/assistants` that give a number to an assistant and take it away.
 
 use super::assistants::{NumberForm, page};
-use super::page::{Editor, Fields, PageError, Visitor, go_to, refusal, show_refused};
+use super::error::{PageError, refusal};
+use super::page::{Editor, Fields, Visitor, go_to, show_refused};
 use super::wiring::Base;
 use crate::app::phone_numbers::{self, Assigned};
 use crate::model::ids::AssistantId;

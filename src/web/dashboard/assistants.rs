@@ -1,6 +1,7 @@
 //! `/assistants`: who answers, at which numbers, and what to paste at the carriers so that they call.
 
-use super::page::{Editor, Fields, PageError, Shell, Visitor, go_to, refusal, show, show_refused};
+use super::error::{PageError, refusal};
+use super::page::{Editor, Fields, Shell, Visitor, go_to, show, show_refused};
 use super::wiring::{Base, Wire, out_of_reach, wires};
 use crate::app::{assistants, phone_numbers};
 use crate::model::assistant::{Assistant, AssistantChange, PhoneNumber};

@@ -1,6 +1,7 @@
 //! `/conversations/{id}`: what was said, with what the carrier made of it, and the answer.
 
-use super::page::{Editor, Fields, PageError, Shell, Visitor, go_to, show, show_refused};
+use super::error::PageError;
+use super::page::{Editor, Fields, Shell, Visitor, go_to, show, show_refused};
 use super::when::When;
 use crate::app::conversations::{self, ThreadPage};
 use crate::app::sending::{self, NewSms, Sent};
@@ -43,27 +44,29 @@ struct ConversationPage<'a> {
 }
 
 /// The messages of one day.
-struct Day {
+pub struct Day {
     name: String,
-    messages: Vec<Bubble>,
+    pub messages: Vec<Bubble>,
 }
 
-struct Bubble {
-    index: u32,
+pub struct Bubble {
+    pub index: u32,
     /// `in`, `out`, `system`
-    side: &'static str,
-    content: String,
-    at: When,
+    pub side: &'static str,
+    pub content: String,
+    pub at: When,
     /// `gpt-4o-mini`
     model: Option<String>,
-    log: Option<Carried>,
+    pub log: Option<Carried>,
 }
 
 /// What the carrier made of a message.
-struct Carried {
-    id: MessageLogId,
-    status: &'static str,
-    failed: bool,
+pub struct Carried {
+    pub id: MessageLogId,
+    pub status: &'static str,
+    pub failed: bool,
+    /// Whether nothing more will be heard of it.
+    pub is_final: bool,
     why: Option<String>,
     segments: u32,
     media: Vec<String>,
@@ -101,9 +104,19 @@ pub async fn show_conversation(
     query.finish()?;
     let page = page(&visitor, CallId(id), from, Reply::empty()).await?;
     if let Some(last) = page.days.last().and_then(|day| day.messages.last()) {
-        read_marks::mark_soon(&visitor.state.app, &visitor.actor, page.id, last.index);
+        mark_read(&visitor, page.id, last.index);
     }
     show(&page)
+}
+
+/// Nobody waits for it; who cannot be noted as having read it sees it as new once more.
+fn mark_read(visitor: &Visitor, id: CallId, index: u32) {
+    let (app, actor) = (visitor.state.app.clone(), visitor.actor);
+    tokio::spawn(async move {
+        if let Err(error) = read_marks::mark(&app, &actor, id, index).await {
+            tracing::debug!(%error, conversation = %id, "what was read could not be noted");
+        }
+    });
 }
 
 async fn page(
@@ -148,7 +161,7 @@ async fn page(
     })
 }
 
-fn days(shell: &Shell, messages: Vec<ThreadMessage>) -> Vec<Day> {
+pub fn days(shell: &Shell, messages: Vec<ThreadMessage>) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for message in messages {
         let bubble = bubble(shell, message);
@@ -184,6 +197,7 @@ fn carried(id: MessageLogId, log: MessageLog) -> Carried {
         id,
         status: log.status.as_str(),
         failed: log.status.is_failure(),
+        is_final: log.status.is_final(),
         why,
         segments: log.segment_count,
         media: log.media_urls,

@@ -1,6 +1,7 @@
 //! `/inbox`: the conversations, newest activity first, with what is new to who looks.
 
-use super::page::{Editor, PageError, Shell, Visitor, go_to, show};
+use super::error::PageError;
+use super::page::{Editor, Shell, Visitor, go_to, show};
 use super::paging::Paging;
 use super::when::When;
 use crate::app::assistants;

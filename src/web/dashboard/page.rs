@@ -1,5 +1,6 @@
 //! What all pages share: who looks at them, what stands around them, and what is shown when one cannot be.
 
+use super::error::PageError;
 use super::safety::harden;
 use super::when::{When, Zone};
 use crate::model::account::{Actor, Role};
@@ -9,12 +10,11 @@ use crate::web::AppState;
 use crate::web::auth::{authenticate, cookie};
 use crate::web::error::ApiError;
 use crate::web::extract::{QueryParams, media_type, read_body};
-use crate::web::worlds::called_uri;
 use askama::Template;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 /// The cookie that the page's script tells the browser's zone by.
@@ -62,6 +62,11 @@ impl Shell {
         format!("{} gap", FeedEvent::NAMES.join(" "))
     }
 
+    /// Minutes that the browser's clock is before UTC.
+    pub fn zone_minutes(&self) -> i32 {
+        self.zone.0
+    }
+
     pub fn when(&self, at: Timestamp) -> When {
         self.zone.when(at, self.now)
     }
@@ -89,32 +94,15 @@ fn section(path: &str) -> &'static str {
     }
 }
 
-/// Why a form was refused, for who filled it in. What no other input would help against is an error of the page.
-pub fn refusal(error: ApiError) -> Result<String, PageError> {
-    match error {
-        ApiError::Invalid(invalid) => {
-            let told = invalid.iter().map(|it| {
-                let field = it.loc.last().map(|field| field.replace('_', " ")).unwrap_or_default();
-                let mut letters = field.chars();
-                let first = letters.next().map(|first| first.to_ascii_uppercase().to_string());
-                format!("{}{}: {}.", first.unwrap_or_default(), letters.as_str(), it.msg)
-            });
-            Ok(told.collect::<Vec<_>>().join(" "))
-        }
-        ApiError::Conflict(says) | ApiError::Unprocessable(says) => Ok(format!("{says}.")),
-        ApiError::Forbidden => Ok("Your role does not allow this.".to_owned()),
-        error => Err(error.into()),
-    }
-}
-
 /// What a form that led here has done. A fixed list: an address can put no words of its own into a page.
-const SAID: [(&str, &str); 17] = [
+const SAID: [(&str, &str); 19] = [
     ("archived", "The conversation was archived and its contents were purged."),
     ("sent", "The message was put into the outbox."),
     ("all-read", "Everything is marked as read."),
     ("session-cleared", "The session was cleared. The customer's next message starts a fresh conversation."),
     ("sessions-cleared", "All sessions were cleared."),
     ("replayed", "It is forwarded again."),
+    ("all-replayed", "They are forwarded again."),
     ("discarded", "It was given up."),
     ("opted-out", "The customer gets no more messages from this number."),
     ("opted-in", "The customer gets messages from this number again."),
@@ -123,6 +111,7 @@ const SAID: [(&str, &str); 17] = [
     ("assistant-deleted", "The assistant was deleted."),
     ("number-assigned", "The number is the assistant's."),
     ("number-unassigned", "The number is nobody's any more."),
+    ("key-renamed", "The key was renamed."),
     ("key-revoked", "The key was revoked. It works no more."),
     ("user-made", "The user was made."),
     ("user-changed", "The user was changed."),
@@ -230,86 +219,4 @@ fn html(status: StatusCode, page: &impl Template) -> Result<Response, PageError>
 pub fn go_to(path: &str) -> Response {
     let place = HeaderValue::from_str(path).unwrap_or_else(|_| HeaderValue::from_static("/inbox"));
     (StatusCode::SEE_OTHER, [(LOCATION, place)]).into_response()
-}
-
-/// Why a page is not shown.
-#[derive(Debug)]
-pub enum PageError {
-    Api(ApiError),
-    /// Somebody has to sign in first; where to.
-    SignIn {
-        place: String,
-        /// Asked by the page's script, which follows no redirect to another page.
-        by_script: bool,
-    },
-}
-
-impl<E: Into<ApiError>> From<E> for PageError {
-    fn from(error: E) -> PageError {
-        PageError::Api(error.into())
-    }
-}
-
-impl PageError {
-    fn sign_in(parts: &Parts) -> PageError {
-        let by_script = parts.headers.contains_key("hx-request");
-        let called = called_uri(&parts.extensions, &parts.uri);
-        let world = called.path().strip_suffix(parts.uri.path()).unwrap_or_default();
-        // What was typed into a form is gone; the page of the form is asked for by its script alone.
-        let wanted = match parts.method == Method::GET && !by_script {
-            true => called.path_and_query().map(ToString::to_string),
-            false => parts.headers.get("hx-current-url").and_then(|url| path_of(url.to_str().ok()?)),
-        };
-        let next = wanted.filter(|wanted| !wanted.is_empty() && wanted != "/");
-        let query = next.map(|next| {
-            let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-            format!("?next={next}")
-        });
-        PageError::SignIn { place: format!("{world}/sign-in{}", query.unwrap_or_default()), by_script }
-    }
-}
-
-fn path_of(url: &str) -> Option<String> {
-    let url: axum::http::Uri = url.parse().ok()?;
-    url.path_and_query().map(ToString::to_string)
-}
-
-#[derive(Template)]
-#[template(path = "error.html")]
-struct ErrorPage<'a> {
-    status: u16,
-    title: &'a str,
-    text: &'a str,
-}
-
-impl IntoResponse for PageError {
-    fn into_response(self) -> Response {
-        let error = match self {
-            PageError::Api(error) => error,
-            PageError::SignIn { place, by_script: false } => return go_to(&place),
-            PageError::SignIn { place, by_script: true } => {
-                let mut response = StatusCode::UNAUTHORIZED.into_response();
-                if let Ok(place) = HeaderValue::from_str(&place) {
-                    response.headers_mut().insert("hx-redirect", place);
-                }
-                return response;
-            }
-        };
-        let text = match &error {
-            ApiError::Invalid(invalid) => {
-                let told = invalid.iter().map(|it| format!("{}: {}", it.loc.join(" "), it.msg));
-                told.collect::<Vec<_>>().join("; ")
-            }
-            error => error.to_string(),
-        };
-        // The status, headers and the cause for the log are as in the API.
-        let (mut parts, _) = error.into_response().into_parts();
-        let title = parts.status.canonical_reason().unwrap_or("Error");
-        let page = ErrorPage { status: parts.status.as_u16(), title, text: &text };
-        let body = page.render().unwrap_or_else(|_| text.clone());
-        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        parts.headers.remove("content-length");
-        harden(&mut parts.headers);
-        Response::from_parts(parts, body.into())
-    }
 }

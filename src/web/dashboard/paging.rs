@@ -3,27 +3,35 @@
 use crate::model::page::Page;
 
 pub struct Paging {
-    path: &'static str,
+    path: String,
     /// The filters that are set, as a query.
     filters: String,
     skip: u64,
     pub previous: Option<String>,
     pub next: Option<String>,
+    /// What the links to them are called.
+    pub names: (&'static str, &'static str),
 }
 
 impl Paging {
     /// `more`: whether something follows.
-    pub fn new(path: &'static str, fields: &[(&str, &str)], page: Page, more: bool) -> Paging {
+    pub fn new(path: impl Into<String>, fields: &[(&str, &str)], page: Page, more: bool) -> Paging {
         let mut filters = form_urlencoded::Serializer::new(String::new());
         for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
             filters.append_pair(name, value);
         }
+        let (filters, names) = (filters.finish(), ("Newer", "Older"));
         let mut paging =
-            Paging { path, filters: filters.finish(), skip: page.skip, previous: None, next: None };
+            Paging { path: path.into(), filters, skip: page.skip, previous: None, next: None, names };
         let limit = page.limit as u64;
         paging.previous = (page.skip > 0).then(|| paging.at(page.skip.saturating_sub(limit)));
         paging.next = more.then(|| paging.at(page.skip.saturating_add(limit)));
         paging
+    }
+
+    /// Of what is not in the order of time, the newest first.
+    pub fn named(self, previous: &'static str, next: &'static str) -> Paging {
+        Paging { names: (previous, next), ..self }
     }
 
     /// This page.
@@ -35,7 +43,7 @@ impl Paging {
         let skip = if skip > 0 { format!("skip={skip}") } else { String::new() };
         let both = [self.filters.as_str(), &skip];
         let query = both.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&");
-        if query.is_empty() { self.path.to_owned() } else { format!("{}?{query}", self.path) }
+        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/sign-in` and `/sign-out`.
 
-use super::page::{Fields, PageError, go_to, show, show_refused};
+use super::error::PageError;
+use super::page::{Fields, go_to, show, show_refused};
 use crate::app::sign_in;
 use crate::web::Peer;
 use crate::web::api::auth::{begin_session, ended_cookie};

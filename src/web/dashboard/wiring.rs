@@ -1,7 +1,8 @@
 //! How carriers are told of us: what to paste at each, whether it can be reached, and a light for each number that
 //! turns green once its carrier was heard.
 
-use super::page::{PageError, Shell};
+use super::error::PageError;
+use super::page::Shell;
 use super::when::When;
 use crate::app::{App, carriers, reach};
 use crate::config::SignatureMode;

@@ -99,14 +99,18 @@ fn refused(carrier: &'static str, webhook: &WebhookRequest<'_>, refusal: &Refusa
 
 fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let told = TOLD.into_iter().filter_map(|name| Some((name, headers.get(name)?)));
-    let told = told.map(|(name, value)| {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        let is_secret = name.contains("signature") || name == "authorization";
-        let shown: String = value.chars().take(if is_secret { SHOWN } else { 200 }).collect();
-        let cut = if shown.len() < value.len() { "..." } else { "" };
-        (name.to_owned(), format!("{shown}{cut}"))
-    });
+    let told =
+        told.map(|(name, value)| (name.to_owned(), shown(name, &String::from_utf8_lossy(value.as_bytes()))));
     told.collect()
+}
+
+/// As much of a header as is told.
+pub(super) fn shown(name: &str, value: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    let is_secret = name.contains("signature") || name == "authorization";
+    let shown: String = value.chars().take(if is_secret { SHOWN } else { 200 }).collect();
+    let cut = if shown.len() < value.len() { "..." } else { "" };
+    format!("{shown}{cut}")
 }
 
 /// Who signs with which header, whatever the path.

@@ -3,5 +3,8 @@
 
 pub mod carriers;
 mod judge;
+pub mod phone;
+pub mod played;
+pub mod told;
 
 pub use judge::unknown_path;

@@ -24,7 +24,7 @@ pub const START: &str = "2026-04-30T10:00:00Z";
 pub struct Fx {
     pub address: SocketAddr,
     pub fixture: Arc<Fixture>,
-    state: AppState,
+    pub state: AppState,
     handle: Handle,
 }
 
