@@ -52,7 +52,7 @@ impl Served {
 pub fn served(state: AppState) -> Served {
     let in_api = state.settings.metrics == MetricsAt::Main;
     let more = state.worlds.as_ref().map(|worlds| worlds.routes());
-    let known = dashboard(table(Meter::new(state.app.metrics.clone()), in_api));
+    let known = accounts(dashboard(table(Meter::new(state.app.metrics.clone()), in_api)));
     let Table { router, mut document, mut meter } = with(known, more);
     meter.add("/openapi.json", &["/openapi.json"]);
     meter.add("/docs", &["/docs", "/docs/", "/docs/{*rest}"]);
@@ -253,6 +253,31 @@ fn dashboard(table: Table) -> Table {
             get(pages::parked_events::ask_to_discard).post(pages::parked_events::discard),
         )
         .alias("/refused-webhooks", get(pages::refused_webhooks::show_refused_webhooks))
+}
+
+/// Its pages that set things up.
+fn accounts(table: Table) -> Table {
+    table
+        .alias("/assistants", get(pages::assistants::show_assistants).post(pages::assistants::make_assistant))
+        .alias("/assistants/{assistant_id}", post(pages::assistants::change_assistant))
+        .alias("/assistants/{assistant_id}/delete", post(pages::assistants::delete_assistant))
+        .alias("/assistants/{assistant_id}/numbers", post(pages::assistant_numbers::assign_number))
+        .alias(
+            "/assistants/{assistant_id}/numbers/take-away",
+            post(pages::assistant_numbers::unassign_number),
+        )
+        .alias("/api-keys", get(pages::api_keys::show_api_keys).post(pages::api_keys::make_api_key))
+        .alias(
+            "/api-keys/{key_id}",
+            get(pages::api_keys::ask_to_rename).post(pages::api_keys::rename_api_key),
+        )
+        .alias(
+            "/api-keys/{key_id}/revoke",
+            get(pages::api_keys::ask_to_revoke).post(pages::api_keys::revoke_api_key),
+        )
+        .alias("/users", get(pages::users::show_users).post(pages::users::make_user))
+        .alias("/users/{user_id}", get(pages::users::show_user).post(pages::users::change_user))
+        .alias("/configuration", get(pages::configuration::show_configuration))
 }
 
 /// The routes and what is said of them.
