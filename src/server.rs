@@ -83,7 +83,8 @@ pub fn build_fixture(
     let forward_timeout = Duration::from_secs(settings.forward_timeout_seconds);
     let reach = reach(&settings);
     // Worlds are called where they are.
-    let settings = Settings { public_url: None, ..settings };
+    let mut settings = Settings { public_url: None, ..settings };
+    settings.said.overrule("public_url", "(not set)", "worlds are called where they are");
     let mut shared = parts(settings, location, Clock::System, control_token)?;
     shared.app.scope = Scope::Nobody;
     let fixture = Fixture::new(Base {

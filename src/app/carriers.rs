@@ -121,6 +121,27 @@ pub fn usual(app: &App, organization: OrganizationId) -> Option<Provider> {
     }
 }
 
+/// The setting that is missing before webhooks can be verified. The organization's own secrets do, and the server's.
+pub fn missing_to_verify(
+    app: &App,
+    organization: OrganizationId,
+    provider: Provider,
+) -> Option<&'static str> {
+    let Accounts { twilio, telnyx, vonage } = &app.carriers.accounts;
+    let (servers, setting) = match provider {
+        Provider::Twilio => (twilio.auth_tokens.len() + twilio.shared_keys.len(), "twilio.auth_token"),
+        Provider::Telnyx => (telnyx.public_keys.len(), "telnyx.public_key"),
+        Provider::Vonage => (vonage.signature_secrets.len(), "vonage.signature_secret"),
+        Provider::Sandbox => return None,
+    };
+    let directory = app.store.directory().view();
+    let by_own = directory.carrier_account(organization, provider).is_some_and(|own| {
+        // Twilio signs with what is sent with.
+        !own.verifying.is_empty() || (provider == Provider::Twilio && own.secret.is_some())
+    });
+    (servers == 0 && !by_own).then_some(setting)
+}
+
 /// Sets or takes away the organization's own account. False: there was none to take away.
 pub async fn put(
     app: &App,

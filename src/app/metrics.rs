@@ -13,7 +13,6 @@ pub fn text(app: &App) -> String {
     let jobs = jobs(app).unwrap_or_default();
     let sessions = app.store.snapshot().and_then(|snapshot| snapshot.open_sessions());
     let forwards = app.store.snapshot().and_then(|snapshot| snapshot.forwards());
-    let file = app.data_dir.as_ref().and_then(|dir| std::fs::metadata(DataDir::database(dir)).ok());
     app.metrics.text(&Looked {
         commits: app.store.metrics(),
         queue_depth: app.store.queue_depth(),
@@ -22,8 +21,14 @@ pub fn text(app: &App) -> String {
         sessions: sessions.ok(),
         forwards: forwards.ok(),
         listeners: app.store.news().listeners(),
-        file_bytes: file.map(|file| file.len()),
+        file_bytes: file_bytes(app),
     })
+}
+
+/// How large the database is, unless it is in memory.
+pub fn file_bytes(app: &App) -> Option<u64> {
+    let file = DataDir::database(app.data_dir.as_ref()?);
+    std::fs::metadata(file).ok().map(|file| file.len())
 }
 
 fn jobs(app: &App) -> Result<BTreeMap<(&'static str, &'static str), u64>, ReadError> {

@@ -72,7 +72,7 @@ impl Service<Name> for Reach {
 
 /// Whether an address is anybody's on the Internet, by the registries of special-purpose addresses (RFC 6890 and
 /// those after it).
-fn is_public(address: IpAddr) -> bool {
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

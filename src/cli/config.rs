@@ -10,14 +10,15 @@ pub fn command() -> Command {
 
 /// The file that was read, then one aligned line a key.
 pub fn print(resolved: &Resolved, out: &mut dyn Write) -> io::Result<()> {
-    match &resolved.file {
+    let said = &resolved.settings.said;
+    match &said.file {
         Some(file) => writeln!(out, "# read from {file}")?,
         None => writeln!(out, "# no configuration file: there is no ./smslite.toml")?,
     }
     let width = |text: &str| text.chars().count();
-    let keys = resolved.values.iter().map(|(key, _, _)| width(key)).max().unwrap_or(0);
-    let values = resolved.values.iter().map(|(_, value, _)| width(value)).max().unwrap_or(0);
-    for (key, value, source) in &resolved.values {
+    let keys = said.values.iter().map(|(key, _, _)| width(key)).max().unwrap_or(0);
+    let values = said.values.iter().map(|(_, value, _)| width(value)).max().unwrap_or(0);
+    for (key, value, source) in &said.values {
         writeln!(out, "{key:keys$}  {value:values$}  {source}")?;
     }
     Ok(())

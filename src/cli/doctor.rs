@@ -100,7 +100,8 @@ pub(super) fn unconfigured(matches: &ArgMatches, errors: &ConfigErrors) -> anyho
 async fn examine(asked: Asked, offline: bool) -> Vec<Finding> {
     let Asked { resolved, organization } = asked;
     let settings = resolved.settings.clone();
-    let mut findings = judge::machine::configuration(resolved.file.as_deref(), &resolved.warnings);
+    let mut findings =
+        judge::machine::configuration(resolved.settings.said.file.as_deref(), &resolved.warnings);
     findings.extend(look::data_directory(&settings.data_dir));
     findings.extend(look::backups(&settings, Clock::System.now()));
     let probe = probe::Probe::new();

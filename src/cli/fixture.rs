@@ -26,7 +26,7 @@ pub(super) async fn serve(
     ready_file: Option<&Path>,
     seed: Option<&Path>,
 ) -> anyhow::Result<()> {
-    let Resolved { settings, bootstrap, values, .. } = resolved;
+    let Resolved { settings, bootstrap, .. } = resolved;
     if !settings.is_loopback() {
         bail!(
             "--fixture lets anybody who reaches it do anything, so it serves on loopback only, not on {}",
@@ -37,7 +37,8 @@ pub(super) async fn serve(
     let url = format!("http://{}", reachable(listener.local_addr()?));
     let control_token = accounts::random_secret();
     // In memory, unless somebody says where.
-    let is_said = values.iter().any(|(key, _, source)| *key == "data_dir" && source != "default");
+    let is_said =
+        settings.said.values.iter().any(|(key, _, source)| *key == "data_dir" && source != "default");
     let data_dir = is_said.then(|| take(&settings.data_dir)).transpose()?;
     let location = data_dir.clone().map_or(Location::Memory, Location::Directory);
     let stop = Box::pin(told_to_stop().context("signals cannot be received")?);

@@ -8,6 +8,7 @@ use crate::app::seeds::Applied;
 use crate::app::users;
 use crate::clock::Clock;
 use crate::config::{Bootstrap, MetricsAt, Resolved, Settings, SignatureMode};
+use crate::model::message_log::Provider;
 use crate::store::{DataDir, Location};
 use crate::web::AppState;
 use crate::{logging, server};
@@ -101,6 +102,10 @@ async fn serve(resolved: Resolved, asked: Asked) -> anyhow::Result<()> {
         {
             carrier.signatures = SignatureMode::Off;
         }
+        for provider in Provider::REAL {
+            settings.said.overrule(&format!("{}.signatures", provider.as_str()), "off", "flag --demo");
+        }
+        settings.said.overrule("data_dir", "(not used: all is in memory)", "flag --demo");
     }
     // The address first: what is made at the first start is shown once, and must not be made for
     // a server that cannot listen.

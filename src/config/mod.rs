@@ -6,6 +6,7 @@ mod bootstrap;
 mod file;
 mod keys;
 mod kinds;
+mod said;
 mod settings;
 mod sources;
 
@@ -13,6 +14,7 @@ pub use crate::model::network::Network;
 pub use bootstrap::Bootstrap;
 pub use keys::{Flag, KEYS, Key, example, flags};
 pub use kinds::Kind;
+pub use said::Said;
 pub use settings::{
     BackupSettings, CarrierSettings, IdFormat, JwtSettings, LogFormat, MetricsAt, OUR_ISSUER, ProviderKey,
     Secret, Settings, SignatureMode, TwilioSettings,
@@ -20,7 +22,7 @@ pub use settings::{
 
 use crate::model::message_log::Provider;
 use clap::ArgMatches;
-use sources::{Found, Values};
+use sources::Found;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
@@ -33,15 +35,11 @@ pub type Environment = BTreeMap<String, String>;
 #[error("{}", .0.join("\n"))]
 pub struct ConfigErrors(pub Vec<String>);
 
-/// The configuration in force, and how it came about.
+/// The configuration in force; its settings know how it came about.
 #[derive(Clone, Debug)]
 pub struct Resolved {
     pub settings: Settings,
     pub bootstrap: Bootstrap,
-    /// Key, value as people may see it, who said it; in the order of the table.
-    pub values: Vec<(&'static str, String, String)>,
-    /// The file that was read, as it was named.
-    pub file: Option<String>,
     pub warnings: Vec<String>,
 }
 
@@ -74,7 +72,8 @@ pub fn load(matches: Option<&ArgMatches>, env: &Environment, dir: &Path) -> Resu
         found.read_flags(matches);
     }
     let bootstrap = Bootstrap::read(&mut found, env, dir);
-    let settings = Settings::from_values(&found.values);
+    let mut settings = Settings::from_values(&found.values);
+    settings.said.file = file;
     for provider in Provider::REAL {
         let off = settings.carrier(provider).is_some_and(|carrier| carrier.signatures == SignatureMode::Off);
         if off && !settings.is_loopback() {
@@ -93,19 +92,5 @@ pub fn load(matches: Option<&ArgMatches>, env: &Environment, dir: &Path) -> Resu
     if !found.errors.is_empty() {
         return Err(ConfigErrors(found.errors));
     }
-    let values = shown(&found.values);
-    Ok(Resolved { settings, bootstrap, values, file, warnings: found.warnings })
-}
-
-fn shown(values: &Values) -> Vec<(&'static str, String, String)> {
-    let show = |key: &Key| {
-        let (items, source) = &values[key.name];
-        let value = match (items.is_empty(), key.secret) {
-            (true, _) => String::from("(not set)"),
-            (false, true) => String::from("(set, hidden)"),
-            (false, false) => items.join(", "),
-        };
-        (key.name, value, source.clone())
-    };
-    KEYS.iter().map(show).collect()
+    Ok(Resolved { settings, bootstrap, warnings: found.warnings })
 }

@@ -1,6 +1,7 @@
 //! The values the program uses, typed. They are made of checked ones only, so nothing that cannot be used
 //! gets in here.
 
+use super::said::Said;
 use super::sources::Values;
 use crate::model::carrier_account::SignatureMethod;
 use crate::model::message_log::Provider;
@@ -115,6 +116,8 @@ pub struct Settings {
     /// Where inbound messages may be forwarded beside public addresses.
     pub forward_allowed_networks: Vec<Network>,
     pub retention: RetentionSettings,
+    /// The same as people may see it, with who said it.
+    pub said: Said,
 }
 
 /// For how many days each kind is kept; 0: for ever.
@@ -271,6 +274,7 @@ impl Settings {
                 audit_days: one(values, "retention.audit_days"),
                 feed_days: one(values, "retention.feed_days"),
             },
+            said: Said::of(values),
         }
     }
 }

@@ -21,14 +21,14 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = CreateAPIKeyRequest)]
 pub struct CreateApiKeyBody {
-    name: String,
+    pub(in crate::web) name: String,
     /// A `user`'s unless it is said, and no more than the caller's own.
-    role: Option<Role>,
+    pub(in crate::web) role: Option<Role>,
     /// When it ends by itself, as an RFC 3339 time.
     #[schema(value_type = Option<Timestamp>)]
-    expires_at: Option<String>,
+    pub(in crate::web) expires_at: Option<String>,
     /// What other clients send; only its `role` means anything here.
-    permissions: Option<Map<String, Value>>,
+    pub(in crate::web) permissions: Option<Map<String, Value>>,
 }
 
 #[derive(Default, Deserialize, ToSchema)]
@@ -64,7 +64,7 @@ pub struct PermissionsOut {
 pub struct CreatedApiKeyOut {
     api_key: ApiKeyOut,
     /// The secret; it cannot be read again.
-    key: String,
+    pub(in crate::web) key: String,
 }
 
 /// List API keys
@@ -156,11 +156,11 @@ pub async fn revoke_api_key(Writer(actor, state): Writer, PathId(id): PathId) ->
 }
 
 /// Another user's key is not there for who is no admin.
-fn manageable(state: &AppState, actor: &Actor, id: ApiKeyId) -> Result<(), ApiError> {
+pub(in crate::web) fn manageable(state: &AppState, actor: &Actor, id: ApiKeyId) -> Result<(), ApiError> {
     accounts::key(&state.app, actor, id)?.map(drop).ok_or(ApiError::NotFound)
 }
 
-fn checked_name(name: &str) -> Result<&str, ApiError> {
+pub(in crate::web) fn checked_name(name: &str) -> Result<&str, ApiError> {
     let name = name.trim();
     if (1..=100).contains(&name.chars().count()) {
         Ok(name)

@@ -191,6 +191,13 @@ pub async fn delete_assistant(Writer(actor, state): Writer, PathId(id): PathId) 
     }
 }
 
+/// What a body of [`update_assistant`] changes.
+pub(in crate::web) fn change_of(body: Value) -> Result<AssistantChange, ApiError> {
+    let body: UpdateAssistantBody = serde_json::from_value(body)
+        .map_err(|error| ApiError::invalid(&["body"], &error.to_string(), "value_error"))?;
+    body.rest.change(body.name)
+}
+
 impl AssistantFields {
     fn change(self, name: Option<String>) -> Result<AssistantChange, ApiError> {
         let name = name.map(|name| name.trim().to_owned());

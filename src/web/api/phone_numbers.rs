@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use utoipa::ToSchema;
 
+pub(in crate::web) const WHICH_CARRIER: &str =
+    "Several carriers are configured, so a new number has to say which is its own";
+
 #[derive(Deserialize, ToSchema)]
 #[schema(as = PhoneNumberAssignRequest)]
 pub struct AssignPhoneNumberBody {
@@ -144,10 +147,7 @@ pub async fn assign_phone_number(
     match phone_numbers::assign(&state.app, &actor, id, address, provider, friendly_name).await? {
         Assigned::Number(number) => moved(&state, &actor, "Phone number assigned", Some(number)),
         Assigned::NoSuchAssistant => Err(ApiError::NotFound),
-        Assigned::WhichCarrier => {
-            let says = "Several carriers are configured, so a new number has to say which is its own";
-            Err(ApiError::field("provider", says))
-        }
+        Assigned::WhichCarrier => Err(ApiError::field("provider", WHICH_CARRIER)),
     }
 }
 
@@ -170,7 +170,7 @@ pub async fn unassign_phone_number(
     moved(&state, &actor, "Phone number unassigned", number)
 }
 
-fn parsed(number: &str) -> Result<Address, ApiError> {
+pub(in crate::web) fn parsed(number: &str) -> Result<Address, ApiError> {
     Address::parse(number).map_err(|error| ApiError::field("phone_number", &error.to_string()))
 }
 

@@ -40,27 +40,27 @@ pub struct UserOut {
 
 #[derive(Deserialize, ToSchema)]
 pub struct CreateUserBody {
-    email: String,
+    pub(in crate::web) email: String,
     /// `user` unless it is said.
-    role: Option<Role>,
+    pub(in crate::web) role: Option<Role>,
     /// Left out: the user signs in at the identity provider only.
     #[schema(format = Password)]
-    password: Option<String>,
-    first_name: Option<String>,
-    last_name: Option<String>,
+    pub(in crate::web) password: Option<String>,
+    pub(in crate::web) first_name: Option<String>,
+    pub(in crate::web) last_name: Option<String>,
 }
 
 /// What is left out stays as it is.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 pub struct UpdateUserBody {
-    role: Option<Role>,
+    pub(in crate::web) role: Option<Role>,
     /// False ends the user's sessions and API keys' use at once.
-    is_active: Option<bool>,
+    pub(in crate::web) is_active: Option<bool>,
     /// A new one ends the user's sessions.
     #[schema(format = Password)]
-    password: Option<String>,
-    first_name: Option<String>,
-    last_name: Option<String>,
+    pub(in crate::web) password: Option<String>,
+    pub(in crate::web) first_name: Option<String>,
+    pub(in crate::web) last_name: Option<String>,
 }
 
 /// The caller's own account

@@ -65,6 +65,16 @@ pub fn sentences(error: &ApiError) -> String {
     told.collect::<Vec<_>>().join("; ")
 }
 
+/// Why a form was refused, for who filled it in. What no other input would help against is an error of the page.
+pub fn refusal(error: ApiError) -> Result<String, PageError> {
+    match error {
+        ApiError::Invalid(_) | ApiError::Conflict(_) | ApiError::Unprocessable(_) | ApiError::Forbidden => {
+            Ok(sentences(&error))
+        }
+        error => Err(error.into()),
+    }
+}
+
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {

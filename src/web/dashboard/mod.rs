@@ -4,8 +4,12 @@
 //! A page is whole without a script. With one, parts of it are asked for again when the feed tells that something
 //! happened, and the part is taken out of the same page.
 
+pub mod api_keys;
 pub mod assets;
+pub mod assistant_numbers;
+pub mod assistants;
 pub mod chart;
+pub mod configuration;
 pub mod conversation;
 pub mod error;
 pub mod inbox;
@@ -23,4 +27,6 @@ pub mod sign_in;
 pub mod step;
 pub mod table;
 pub mod timeline;
+pub mod users;
 pub mod when;
+pub mod wiring;

@@ -1,6 +1,6 @@
 //! What all pages share: who looks at them, what stands around them, and what is shown when one cannot be.
 
-use super::error::PageError;
+pub use super::error::{PageError, sentences};
 use super::safety::harden;
 use super::when::{When, Zone};
 use crate::model::account::{Actor, Role};
@@ -95,7 +95,7 @@ fn section(path: &str) -> &'static str {
 }
 
 /// What a form that led here has done. A fixed list: an address can put no words of its own into a page.
-const SAID: [(&str, &str); 18] = [
+const SAID: [(&str, &str); 19] = [
     ("archived", "The conversation was archived and its contents were purged."),
     ("sent", "The message was put into the outbox."),
     ("all-read", "Everything is marked as read."),
@@ -111,6 +111,7 @@ const SAID: [(&str, &str); 18] = [
     ("assistant-deleted", "The assistant was deleted."),
     ("number-assigned", "The number is the assistant's."),
     ("number-unassigned", "The number is nobody's any more."),
+    ("key-renamed", "The key was renamed."),
     ("key-revoked", "The key was revoked. It works no more."),
     ("user-made", "The user was made."),
     ("user-changed", "The user was changed."),

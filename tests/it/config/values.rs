@@ -111,7 +111,8 @@ fn a_network_contains_its_addresses() {
 fn a_list_is_separated_by_commas_or_said_again() {
     let words = ["--trusted-proxies", "10.0.0.0/8, ::1", "--trusted-proxies", "127.0.0.1"];
     let resolved = load_from("", &[], &words).unwrap();
-    let (_, shown, source) = resolved.values.iter().find(|(key, _, _)| *key == "trusted_proxies").unwrap();
+    let (_, shown, source) =
+        resolved.settings.said.values.iter().find(|(key, _, _)| *key == "trusted_proxies").unwrap();
     assert_eq!(
         (shown.as_str(), source.as_str()),
         ("10.0.0.0/8, ::1/128, 127.0.0.1/32", "flag --trusted-proxies")
@@ -129,7 +130,8 @@ fn everything_that_a_kind_accepts_fits_its_setting() {
         for text in texts {
             let resolved = variable(&key.variable(), &text).unwrap();
             assert_eq!(source_of(&resolved, key.name), format!("env {}", key.variable()));
-            let (_, shown, _) = resolved.values.iter().find(|(name, _, _)| *name == key.name).unwrap();
+            let (_, shown, _) =
+                resolved.settings.said.values.iter().find(|(name, _, _)| *name == key.name).unwrap();
             assert_eq!(*shown, text);
         }
     }
