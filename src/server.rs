@@ -139,6 +139,7 @@ fn parts(
         carriers: Arc::new(carriers),
         forwarding: Arc::new(Forwarding::new(HttpClient::new(forward_timeout, reach), clock.now())),
         refusals: Arc::default(),
+        arrivals: Arc::default(),
         rules: Arc::default(),
         metrics: Arc::default(),
         clock,

@@ -2,6 +2,7 @@
 //! webhooks share them.
 
 pub mod accounts;
+pub mod arrivals;
 pub mod assistants;
 pub mod backup;
 pub mod calls;
@@ -69,6 +70,7 @@ pub struct App {
     pub outbox: Arc<outbox::Outbox>,
     pub forwarding: Arc<forwarding::Forwarding>,
     pub refusals: Arc<refusals::Refusals>,
+    pub arrivals: Arc<arrivals::Arrivals>,
     pub rules: Arc<rules::Rules>,
     pub metrics: Arc<Metrics>,
     pub retention: retention::Retention,

@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::model::account::Actor;
+use crate::model::day_counts::{DayCounts, day_bounds};
 use crate::model::ids::{CallId, MessageLogId};
 use crate::model::message_log::{LogCounts, LogFilter, LogView, MessageLog, RawPayload};
 use crate::model::page::Page;
@@ -55,15 +56,22 @@ pub fn timeline(app: &App, actor: &Actor, id: CallId) -> Result<Option<Vec<Timel
     app.store.snapshot()?.timeline(actor.organization, id)
 }
 
+/// Messages of the last so many days in a zone that is so many minutes before UTC, the oldest day first, today last.
+pub fn by_day(app: &App, actor: &Actor, days: u32, zone_minutes: i32) -> Result<Vec<DayCounts>, ReadError> {
+    let bounds = day_bounds(actor.now, days, zone_minutes);
+    let counts = app.store.snapshot()?.count_logs_between(actor.organization, &bounds)?;
+    let days = bounds.iter().zip(&counts);
+    Ok(days.map(|(begins_at, counts)| DayCounts::new(*begins_at, zone_minutes, counts)).collect())
+}
+
+/// What happened to one message, by time. `None`: there is no such log, or nobody sees it.
+pub fn steps(app: &App, actor: &Actor, id: MessageLogId) -> Result<Option<Vec<TimelineEvent>>, ReadError> {
+    app.store.snapshot()?.steps(actor.organization, id)
+}
+
 fn named(snapshot: &Snapshot, actor: &Actor, id: MessageLogId, log: MessageLog) -> NamedLog {
     let directory = snapshot.directory().view();
     let names = directory.assistant_names(actor.organization);
     let name = log.assistant_id.and_then(|id| names.get(&id));
     NamedLog { id, assistant_name: name.map(|name| name.to_string()), log }
-}
-
-/// stub
-pub fn steps(app: &App, actor: &Actor, id: MessageLogId) -> Result<Option<Vec<TimelineEvent>>, ReadError> {
-    let Some((named, _)) = get(app, actor, id)? else { return Ok(None) };
-    named.log.call_id.map_or(Ok(None), |call| timeline(app, actor, call))
 }

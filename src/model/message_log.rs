@@ -233,6 +233,14 @@ impl LogCounts {
         }
     }
 
+    /// Takes away what was added before.
+    pub fn remove(&mut self, kind: LogKind, count: u64) {
+        if let Some(left) = self.0.get_mut(&kind) {
+            *left = left.saturating_sub(count);
+        }
+        self.0.retain(|_, count| *count > 0);
+    }
+
     pub fn merge(&mut self, others: &LogCounts) {
         others.0.iter().for_each(|(kind, count)| self.add(*kind, *count));
     }

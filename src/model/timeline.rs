@@ -14,6 +14,8 @@ pub struct TimelineEvent {
     /// for the delivery.
     pub id: i64,
     pub at: Timestamp,
+    /// Which message it is about, where it is about one.
+    pub log_id: Option<MessageLogId>,
     pub words: AuditWords,
 }
 
@@ -28,15 +30,17 @@ pub fn timeline(
         events.extend(numbered.map(|(id, step)| TimelineEvent {
             id: id.cast_signed(),
             at: *at,
+            log_id: *log_id,
             words: about(*log_id, step),
         }));
     }
-    for (id, log) in &logs {
-        let number = id.0.cast_signed().wrapping_mul(-2);
-        let (status, words) = came(*id, log);
-        events.push(TimelineEvent { id: number, at: log.created_at, words });
+    for (log_id, log) in &logs {
+        let number = log_id.0.cast_signed().wrapping_mul(-2);
+        let (status, words) = came(*log_id, log);
+        let event = |id, at, words| TimelineEvent { id, at, log_id: Some(*log_id), words };
+        events.push(event(number, log.created_at, words));
         if log.status != status || log.updated_at != log.created_at {
-            events.push(TimelineEvent { id: number + 1, at: log.updated_at, words: delivery(*id, log) });
+            events.push(event(number + 1, log.updated_at, delivery(*log_id, log)));
         }
     }
     events.sort_by_key(|event| event.at);

@@ -7,6 +7,7 @@
 
 use super::error::ReadError;
 use super::key::{self, SerialKey, ThreadKey, ThreadPart};
+use super::read_marks;
 use super::sequences::Count;
 use super::snapshot::Snapshot;
 use super::tables::AnyTables;
@@ -51,6 +52,7 @@ impl Command for ArchiveConversation {
         let session = SessionKey::of(&before);
         tx.put_call(org, id, Some(&before), &archived)?;
         tx.unbind(org, &session, id)?;
+        read_marks::forget(tx, org, id)?;
         tx.append_feed(org, self.now, FeedEvent::ConversationArchived { call_id: id })?;
         let done = purge(tx, org, id, self.rows, Purge::Contents, &mut Gone::default())?;
         Ok(ArchiveOutcome::Archived { session, done })

@@ -11,6 +11,7 @@ mod forwards;
 mod ids;
 mod log_blocks;
 mod logs;
+mod read_marks;
 mod search_blocks;
 mod threads;
 

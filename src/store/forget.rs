@@ -10,6 +10,7 @@ use self::due::Judge;
 use super::archive::{self, Purge};
 use super::error::ReadError;
 use super::key::{self, ThreadPart};
+use super::read_marks;
 use super::record;
 use super::sequences::Count;
 use super::snapshot::{self, Snapshot};
@@ -143,6 +144,7 @@ impl Command for ForgetCalls {
             let session = SessionKey::of(&before);
             tx.put_call(org, id, Some(&before), &decide_forget(&before, self.now))?;
             tx.unbind(org, &session, id)?;
+            read_marks::forget(tx, org, id)?;
             tx.append_feed(org, self.now, FeedEvent::ConversationDeleted { call_id: id })?;
             let Gone { messages, message_logs, audit_entries, outbound_jobs, .. } = forgot.gone;
             let removed = (messages + message_logs + audit_entries + outbound_jobs) as usize;

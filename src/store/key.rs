@@ -3,7 +3,7 @@
 
 use crate::model::account::Used;
 use crate::model::address::Address;
-use crate::model::ids::{AssistantId, CallId, MessageLogId, OrganizationId};
+use crate::model::ids::{AssistantId, CallId, MessageLogId, OrganizationId, UserId};
 use crate::model::outbound::OutboundJob;
 use crate::model::session::SessionKey;
 use crate::model::time::Timestamp;
@@ -106,6 +106,15 @@ pub(super) fn forward(organization: OrganizationId, call: CallId, log: MessageLo
 
 pub(super) fn forward_parts(key: &ForwardKey) -> (OrganizationId, CallId, MessageLogId) {
     (organization_of(key), CallId(last_u64(&key[..12])), MessageLogId(last_u64(key)))
+}
+
+/// What a user has read lies together.
+pub(super) fn read_mark(organization: OrganizationId, user: UserId, call: CallId) -> ForwardKey {
+    concat(&[&organization.0.to_be_bytes(), &user.0.to_be_bytes(), &call.0.to_be_bytes()])
+}
+
+pub(super) fn read_mark_parts(key: &ForwardKey) -> (OrganizationId, UserId, CallId) {
+    (organization_of(key), UserId(last_u64(&key[..12])), CallId(last_u64(key)))
 }
 
 /// Newest activity first, then the greater id.

@@ -121,6 +121,17 @@ pub(super) fn count(bytes: &[u8], filter: &LogFilter, see: impl FnMut(LogKind, u
     record::fields(TABLE, bytes).ok().and_then(|fields| read(fields, filter, see)).unwrap_or((None, u64::MAX))
 }
 
+/// Between which times a stored block's logs were created; `see` is shown how many there are of each kind. `None`: it cannot be
+/// read, and what was shown is not to be trusted.
+pub(super) fn created(bytes: &[u8], mut see: impl FnMut(LogKind, u64)) -> Option<Span> {
+    let (mut fields, mut are_known) = (record::fields(TABLE, bytes).ok()?, true);
+    each(&mut fields, |number, count| match LogKind::numbered(number) {
+        Some(kind) => see(kind, count),
+        None => are_known = false,
+    })?;
+    are_known.then_some(Span { least: fields.time()?, most: fields.time()? })
+}
+
 /// The fields of [`LogBlock`] in their order; a list is counted by thousands of blocks, and nothing is copied.
 fn read(
     mut fields: Fields<'_>,

@@ -20,6 +20,8 @@ type Row =
 /// A stored log and its id.
 pub(super) type Found = (u64, AccessGuard<'static, &'static [u8]>);
 
+type Block = (u64, u64, AccessGuard<'static, &'static [u8]>);
+
 /// A log is about so long.
 const STEP_BYTES: u64 = 256;
 
@@ -142,7 +144,7 @@ impl Scan<'_> {
         }
     }
 
-    fn matches(&self, log: &LogRow<'_>, scratch: &mut Scratch) -> bool {
+    pub(super) fn matches(&self, log: &LogRow<'_>, scratch: &mut Scratch) -> bool {
         log.call_id.is_none_or(|call| !self.purging.contains(&call)) && self.filter.matches(log, scratch)
     }
 }
@@ -155,13 +157,19 @@ impl Places<'_> {
         {
             return Ok(Some(beyond));
         }
-        let Some((end, bytes)) = self.blocks.next().transpose()? else { return Ok(None) };
-        let from = self.newest()?.map_or(0, |end| end.saturating_add(1));
+        let Some((from, to, bytes)) = self.block()? else { return Ok(None) };
         let (known, rows) = log_blocks::count(bytes.value(), self.scan.filter, see);
         // What nobody sees is counted, too.
         let known = known.filter(|known| *known == 0 || self.scan.purging.is_empty());
         let steps = 1 + bytes.value().len() as u64 / STEP_BYTES;
-        Ok(Some(Place { from, to: key::serial_id(end.value()), rows, known, steps }))
+        Ok(Some(Place { from, to, rows, known, steps }))
+    }
+
+    /// The next block as it is stored, after the ids from which to which it reaches.
+    pub(super) fn block(&mut self) -> Result<Option<Block>, ReadError> {
+        let Some((end, bytes)) = self.blocks.next().transpose()? else { return Ok(None) };
+        let from = self.newest()?.map_or(0, |end| end.saturating_add(1));
+        Ok(Some((from, key::serial_id(end.value()), bytes)))
     }
 
     /// Where the next block ends.
@@ -174,7 +182,7 @@ impl Places<'_> {
     }
 
     /// In a file that was tampered with there may be logs that are in no block.
-    fn beyond(&mut self) -> Result<Option<Place>, ReadError> {
+    pub(super) fn beyond(&mut self) -> Result<Option<Place>, ReadError> {
         let from = self.newest()?.map_or(Some(0), |end| end.checked_add(1));
         let Some(from) = from else { return Ok(None) };
         let place = Place { from, to: u64::MAX, rows: u64::MAX, known: None, steps: 1 };

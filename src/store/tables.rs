@@ -188,6 +188,11 @@ tables! {
     forwards, FORWARDS: Def<&'static key::ForwardKey> = Bytes;
     /// (organization, log) -> `ParkedEvent`: messages that could not be told. Read by people.
     parked_events, PARKED_EVENTS: Def<&'static SerialKey> = Bytes;
+    /// (organization, user) -> the time up to which the user has read everything. Read by what is unread.
+    read_before, READ_BEFORE: Def<&'static SerialKey> = Bytes;
+    /// (organization, user, call) -> `ReadMark`: what the user has read of a conversation beyond that. Read by what is
+    /// unread.
+    read_marks, READ_MARKS: Def<&'static key::ForwardKey> = Bytes;
     /// (organization, call) -> nothing: archived, and rows of its thread are still to be removed; a byte: the
     /// record itself is, too.
     purges, PURGES: Def<&'static SerialKey> = Bytes;

@@ -8,8 +8,8 @@ use super::api::{
 };
 use super::dashboard::error::nothing_here;
 use super::dashboard::{
-    self, assets, assistant_numbers, configuration, conversation, inbox, message, phone, refused_webhooks,
-    sessions, sign_in, timeline,
+    self, assets, assistant_numbers, configuration, conversation, inbox, message, message_logs, phone,
+    refused_webhooks, sessions, sign_in, timeline,
 };
 use super::docs;
 use super::error::ApiError;
@@ -240,6 +240,7 @@ fn pages(table: Table) -> Table {
             get(conversation::ask_to_archive).post(conversation::archive),
         )
         .alias("/conversations/{conversation_id}/timeline", get(timeline::show_timeline))
+        .alias("/message-logs", get(message_logs::show_message_logs))
         .alias("/messages/{log_id}", get(message::show_message))
         .alias("/phone", get(phone::show_phone).post(phone::write))
         .alias("/phone/receipt", post(phone::tell))

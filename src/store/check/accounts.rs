@@ -50,6 +50,7 @@ impl Check<'_, '_, '_> {
                 Ok(())
             })?;
         self.usage(&keys, &sessions, &users)?;
+        self.read_marks(&users)?;
         let carriers = &tables.carrier_accounts;
         self.each::<CarrierAccount>("carrier_accounts", carriers, |check, org, id, _| {
             check.expect(

@@ -48,7 +48,7 @@ pub async fn get_sms_timeline(Authority(actor, state): Authority, PathId(id): Pa
     Ok(Json(TimelineOut { call_id, log_count: logs.len() as u64, logs }))
 }
 
-fn event_out(TimelineEvent { id, at, words }: TimelineEvent) -> TimelineEventOut {
+fn event_out(TimelineEvent { id, at, words, .. }: TimelineEvent) -> TimelineEventOut {
     let AuditWords { event_type, level, message, data } = words;
     TimelineEventOut { id, timestamp: at, event_type, level, message, event_data: data }
 }

@@ -157,14 +157,18 @@ mod tests {
         let begins_at = Timestamp::parse(date).unwrap();
         let providers: BTreeMap<_, _> = volumes
             .iter()
-            .map(|(it, inbound, failed)| (*it, Volume { inbound: *inbound, outbound: *failed, failed: *failed }))
+            .map(|(it, inbound, failed)| {
+                (*it, Volume { inbound: *inbound, outbound: *failed, failed: *failed })
+            })
             .collect();
         DayCounts { begins_at, date: date.to_owned(), providers }
     }
 
     #[test]
     fn a_scale_ends_at_a_number_that_is_easily_read() {
-        for (count, top) in [(0, 2), (2, 2), (3, 4), (5, 10), (11, 20), (100, 100), (101, 200), (7_000, 10_000)] {
+        for (count, top) in
+            [(0, 2), (2, 2), (3, 4), (5, 10), (11, 20), (100, 100), (101, 200), (7_000, 10_000)]
+        {
             assert_eq!(round_above(count), top, "{count}");
         }
         assert!(round_above(u64::MAX) > 0);
@@ -195,7 +199,9 @@ mod tests {
     fn the_chart_has_no_style_of_its_own_and_a_table_for_who_does_not_see_it() {
         let html = Chart::new(&[counts("2026-04-30", &[(Provider::Telnyx, 3, 1)])]).to_string();
         assert!(!html.contains("style="), "{html}");
-        for part in ["<title id=\"chart-title\">", "<desc id=\"chart-desc\">", "role=\"img\"", "<table", "telnyx"] {
+        for part in
+            ["<title id=\"chart-title\">", "<desc id=\"chart-desc\">", "role=\"img\"", "<table", "telnyx"]
+        {
             assert!(html.contains(part), "{part}: {html}");
         }
     }

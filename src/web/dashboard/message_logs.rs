@@ -176,7 +176,9 @@ fn table(shell: &Shell, typed: &Typed, page: Page, (total, lines): (u64, Vec<Lin
     let fields: Vec<(&str, &str)> = typed.0.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let paging = Paging::new("/message-logs", &fields, page, page.has_more(lines.len(), total));
     let empty = match typed.is_empty() {
-        true => Empty::new("No messages yet", "Each message in or out is listed here, as its carrier has it."),
+        true => {
+            Empty::new("No messages yet", "Each message in or out is listed here, as its carrier has it.")
+        }
         false => Empty::filtered("/message-logs"),
     };
     Table {

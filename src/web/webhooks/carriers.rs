@@ -2,6 +2,7 @@
 
 use super::judge::judge;
 use super::played::Played;
+use crate::app::arrivals;
 use crate::app::inbound::{self, Received, Webhook};
 use crate::carriers::{WebhookEvent, WebhookRequest};
 use crate::metrics::webhook;
@@ -141,6 +142,14 @@ async fn take(
         content_type: content_type.to_owned(),
         body: body.to_vec(),
     };
+    let our_number = match &event {
+        WebhookEvent::Inbound(message) => Some(&message.to),
+        WebhookEvent::Status(receipt) => receipt.from.as_ref(),
+        WebhookEvent::Unusable { .. } => None,
+    };
+    if let Some(number) = our_number {
+        arrivals::note(&state.app, (organization, provider), number, signature, now);
+    }
     let (is_receipt, is_usable) = match &event {
         WebhookEvent::Status(_) => (true, true),
         WebhookEvent::Inbound(_) => (false, true),

@@ -19,9 +19,9 @@ use smslite::model::time::Timestamp;
 use smslite::store::{
     ArchiveConversation, AssignNumber, Bootstrap, CancelJob, ChangeOptOut, ClaimJob, CloseSessions,
     CreateApiKey, CreateAssistant, CreateOrganization, CreateUser, DeleteAssistant, Due, EnqueueSms,
-    ForgetCalls, ForgetRows, Held, KeepAudit, NewApiKey, PlanForwards, PurgeStep, RecordInbound,
-    RecordInboundOutcome, RecordReceipt, ResumeParked, RevokeApiKey, RotateWebhookSecret, Route,
-    SettleForward, SettleJob, StartDashboardSession, UnassignNumber, UpdateAssistant, UpdateUser,
+    ForgetCalls, ForgetRows, Held, KeepAudit, MarkAllRead, MarkRead, NewApiKey, PlanForwards, PurgeStep,
+    RecordInbound, RecordInboundOutcome, RecordReceipt, ResumeParked, RevokeApiKey, RotateWebhookSecret,
+    Route, SettleForward, SettleJob, StartDashboardSession, UnassignNumber, UpdateAssistant, UpdateUser,
 };
 
 pub const ORG: OrganizationId = OrganizationId(1);
@@ -349,6 +349,16 @@ pub fn keep_audit(reason: &str, now: Timestamp) -> Act {
         steps: vec![received(), unusable],
         payload: payload(now),
     })
+}
+
+/// A user has read a conversation up to a message.
+pub fn mark_read(user: u64, call: u64, message_index: u32, now: Timestamp) -> Act {
+    let (user_id, call_id) = (UserId(user), CallId(call));
+    Act::MarkRead(MarkRead { organization: ORG, user_id, call_id, message_index, now })
+}
+
+pub fn mark_all_read(user: u64, now: Timestamp) -> Act {
+    Act::MarkAllRead(MarkAllRead { organization: ORG, user_id: UserId(user), now })
 }
 
 /// `rows` of its thread go in the same commit.

@@ -3,8 +3,8 @@
 use super::acts::{ANN, DESK, START, address, at, seconds};
 use super::checker::{
     ASSISTANTS, BLOCKS, COUNTS, Damage, FORWARDS, HEAD, JOB, JOBS, JUNK, KEYS, LOGS, MESSAGE, OPT_OUTS,
-    PARKED, SEQUENCES, THREADS, USERS, copy, first_block, forward, lasting, mendable, put, remove, serial,
-    thread,
+    PARKED, READ_BEFORE, READ_MARKS, SEQUENCES, THREADS, USERS, copy, first_block, forward, lasting,
+    mendable, put, remove, serial, thread,
 };
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::Serialize;
@@ -17,6 +17,7 @@ use smslite::model::message::Message;
 use smslite::model::message_log::{MessageLog, Provider};
 use smslite::model::opt_out::OptOut;
 use smslite::model::outbound::{JobStatus, OutboundJob, Purpose};
+use smslite::model::read_mark::ReadMark;
 use smslite::store::Sequences;
 
 type Bytes = TableDefinition<'static, &'static [u8; 12], &'static [u8]>;
@@ -104,6 +105,7 @@ pub fn more() -> Vec<Damage> {
         damages_of_accounts(),
         damages_of_jobs(),
         damages_of_forwards(),
+        damages_of_read_marks(),
         damages_of_fields(),
         damages_of_blocks(),
         super::log_blocks::damages_of_log_blocks(),
@@ -263,6 +265,32 @@ fn damages_of_forwards() -> Vec<Damage> {
         }),
         mendable("the feed is looked through beyond its end", "looked through up to 999", |t| {
             change(t, SEQUENCES, [0, 0, 0, 1], |given: &mut Sequences| given.forwarded = 999)
+        }),
+    ]
+}
+
+fn damages_of_read_marks() -> Vec<Damage> {
+    let mark = |t: &WriteTransaction, user, call| {
+        put(t, READ_MARKS, forward(user, call), &record(&ReadMark { message_index: 1, read_at: START }))
+    };
+    vec![
+        mendable("a mark of nobody's", "what user 99 has read of call 1 is of no user", move |t| {
+            mark(t, 99, 1)
+        }),
+        mendable("a mark of no call", "what user 1 has read of call 99 is of no user", move |t| {
+            mark(t, 1, 99)
+        }),
+        mendable("a mark of what is archived", "what user 1 has read of call 6 is of no user", move |t| {
+            mark(t, 1, 6)
+        }),
+        lasting("a mark is unreadable", "damaged read_marks record", |t| {
+            put(t, READ_MARKS, forward(1, 1), JUNK)
+        }),
+        mendable("nobody has read everything", "what user 99 has read is of no user", |t| {
+            put(t, READ_BEFORE, serial(99), &record(&START))
+        }),
+        lasting("what is read is unreadable", "damaged read_before record", |t| {
+            put(t, READ_BEFORE, serial(1), JUNK)
         }),
     ]
 }

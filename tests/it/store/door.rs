@@ -18,13 +18,14 @@ use smslite::store::{
     ArchiveConversation, ArchiveOutcome, AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped,
     CancelJob, CancelOutcome, ChangeOptOut, ClaimJob, CloseSessions, CreateApiKey, CreateAssistant,
     CreateOrganization, CreateUser, DeleteAssistant, EndDashboardSession, EnqueueOutcome, EnqueueSms,
-    FlushParts, ForgetCalls, ForgetFeed, ForgetRows, ImportBatch, ImportBatchOutcome, KeepAudit, NoteErasure,
-    NoteUsage, PlanForwards, PurgeStep, PutCarrierAccount, ReadError, ReceiptOutcome, RecordInbound,
-    RecordInboundOutcome, RecordPart, RecordPartOutcome, RecordReceipt, RecordSandboxReceipt, RenameApiKey,
-    ReserveIds, ResumeParked, RevokeApiKey, RotateWebhookSecret, SettleForward, SettleJob, SettledForward,
-    Snapshot, StartDashboardSession, Store, StoreError, UnassignNumber, UpdateAssistant, UpdateUser,
-    UserOutcome,
+    FlushParts, ForgetCalls, ForgetFeed, ForgetRows, ImportBatch, ImportBatchOutcome, KeepAudit, MarkAllRead,
+    MarkRead, NoteErasure, NoteUsage, PlanForwards, PurgeStep, PutCarrierAccount, ReadError, ReceiptOutcome,
+    RecordInbound, RecordInboundOutcome, RecordPart, RecordPartOutcome, RecordReceipt, RecordSandboxReceipt,
+    RenameApiKey, ReserveIds, ResumeParked, RevokeApiKey, RotateWebhookSecret, SettleForward, SettleJob,
+    SettledForward, Snapshot, StartDashboardSession, Store, StoreError, UnassignNumber, UpdateAssistant,
+    UpdateUser, UserOutcome,
 };
+use std::collections::BTreeMap;
 
 /// Every command there is. One that is new belongs here, and in `Model::act`.
 #[derive(Clone, Debug)]
@@ -70,6 +71,8 @@ pub enum Act {
     SettleForward(SettleForward),
     ResumeParked(ResumeParked),
     Seal(SealBlock),
+    MarkRead(MarkRead),
+    MarkAllRead(MarkAllRead),
 }
 
 /// Seals the first logs of which so many make a block, whichever they are: only a snapshot tells that.
@@ -176,6 +179,8 @@ pub struct Accounts {
     pub keys: Vec<(ApiKeyId, ApiKey)>,
     pub assistants: Vec<(AssistantId, Assistant)>,
     pub numbers: Vec<(Address, PhoneNumber)>,
+    /// How many messages of each conversation each user has not read, where there are some.
+    pub unread: BTreeMap<(UserId, CallId), u32>,
 }
 
 pub trait Door {
@@ -266,6 +271,8 @@ pub fn execute(store: &Store, act: &Act) -> Result<Answer, StoreError> {
         Act::PlanForwards(command) => Answer::Nothing(store.execute_blocking(command)?),
         Act::SettleForward(command) => Answer::Forwarded(store.execute_blocking(command)?),
         Act::ResumeParked(command) => Answer::Resumed(store.execute_blocking(command)?),
+        Act::MarkRead(command) => Answer::Done(store.execute_blocking(command)?),
+        Act::MarkAllRead(command) => Answer::Done(store.execute_blocking(command)?),
     })
 }
 
@@ -283,7 +290,22 @@ impl Reads<'_> {
                 .map(|(id, assistant)| (id, without_place(assistant)))
                 .collect(),
             numbers: self.0.phone_numbers(organization).unwrap(),
+            unread: self.unread(organization),
         }
+    }
+
+    fn unread(&self, organization: OrganizationId) -> BTreeMap<(UserId, CallId), u32> {
+        let (mut calls, everything) = (Vec::new(), Page { skip: 0, limit: usize::MAX });
+        let visit = |row: &Conversation<'_>| calls.push((row.id, row.message_count, row.last_activity));
+        let filter = ConversationFilter::default();
+        self.0.list_conversations(organization, &filter, everything, Timestamp(0), visit).unwrap();
+        let mut unread = BTreeMap::new();
+        for (user, _) in self.0.users(organization).unwrap() {
+            let counts = self.0.unread(organization, user, &calls).unwrap();
+            let rows = calls.iter().map(|(call, ..)| (user, *call)).zip(counts);
+            unread.extend(rows.filter(|(_, count)| *count > 0));
+        }
+        unread
     }
 
     pub fn list(

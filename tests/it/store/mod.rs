@@ -24,6 +24,7 @@ mod list_blocks;
 mod log_blocks;
 mod model_store;
 mod opening;
+mod read_marks;
 mod rebuilt;
 mod repair;
 mod script;

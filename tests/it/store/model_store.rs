@@ -29,9 +29,9 @@ use smslite::model::webhook_secret::{WebhookSecret, rotated};
 use smslite::store::{
     AssignNumber, AssignNumberOutcome, Bootstrap, Bootstrapped, CancelOutcome, ClaimJob, CreateOrganization,
     Due, EnqueueOutcome, EnqueueSms, ForgetCalls, ForgetRows, Held, ImportBatch, ImportBatchOutcome,
-    NewApiKey, Place, PlanForwards, ReceiptOutcome, RecordInbound, RecordInboundOutcome, RecordPart,
-    RecordPartOutcome, RecordReceipt, ResumeParked, RotateWebhookSecret, Route, SettleForward, SettleJob,
-    SettledForward, UnassignNumber, UpdateUser, UserOutcome,
+    MarkAllRead, MarkRead, NewApiKey, Place, PlanForwards, ReceiptOutcome, RecordInbound,
+    RecordInboundOutcome, RecordPart, RecordPartOutcome, RecordReceipt, ResumeParked, RotateWebhookSecret,
+    Route, SettleForward, SettleJob, SettledForward, UnassignNumber, UpdateUser, UserOutcome,
 };
 use std::collections::BTreeMap;
 
@@ -46,6 +46,9 @@ pub struct Model {
 struct Tenant {
     users: BTreeMap<UserId, User>,
     sign_ins: BTreeMap<UserId, Usage>,
+    /// Up to when, and of single conversations up to which message, users have read.
+    read_before: BTreeMap<UserId, Timestamp>,
+    read: BTreeMap<(UserId, CallId), u32>,
     keys: BTreeMap<ApiKeyId, ApiKey>,
     assistants: BTreeMap<AssistantId, Assistant>,
     numbers: BTreeMap<Address, PhoneNumber>,
@@ -628,6 +631,7 @@ impl Tenant {
         };
         self.calls.insert(id, archived);
         self.lines.retain(|(call, _), _| *call != id);
+        self.read.retain(|(_, call), _| *call != id);
         self.sessions.retain(|_, call| *call != id);
         self.jobs.retain(|_, job| job.call_id != Some(id) || job.status != JobStatus::Queued);
         let statuses = &mut self.statuses;
@@ -636,6 +640,38 @@ impl Tenant {
         }
         self.forget_logs(|_, told| told.call_id == id);
         true
+    }
+
+    /// The messages of a conversation that a user has not read.
+    fn unread(&self, user: UserId, id: CallId) -> Vec<u32> {
+        let Some(since) = self.users.get(&user).map(|user| user.created_at) else { return Vec::new() };
+        let (before, marked) = (self.read_before.get(&user).unwrap_or(&since), self.read.get(&(user, id)));
+        let is_new = |line: &&Line| line.timestamp > *before && line.index > *marked.unwrap_or(&0);
+        self.lines
+            .range((id, 0)..=(id, u32::MAX))
+            .map(|(_, line)| line)
+            .filter(is_new)
+            .map(|line| line.index)
+            .collect()
+    }
+
+    fn mark(&mut self, command: &MarkRead) -> bool {
+        let unread = self.unread(command.user_id, command.call_id);
+        let up_to = unread.into_iter().filter(|index| *index <= command.message_index).max();
+        self.read.extend(up_to.map(|index| ((command.user_id, command.call_id), index)));
+        up_to.is_some()
+    }
+
+    fn mark_all(&mut self, command: &MarkAllRead) -> bool {
+        let Some(user) = self.users.get(&command.user_id) else { return false };
+        let before = *self.read_before.get(&command.user_id).unwrap_or(&user.created_at);
+        let listed = self.calls.values().filter(|call| call.is_conversation());
+        let newest = listed.map(|call| call.last_activity).max().unwrap_or(before);
+        let now = command.now.max(newest).max(before);
+        let marks = self.read.len();
+        self.read.retain(|(of, _), _| *of != command.user_id);
+        self.read_before.insert(command.user_id, now);
+        now > before || self.read.len() < marks
     }
 
     /// What was to be forwarded of a message goes with its log.
@@ -681,6 +717,7 @@ impl Tenant {
             let Some(session) = due.map(SessionKey::of) else { continue };
             self.calls.remove(id);
             self.lines.retain(|(call, _), _| call != id);
+            self.read.retain(|(_, call), _| call != id);
             self.sessions.retain(|_, call| call != id);
             self.jobs.retain(|_, job| job.call_id != Some(*id));
             self.forget_logs(|_, told| told.call_id == *id);
@@ -793,6 +830,8 @@ impl Door for Model {
                 }
                 Answer::Done(may)
             }
+            Act::MarkRead(command) => Answer::Done(self.tenant(command.organization).mark(command)),
+            Act::MarkAllRead(command) => Answer::Done(self.tenant(command.organization).mark_all(command)),
             // Who is signed in is read from memory alone, which no snapshot shows.
             Act::EndDashboardSession(_) | Act::NoteUsage(_) => Answer::Nothing(()),
             Act::RenameApiKey(command) => {
@@ -951,6 +990,11 @@ impl Door for Model {
             keys: tenant.keys.clone().into_iter().collect(),
             assistants: tenant.assistants.clone().into_iter().collect(),
             numbers: tenant.numbers.clone().into_iter().collect(),
+            unread: (tenant.users.keys())
+                .flat_map(|user| tenant.calls.keys().map(|call| (*user, *call)))
+                .map(|(user, call)| ((user, call), tenant.unread(user, call).len() as u32))
+                .filter(|(_, unread)| *unread > 0)
+                .collect(),
         }
     }
 

@@ -4,9 +4,9 @@
 use super::acts::{
     ANN, BOB, DESK, NOBODYS, ORG, OTHER_ORG, SALES, START, TTL, address, archive, assign, at, bootstrap,
     cancel, claim, claiming, close, create_assistant, create_key, create_organization, create_user,
-    delete_assistant, delivered, enqueue, fails, forget, forget_rows, hinted, keep_audit, message, opt_out,
-    plan, purge, receipt, rename_assistant, replies, resume, revoke_key, rotate, seconds, set_password,
-    settle, settle_forward, settling, sign_in, sms, unassign, update_user, with_ttl,
+    delete_assistant, delivered, enqueue, fails, forget, forget_rows, hinted, keep_audit, mark_all_read,
+    mark_read, message, opt_out, plan, purge, receipt, rename_assistant, replies, resume, revoke_key, rotate,
+    seconds, set_password, settle, settle_forward, settling, sign_in, sms, unassign, update_user, with_ttl,
 };
 use super::contract::EVERYTHING;
 use super::door::{Accounts, Act, Answer, Door, Line, Outbox, Reads, Row, SealBlock};
@@ -120,6 +120,14 @@ pub fn receiving() -> Vec<Act> {
         seal(5),
         close(Closing::Living, &[7, 99], at(seconds(24))),
         close(Closing::Expired, &[2, 3, 7], at(seconds(116))),
+        // Users read some of it: 6 to the end, before it goes.
+        mark_read(1, 1, 1, at(seconds(116))),
+        mark_read(1, 1, 1, at(seconds(117))),
+        mark_read(1, 6, 99, at(seconds(117))),
+        mark_read(1, 99, 1, at(seconds(117))),
+        mark_read(77, 1, 1, at(seconds(117))),
+        mark_read(2, 1, 1, at(seconds(117))),
+        mark_all_read(77, at(seconds(117))),
         archive(6, at(seconds(25)), 1),
         archive(6, at(seconds(26)), 1),
         purge(6, 2),
@@ -147,6 +155,9 @@ pub fn receiving() -> Vec<Act> {
         inbound("SM31", CARL, DESK, 131),
         inbound("SM32", DORA, DESK, 132),
         inbound("SM33", DORA, NOBODYS, 133),
+        mark_read(1, 11, 1, at(seconds(134))),
+        mark_read(1, 12, 1, at(seconds(134))),
+        mark_read(2, 11, 2, at(seconds(134))),
         forget(&[11, 12, 99], Due::Before(at(seconds(132))), at(seconds(231)), 100),
         forget(&[11, 12], Due::Before(at(seconds(133))), at(seconds(231)), 100),
         forget(&[11, 12], Due::Before(at(seconds(133))), at(seconds(232)), 1),
@@ -174,6 +185,8 @@ pub fn receiving() -> Vec<Act> {
         }),
         Act::Import(elsewhere()),
         Act::Import(elsewhere()),
+        mark_all_read(2, at(seconds(130))),
+        mark_all_read(2, at(seconds(130))),
         inbound("SM40", "+15550000041", DESK, 19),
         seal(3),
         seal(3),
