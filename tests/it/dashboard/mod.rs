@@ -1,12 +1,16 @@
 //! The dashboard's pages, read and pressed as a browser without scripts does. What scripts add is tried in a real
 //! browser, by `tests/browser`.
 
+mod api_keys;
+mod assistants;
+mod configuration;
 mod conversation;
 mod inbox;
 mod message;
 mod pages;
 mod phone;
 mod signing_in;
+mod users;
 
 use crate::util::TestApp;
 use crate::util::carrier::{FORM, form};
