@@ -4,18 +4,19 @@ CASES = []
 
 
 class Case:
-    def __init__(self, sentence, function, allowed):
-        self.sentence, self.function, self.allowed = sentence, function, allowed
+    def __init__(self, sentence, function, allowed, kept):
+        self.sentence, self.function, self.allowed, self.kept = sentence, function, allowed, kept
         self.file = function.__module__
 
     def fits(self, words):
         return words.lower() in f"{self.file} {self.sentence}".lower()
 
 
-def test(sentence, allowed=()):
-    """allowed: patterns of what the console may say as an error, such as an answer of 404 that was asked for."""
+def test(sentence, allowed=(), kept=False):
+    """allowed: patterns of what the console may say as an error, such as an answer of 404 that was asked for.
+    kept: the server's data are in a directory, so that it can be started again."""
     def put_down(function):
-        CASES.append(Case(sentence, function, allowed))
+        CASES.append(Case(sentence, function, allowed, kept))
         return function
     return put_down
 

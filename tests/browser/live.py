@@ -1,7 +1,7 @@
 """What appears in pages that are open, without their being asked for again."""
 
-from case import test
-from sample import ARABIC, ARABIC_SPEAKER, ASKING, ECHO_NUMBER, LONG, NEWCOMER, OUR_NUMBER, QUESTION
+from case import status, test
+from sample import ARABIC, ARABIC_SPEAKER, ASKING, ECHO_NUMBER, LONG, NEWCOMER, OUR_NUMBER, QUESTION, TALKING
 
 # Lost by a page that is loaded again.
 MARK, MARKED = "window.stayed = true", "return window.stayed === true"
@@ -72,21 +72,21 @@ def in_the_thread(served, browser):
 
 @test("an open thread follows its end, but not under the eyes of who reads further up")
 def follows(served, browser):
-    in_view = "const it = document.querySelector(arguments[0]).getBoundingClientRect(); return it.top < innerHeight && it.bottom > 0"
+    in_view = """const it = [...document.querySelectorAll('#thread li.message')].at(-1).getBoundingClientRect()
+        return it.top < innerHeight && it.bottom > 0"""
     browser.sign_in()
     browser.open(f"/conversations/{LONG}")
-    customer = "+15550100002"
-    browser.until("the newest message is in view", lambda: browser.js(in_view, "#thread li.message:last-of-type"))
-    served.sms(customer, "I am still here")
+    browser.until("the newest message is in view", lambda: browser.js(in_view))
+    served.sms(TALKING, "I am still here")
     browser.see("#thread li.message", "I am still here")
-    browser.until("the new message is in view", lambda: browser.js(in_view, "#thread li.message:last-of-type"))
-    first = "#" + browser.ids("#thread li.message")[0]
-    browser.js("document.querySelector(arguments[0]).scrollIntoView({block: 'center', behavior: 'instant'})", first)
+    browser.until("the new message is in view", lambda: browser.js(in_view))
+    read = "#" + browser.ids("#thread li.message")[9]
+    browser.js("document.querySelector(arguments[0]).scrollIntoView({block: 'center', behavior: 'instant'})", read)
     top = "return document.querySelector(arguments[0]).getBoundingClientRect().top"
-    before = browser.js(top, first)
-    served.sms(customer, "And once more")
+    before = browser.js(top, read)
+    served.sms(TALKING, "And once more")
     browser.see("#thread li.message", "And once more")
-    assert abs(browser.js(top, first) - before) < 4, "what was being read moved"
+    assert abs(browser.js(top, read) - before) < 4, "what was being read moved"
 
 
 @test("an answer by the assistant appears in an open thread, and then that it was delivered")
@@ -123,13 +123,33 @@ def archived_elsewhere(served, browser):
     stays(browser)
 
 
-@test("of a conversation that is archived elsewhere an open thread shows nothing more")
+@test("of a conversation that is archived elsewhere an open thread shows nothing more", status(404, 410))
 def archived_under_the_eyes(served, browser):
     browser.sign_in()
     browser.open(f"/conversations/{QUESTION}")
     browser.see("#m-1")
     served.api("DELETE", f"/api/v1/sms-conversations/{QUESTION}")
     browser.gone("li.message")
+
+
+@test("an open inbox and an open thread go on after the server was away for a moment", [r"net::ERR_", "Failed to fetch"], kept=True)
+def server_away(served, browser):
+    browser.sign_in()
+    browser.open(f"/conversations/{QUESTION}")
+    browser.see("#m-3")
+    browser.js(MARK)
+    thread, inbox = browser.window()
+    browser.open("/inbox")
+    browser.see("#inbox a.row")
+    browser.js(MARK)
+    served.stop()
+    served.start()
+    served.sms(ASKING, "Are you back?")
+    browser.until("the row tells", lambda: "Are you back?" in browser.texts(f"#c-{QUESTION}")[0], 40)
+    stays(browser)
+    browser.front(thread)
+    browser.until("the thread tells", lambda: any("Are you back?" in it for it in browser.texts("#m-4")), 40)
+    stays(browser)
 
 
 @test("the focus and a half-typed reply survive what arrives meanwhile")

@@ -40,7 +40,7 @@ class Runner:
         served = browser = None
         begun = time.monotonic()
         try:
-            served = Served(self.binary)
+            served = Served(self.binary, case.kept)
             browser = self.browser(served.url)
             browser.axe = Path(self.words["axe"])
             notes = case.function(served, browser) or []
@@ -62,7 +62,8 @@ class Runner:
         self.failed.append(case)
         last = traceback.extract_tb(error.__traceback__)
         place = next((it for it in reversed(last) if it.name == case.function.__name__), last[-1])
-        print(f"FAILED {case.sentence}\n  {Path(place.filename).name}:{place.lineno}: {type(error).__name__}: {error}", flush=True)
+        says = str(error).partition("Stacktrace:")[0].strip()
+        print(f"FAILED {case.sentence}\n  {Path(place.filename).name}:{place.lineno}: {type(error).__name__}: {says}", flush=True)
         if browser is None:
             return
         try:

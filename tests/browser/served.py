@@ -20,18 +20,26 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Served:
-    """From memory, on a port of its own, signatures unchecked."""
+    """On a port of its own, signatures unchecked; from memory unless its data are to be kept."""
 
-    def __init__(self, binary):
-        self.home = tempfile.TemporaryDirectory(prefix="smslite-browser-")
-        home = Path(self.home.name)
-        (home / "seed.json").write_text(json.dumps(seed()), "utf-8")
-        self.log = home / "server.log"
-        ready = home / "ready.json"
-        command = [binary, "serve", "--demo", "--seed", home / "seed.json", "--port", "0", "--ready-file", ready]
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(command, cwd=home, env={**os.environ, "RUST_LOG": "warn"},
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    def __init__(self, binary, kept=False):
+        self.binary, self.kept, self.url = binary, kept, None
+        self.directory = tempfile.TemporaryDirectory(prefix="smslite-browser-")
+        self.home = Path(self.directory.name)
+        (self.home / "seed.json").write_text(json.dumps(seed()), "utf-8")
+        self.log = self.home / "server.log"
+        self.start()
+
+    def start(self):
+        """Again on the port that it had, if it had one."""
+        ready = self.home / "ready.json"
+        ready.unlink(missing_ok=True)
+        port = self.url.rpartition(":")[2] if self.url else "0"
+        where = ["--data-dir", self.home / "data"] if self.kept else ["--demo"]
+        command = [self.binary, "serve", *where, "--seed", self.home / "seed.json", "--port", port, "--ready-file", ready]
+        environment = {**os.environ, "RUST_LOG": "warn", "SMSLITE_TWILIO_SIGNATURES": "off"}
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(command, cwd=self.home, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         until = time.monotonic() + START_SECONDS
         while not ready.exists() or not ready.read_text().endswith("\n"):
             if self.process.poll() is not None or time.monotonic() > until:

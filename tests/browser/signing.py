@@ -1,6 +1,6 @@
 """Signing in and out."""
 
-import re
+import urllib.parse
 
 from case import status, test
 from sample import PASSWORD, QUESTION, email
@@ -66,7 +66,9 @@ def not_elsewhere(_, browser):
     asked = browser.path
     for elsewhere in ("https://example.com/", "//example.com/", "/\\example.com/", "javascript:alert(1)"):
         browser.cdp("Network.clearBrowserCookies")
-        browser.sign_in("user", re.sub(r"=[^&]*", f"={elsewhere}", asked))
+        path, _, query = asked.partition("=")
+        assert query, f"{asked} does not say where one wanted to go"
+        browser.sign_in("user", f"{path}={urllib.parse.quote(elsewhere, safe='')}")
         assert browser.driver.current_url.startswith(browser.url + "/"), f"{elsewhere} led to {browser.driver.current_url}"
 
 
