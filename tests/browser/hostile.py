@@ -135,7 +135,7 @@ def names(served, browser):
         browser.open(path)
         harmless(browser, path)
     browser.open("/inbox")
-    browser.choose("#assistant", CORPUS[0][:20].lower())
+    browser.choose("#assistant", CORPUS[0][:20])
     harmless(browser, "the inbox of a hostile assistant")
 
 

@@ -2,7 +2,7 @@
 
 from sample import ARABIC, ASKING, COMPLETED, ECHO_NUMBER, EMOJI, FAILED, LONG, NEWCOMER, OUR_NUMBER, QUESTION, WIDE
 
-# A page's name and address. Whoever may see least of them: None is nobody, as on the page where one signs in.
+# A page's name and address, and the least of those who may see it: None is nobody, as on the page where one signs in.
 PAGES = [
     ("sign-in", "/sign-in", None),
     ("inbox", "/inbox", "viewer"),
@@ -29,7 +29,6 @@ PAGES = [
     ("phone", "/phone", "user"),
     ("not-found", "/conversations/99999", "viewer"),
 ]
-TABLES = ["/message-logs", "/sessions", "/opt-outs", "/assistants", "/api-keys", "/users", "/configuration"]
 
 
 def busy(served):
@@ -42,7 +41,7 @@ def busy(served):
 
 
 def each(browser, ids, role="admin"):
-    """Opens each page that has something for them, signing in when it comes to those that want it; gives name and address."""
+    """Opens one page after another, signing in when it comes to those that want it; gives name and address."""
     signed_in = False
     for name, path, least in PAGES:
         if least is not None and not signed_in:
@@ -51,3 +50,8 @@ def each(browser, ids, role="admin"):
         path = path.format(**ids)
         browser.open(path)
         yield name, path
+
+
+def hold(found):
+    """found: what is wrong, a line each."""
+    assert not found, "\n    ".join(["", *found])

@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import signal
 import sys
 import time
 import traceback
@@ -84,6 +85,8 @@ class Runner:
 
 
 def main():
+    # Whoever ends this ends what it started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     binary, words = sys.argv[1], json.loads(sys.argv[2])
     runner = Runner(binary, words)
     try:

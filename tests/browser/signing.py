@@ -24,7 +24,7 @@ def in_and_out(_, browser):
     browser.at("/sign-in")
 
 
-@test("a wrong password is told, and the email need not be typed again", status(401))
+@test("a wrong password is told, and the email need not be typed again", status(401, 422))
 def wrong_password(_, browser):
     browser.open("/sign-in")
     browser.fill("#sign-in [name=email]", email("user"))
@@ -38,7 +38,7 @@ def wrong_password(_, browser):
     browser.at("/inbox")
 
 
-@test("an email that nobody has is told as a wrong password is", status(401))
+@test("an email that nobody has is told as a wrong password is", status(401, 422))
 def nobody(_, browser):
     told = []
     for address in (email("user"), email("nobody")):

@@ -1,6 +1,7 @@
 """Without JavaScript."""
 
 from case import test
+from reading import shows
 from sample import COMPLETED, LONG, LONG_COUNT, QUESTION
 
 
@@ -13,7 +14,7 @@ def all_of_it(served, browser):
     browser.at("/inbox")
     browser.fill("#search", "gift")
     browser.find("#search").submit()
-    browser.until("one row is found", lambda: browser.ids("#inbox a.row") == [f"c-{COMPLETED}"])
+    shows(browser, COMPLETED)
     browser.open("/inbox")
     browser.click(f"#c-{QUESTION}")
     browser.at(f"/conversations/{QUESTION}")

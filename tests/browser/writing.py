@@ -128,4 +128,4 @@ def fresh(served, browser):
     assert fresh_one != COMPLETED
     browser.open(f"/conversations/{fresh_one}")
     browser.see("#thread li.in", "Me again")
-    browser.until("the old one is linked", lambda: browser.count(f"#related a[href='/conversations/{COMPLETED}']"))
+    browser.until("the old one is linked", lambda: browser.count(f"#related a[href^='/conversations/{COMPLETED}']"))
