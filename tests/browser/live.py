@@ -129,7 +129,7 @@ def archived_elsewhere(served, browser):
 def archived_under_the_eyes(served, browser):
     browser.sign_in()
     browser.open(f"/conversations/{QUESTION}")
-    browser.see("#m-1")
+    browser.see("#thread li.message", "reschedule")
     served.api("DELETE", f"/api/v1/sms-conversations/{QUESTION}")
     browser.gone("li.message")
 

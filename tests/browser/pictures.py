@@ -15,17 +15,18 @@ def take(runner, directory):
         for name, _ in pages.each(browser, pages.busy(served)):
             for size in (chrome.DESK, chrome.PHONE):
                 for dark in (False, True):
-                    browser.look(size, dark)
-                    whole(browser, directory / f"{name}-{'dark' if dark else 'light'}-{size[0]}.png")
+                    whole(browser, size, dark, directory / f"{name}-{'dark' if dark else 'light'}-{size[0]}.png")
             browser.look()
         print(f"{len(pages.PAGES)} pages are in {directory}")
     finally:
         served.stop()
 
 
-def whole(browser, file):
-    """The page from its head to its foot, not the window alone; a very long one is cut."""
-    size = browser.cdp("Page.getLayoutMetrics")["cssContentSize"]
-    clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 4000), "scale": 1}
-    picture = browser.cdp("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+def whole(browser, size, dark, file):
+    """The page from its head to its foot, in a window that is as high; a very long one is cut."""
+    browser.look(size, dark)
+    height = browser.js("return document.documentElement.scrollHeight")
+    browser.look((size[0], max(size[1], min(height, 4000))), dark)
+    browser.js("scrollTo(0, 0)")
+    picture = browser.cdp("Page.captureScreenshot", format="png")
     file.write_bytes(base64.b64decode(picture["data"]))

@@ -68,6 +68,26 @@ def long_texts(_, browser):
             fits(browser, f"/conversations/{conversation}", size[0])
 
 
+@test("a phone number is never broken in two")
+def whole_numbers(_, browser):
+    script = """const walk = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT), broken = []
+        while (walk.nextNode()) for (const found of walk.currentNode.data.matchAll(/\\+\\d{8,15}/g)) {
+            const range = document.createRange()
+            range.setStart(walk.currentNode, found.index); range.setEnd(walk.currentNode, found.index + found[0].length)
+            if (new Set([...range.getClientRects()].map(it => Math.round(it.top))).size > 1) broken.push(found[0]) }
+        return broken"""
+    wrong = []
+    for size in (chrome.PHONE, chrome.DESK):
+        browser.look(size)
+        browser.cdp("Network.clearBrowserCookies")
+        browser.sign_in("admin")
+        for path in ("/inbox", f"/conversations/{QUESTION}", f"/conversations/{QUESTION}/archive", "/opt-outs", "/message-logs"):
+            browser.open(path)
+            browser.see("main", "+1555")
+            wrong += [f"{path}, {size[0]} wide: {it}" for it in browser.js(script)]
+    pages.hold(wrong)
+
+
 @test("text from right to left has its own direction within the page's")
 def right_to_left(_, browser):
     browser.sign_in()
