@@ -76,6 +76,7 @@ impl Browser {
 
 /// The ids of a table's rows that begin so, in their order.
 pub fn rows(page: &str, start: &str) -> Vec<String> {
-    let ids = page.split(&format!("<tr id=\"{start}-")).skip(1);
+    let tag = format!("<tr id=\"{start}-");
+    let ids = page.split(&tag).skip(1);
     ids.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
