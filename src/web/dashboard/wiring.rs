@@ -4,13 +4,12 @@
 use super::error::PageError;
 use super::page::Shell;
 use super::when::When;
-use crate::app::{App, carriers, reach};
+use crate::app::arrivals::{Heard, last_heard};
+use crate::app::{carriers, reach};
 use crate::config::SignatureMode;
 use crate::model::account::Actor;
 use crate::model::address::Address;
 use crate::model::message_log::Provider;
-use crate::model::time::Timestamp;
-use crate::store::ReadError;
 use crate::web::forwarded::called_url;
 use crate::web::worlds::{Here, called_uri};
 use crate::web::{AppState, Peer};
@@ -51,17 +50,6 @@ pub struct Light {
     pub heard: Option<When>,
     /// What is worth knowing of the signature.
     pub note: &'static str,
-}
-
-/// When a carrier's request for a number last came, and whether its signature was good; none: nobody looked.
-struct Heard {
-    at: Timestamp,
-    checked: Option<bool>,
-}
-
-/// Until it is kept, nothing was heard.
-fn last_heard(_: &App, _: &Actor, _: Provider, _: &Address) -> Result<Option<Heard>, ReadError> {
-    Ok(None)
 }
 
 const PLACES: [(Provider, &str, &str); 3] = [
@@ -116,12 +104,13 @@ pub fn wires(
 
 fn light(shell: &Shell, heard: Option<&Heard>) -> Light {
     Light {
-        on: heard.is_some_and(|heard| heard.checked != Some(false)),
+        on: heard.is_some(),
         heard: heard.map(|heard| shell.when(heard.at)),
-        note: match heard.map(|heard| heard.checked) {
-            Some(Some(false)) => "with a bad signature",
-            Some(None) => "its signature was not checked",
-            _ => "",
+        // Of what a restart has forgotten only the message is left.
+        note: match heard.and_then(|heard| heard.checked) {
+            Some(true) => "signed",
+            Some(false) => "its signature was not checked",
+            None => "",
         },
     }
 }

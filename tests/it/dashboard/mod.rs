@@ -1,6 +1,9 @@
 //! The dashboard's pages, read and pressed as a browser without scripts does. What scripts add is tried in a real
 //! browser, by `tests/browser`.
 
+mod api_keys;
+mod assistants;
+mod configuration;
 mod conversation;
 mod inbox;
 mod message;
@@ -12,6 +15,7 @@ mod phone;
 mod refused_webhooks;
 mod sessions;
 mod signing_in;
+mod users;
 
 use crate::util::TestApp;
 use crate::util::carrier::{FORM, form};
