@@ -76,7 +76,6 @@ impl Browser {
 
 /// The ids of a table's rows that begin so, in their order.
 pub fn rows(page: &str, start: &str) -> Vec<String> {
-    let tag = format!("<tr id=\"{start}-");
-    let ids = page.split(&tag).skip(1);
-    ids.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+    let before = format!("<tr id=\"{start}-");
+    page.split(&before).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
