@@ -72,7 +72,7 @@ fn errors(outcome: Result<Resolved, ConfigErrors>) -> Vec<String> {
 }
 
 fn source_of(resolved: &Resolved, wanted: &str) -> String {
-    let found = resolved.values.iter().find(|(key, _, _)| *key == wanted);
+    let found = resolved.settings.said.values.iter().find(|(key, _, _)| *key == wanted);
     found.map(|(_, _, source)| source.clone()).unwrap()
 }
 
@@ -84,7 +84,7 @@ fn exposed(secrets: &[smslite::config::Secret]) -> Vec<&str> {
 fn with_nothing_said_the_defaults_stand() {
     let dir = TempDir::new().unwrap();
     let resolved = load(None, &Environment::new(), dir.path()).unwrap();
-    assert!(resolved.values.iter().all(|(_, _, source)| source == "default"));
+    assert!(resolved.settings.said.values.iter().all(|(_, _, source)| source == "default"));
     assert_eq!(resolved.warnings, [""; 0]);
     assert!(resolved.bootstrap.api_key.is_none() && resolved.bootstrap.admin_email.is_none());
     let settings = resolved.settings;
@@ -240,11 +240,11 @@ fn the_example_file_uncommented_says_the_defaults() {
         })
         .collect();
     let resolved = file(&said.join("\n")).unwrap();
-    for (key, _, source) in &resolved.values {
+    for (key, _, source) in &resolved.settings.said.values {
         assert!(source.starts_with("smslite.toml:"), "{key} is not in the example");
     }
     assert_eq!(format!("{:?}", resolved.settings), format!("{:?}", Settings::default()));
-    assert!(file(&example()).unwrap().values.iter().all(|(_, _, source)| source == "default"));
+    assert!(file(&example()).unwrap().settings.said.values.iter().all(|(_, _, source)| source == "default"));
 }
 
 #[test]
