@@ -6,11 +6,7 @@ use super::api::{
     events, export, health, import, metrics, opt_outs, parked_events, phone_numbers, sms, sms_logs,
     sms_sessions, sms_timeline, users, webhook_secrets,
 };
-use super::dashboard::error::nothing_here;
-use super::dashboard::{
-    self, assets, assistant_numbers, configuration, conversation, inbox, message, message_logs, phone,
-    refused_webhooks, sessions, sign_in, timeline,
-};
+use super::dashboard as pages;
 use super::docs;
 use super::error::ApiError;
 use super::meter::Meter;
@@ -56,7 +52,7 @@ impl Served {
 pub fn served(state: AppState) -> Served {
     let in_api = state.settings.metrics == MetricsAt::Main;
     let more = state.worlds.as_ref().map(|worlds| worlds.routes());
-    let known = account_pages(pages(table(Meter::new(state.app.metrics.clone()), in_api)));
+    let known = accounts(dashboard(table(Meter::new(state.app.metrics.clone()), in_api)));
     let Table { router, mut document, mut meter } = with(known, more);
     meter.add("/openapi.json", &["/openapi.json"]);
     meter.add("/docs", &["/docs", "/docs/", "/docs/{*rest}"]);
@@ -69,11 +65,11 @@ pub fn served(state: AppState) -> Served {
     let document = get(async move || ([(CONTENT_TYPE, "application/json")], document.clone()));
     let worlds = state.worlds.clone();
     let router = router
-        .route("/", get(sign_in::enter))
+        .route("/", get(pages::sign_in::enter))
         .route("/openapi.json", document)
         .merge(docs::routes())
-        .merge(assets::routes())
-        .fallback(nothing_here)
+        .merge(pages::assets::routes())
+        .fallback(pages::error::nothing_here)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state);
     Served { router, meter, worlds }
@@ -227,56 +223,61 @@ fn api(table: Table) -> Table {
 }
 
 /// The dashboard, for people: in no document.
-fn pages(table: Table) -> Table {
+fn dashboard(table: Table) -> Table {
     table
-        .alias("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
-        .alias("/sign-out", post(sign_in::sign_out))
-        .alias("/inbox", get(inbox::show_inbox))
-        .alias("/inbox/read", post(inbox::mark_all_read))
-        .alias("/conversations/{conversation_id}", get(conversation::show_conversation))
-        .alias("/conversations/{conversation_id}/messages", post(conversation::send_message))
+        .alias("/sign-in", get(pages::sign_in::ask).post(pages::sign_in::sign_in))
+        .alias("/sign-out", post(pages::sign_in::sign_out))
+        .alias("/inbox", get(pages::inbox::show_inbox))
+        .alias("/inbox/read", post(pages::inbox::mark_all_read))
+        .alias("/conversations/{conversation_id}", get(pages::conversation::show_conversation))
+        .alias("/conversations/{conversation_id}/messages", post(pages::conversation::send_message))
         .alias(
             "/conversations/{conversation_id}/archive",
-            get(conversation::ask_to_archive).post(conversation::archive),
+            get(pages::conversation::ask_to_archive).post(pages::conversation::archive),
         )
-        .alias("/conversations/{conversation_id}/timeline", get(timeline::show_timeline))
-        .alias("/message-logs", get(message_logs::show_message_logs))
-        .alias("/messages/{log_id}", get(message::show_message))
-        .alias("/phone", get(phone::show_phone).post(phone::write))
-        .alias("/phone/receipt", post(phone::tell))
-        .alias("/opt-outs", get(dashboard::opt_outs::show_opt_outs).post(dashboard::opt_outs::add_opt_out))
-        .alias(
-            "/opt-outs/remove",
-            get(dashboard::opt_outs::ask_to_remove).post(dashboard::opt_outs::remove_opt_out),
-        )
-        .alias("/sessions", get(sessions::show_sessions))
-        .alias("/sessions/clear", post(sessions::clear_session))
-        .alias("/sessions/clear-all", get(sessions::ask_to_clear_all).post(sessions::clear_all))
-        .alias("/parked-events", get(dashboard::parked_events::show_parked_events))
-        .alias("/parked-events/replay-all", post(dashboard::parked_events::replay_all))
-        .alias("/parked-events/{id}/replay", post(dashboard::parked_events::replay))
+        .alias("/conversations/{conversation_id}/timeline", get(pages::timeline::show_timeline))
+        .alias("/message-logs", get(pages::message_logs::show_message_logs))
+        .alias("/messages/{log_id}", get(pages::message::show_message))
+        .alias("/phone", get(pages::phone::show_phone).post(pages::phone::write))
+        .alias("/phone/receipt", post(pages::phone::tell))
+        .alias("/opt-outs", get(pages::opt_outs::show_opt_outs).post(pages::opt_outs::add_opt_out))
+        .alias("/opt-outs/remove", get(pages::opt_outs::ask_to_remove).post(pages::opt_outs::remove_opt_out))
+        .alias("/sessions", get(pages::sessions::show_sessions))
+        .alias("/sessions/clear", post(pages::sessions::clear_session))
+        .alias("/sessions/clear-all", get(pages::sessions::ask_to_clear_all).post(pages::sessions::clear_all))
+        .alias("/parked-events", get(pages::parked_events::show_parked_events))
+        .alias("/parked-events/replay-all", post(pages::parked_events::replay_all))
+        .alias("/parked-events/{id}/replay", post(pages::parked_events::replay))
         .alias(
             "/parked-events/{id}/discard",
-            get(dashboard::parked_events::ask_to_discard).post(dashboard::parked_events::discard),
+            get(pages::parked_events::ask_to_discard).post(pages::parked_events::discard),
         )
-        .alias("/refused-webhooks", get(refused_webhooks::show_refused_webhooks))
+        .alias("/refused-webhooks", get(pages::refused_webhooks::show_refused_webhooks))
 }
 
-/// Those that set things up.
-fn account_pages(table: Table) -> Table {
-    use dashboard::{api_keys, assistants, users};
+/// Its pages that set things up.
+fn accounts(table: Table) -> Table {
     table
-        .alias("/assistants", get(assistants::show_assistants).post(assistants::make_assistant))
-        .alias("/assistants/{assistant_id}", post(assistants::change_assistant))
-        .alias("/assistants/{assistant_id}/delete", post(assistants::delete_assistant))
-        .alias("/assistants/{assistant_id}/numbers", post(assistant_numbers::assign_number))
-        .alias("/assistants/{assistant_id}/numbers/take-away", post(assistant_numbers::unassign_number))
-        .alias("/api-keys", get(api_keys::show_api_keys).post(api_keys::make_api_key))
-        .alias("/api-keys/{key_id}", get(api_keys::ask_to_rename).post(api_keys::rename_api_key))
-        .alias("/api-keys/{key_id}/revoke", get(api_keys::ask_to_revoke).post(api_keys::revoke_api_key))
-        .alias("/users", get(users::show_users).post(users::make_user))
-        .alias("/users/{user_id}", get(users::show_user).post(users::change_user))
-        .alias("/configuration", get(configuration::show_configuration))
+        .alias("/assistants", get(pages::assistants::show_assistants).post(pages::assistants::make_assistant))
+        .alias("/assistants/{assistant_id}", post(pages::assistants::change_assistant))
+        .alias("/assistants/{assistant_id}/delete", post(pages::assistants::delete_assistant))
+        .alias("/assistants/{assistant_id}/numbers", post(pages::assistant_numbers::assign_number))
+        .alias(
+            "/assistants/{assistant_id}/numbers/take-away",
+            post(pages::assistant_numbers::unassign_number),
+        )
+        .alias("/api-keys", get(pages::api_keys::show_api_keys).post(pages::api_keys::make_api_key))
+        .alias(
+            "/api-keys/{key_id}",
+            get(pages::api_keys::ask_to_rename).post(pages::api_keys::rename_api_key),
+        )
+        .alias(
+            "/api-keys/{key_id}/revoke",
+            get(pages::api_keys::ask_to_revoke).post(pages::api_keys::revoke_api_key),
+        )
+        .alias("/users", get(pages::users::show_users).post(pages::users::make_user))
+        .alias("/users/{user_id}", get(pages::users::show_user).post(pages::users::change_user))
+        .alias("/configuration", get(pages::configuration::show_configuration))
 }
 
 /// The routes and what is said of them.

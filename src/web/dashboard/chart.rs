@@ -1,6 +1,7 @@
 //! Messages by day and carrier as a picture, and as a table for who does not see it. Plain shapes with the sizes as
 //! attributes: pages allow no other style than our own file's.
 
+use super::table::counted;
 use crate::model::day_counts::{DayCounts, Volume};
 use crate::model::message_log::Provider;
 use askama::Template;
@@ -79,6 +80,11 @@ impl Chart {
             days,
             carriers,
         }
+    }
+
+    /// `12 messages, 1 failed`
+    fn told(number: &u64, failed: &u64) -> String {
+        format!("{}, {failed} failed", counted(*number, "message"))
     }
 
     /// Where the days' names are.

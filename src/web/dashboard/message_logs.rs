@@ -5,7 +5,7 @@ use super::error::{PageError, sentences};
 use super::page::{Shell, Visitor, show, show_refused};
 use super::paging::Paging;
 use super::parked_events::shortened;
-use super::table::{Cell, Empty, Table, TableRow};
+use super::table::{Cell, Empty, Table, TableRow, counted};
 use crate::app::{assistants, sms_logs};
 use crate::model::call::Direction;
 use crate::model::ids::MessageLogId;
@@ -185,8 +185,8 @@ fn table(shell: &Shell, typed: &Typed, page: Page, (total, lines): (u64, Vec<Lin
         title: "Message logs",
         about: match (total, typed.is_empty()) {
             (0, _) => String::new(),
-            (1, _) => "1 message".to_owned(),
-            (many, true) => format!("{many} messages"),
+            (total, true) => counted(total, "message"),
+            (1, false) => "1 message matches".to_owned(),
             (many, false) => format!("{many} messages match"),
         },
         columns: COLUMNS,

@@ -1,6 +1,6 @@
 //! What all pages share: who looks at them, what stands around them, and what is shown when one cannot be.
 
-use super::error::PageError;
+pub use super::error::{PageError, sentences};
 use super::safety::harden;
 use super::when::{When, Zone};
 use crate::model::account::{Actor, Role};

@@ -3,7 +3,7 @@
 
 use super::conversation::{Day, days};
 use super::error::PageError;
-use super::page::{Editor, Fields, Shell, Visitor, show, show_refused};
+use super::page::{Editor, Fields, Shell, Visitor, sentences, show, show_refused};
 use super::step::StepView;
 use crate::app::conversations::{self, Patience};
 use crate::app::{assistants, phone_numbers, sms_logs};
@@ -135,12 +135,10 @@ fn became(became: Became) -> String {
 /// What somebody can mend, in words; anything else is a page of its own.
 fn sentence(error: ApiError) -> Result<String, PageError> {
     match error {
-        ApiError::Invalid(invalid) => {
-            let told = invalid.iter().map(|it| format!("{}: {}", it.loc.last().map_or("", |it| it), it.msg));
-            Ok(told.collect::<Vec<_>>().join("; "))
-        }
-        ApiError::Unprocessable(text) | ApiError::Conflict(text) => Ok(text),
-        ApiError::NotFoundBecause(text) => Ok(text.to_owned()),
+        ApiError::Invalid(_)
+        | ApiError::Unprocessable(_)
+        | ApiError::Conflict(_)
+        | ApiError::NotFoundBecause(_) => Ok(sentences(&error)),
         error => Err(error.into()),
     }
 }

@@ -44,7 +44,7 @@ fn row(shell: &Shell, at: usize, refused: Refused) -> TableRow {
     }
     facts.extend(refused.headers);
     let called = Cell::Code(format!("{} {}", refused.method, refused.url));
-    let more = Cell::More { summary: "Headers", facts };
+    let more = if facts.is_empty() { Cell::Nothing } else { Cell::More { summary: "Headers", facts } };
     TableRow {
         id: format!("r-{at}"),
         cells: vec![

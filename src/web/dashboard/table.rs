@@ -170,6 +170,11 @@ pub struct Ask<'a> {
     pub back: &'static str,
 }
 
+/// `1 message`, `2 messages`
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

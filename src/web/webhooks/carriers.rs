@@ -126,7 +126,8 @@ async fn take(
     // Nothing of it is acted on before it is verified; but whose it says it is tells whose secrets to try.
     let carrier = state.app.carriers.shared(provider);
     let event = carrier.parse(&webhook);
-    let candidates = match parts.extensions.get::<Played>() {
+    let played = parts.extensions.get::<Played>();
+    let candidates = match played {
         Some(played) => played.candidates(&state.app, provider),
         None => inbound::candidates(&state.app, provider, &event)?,
     };
@@ -147,7 +148,8 @@ async fn take(
         WebhookEvent::Status(receipt) => receipt.from.as_ref(),
         WebhookEvent::Unusable { .. } => None,
     };
-    if let Some(number) = our_number {
+    // What is played here tells nothing of whether the carrier knows the way.
+    if let (Some(number), None) = (our_number, played) {
         arrivals::note(&state.app, (organization, provider), number, signature, now);
     }
     let (is_receipt, is_usable) = match &event {

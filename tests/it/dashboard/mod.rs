@@ -7,8 +7,13 @@ mod configuration;
 mod conversation;
 mod inbox;
 mod message;
+mod message_logs;
+mod opt_outs;
 mod pages;
+mod parked_events;
 mod phone;
+mod refused_webhooks;
+mod sessions;
 mod signing_in;
 mod users;
 
@@ -67,4 +72,10 @@ impl Browser {
         let headers = [FORM, ("origin", origin), ("cookie", self.cookie.as_str())];
         self.who.ask("POST", path, &headers, form(fields)).await
     }
+}
+
+/// The ids of a table's rows that begin so, in their order.
+pub fn rows(page: &str, start: &str) -> Vec<String> {
+    let ids = page.split(&format!("<tr id=\"{start}-")).skip(1);
+    ids.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }

@@ -3,7 +3,18 @@
 use super::Browser;
 use crate::util::{CARLA, TestApp};
 
-const PAGES: [&str; 5] = ["/inbox", "/conversations/1", "/conversations/1/timeline", "/messages/1", "/phone"];
+const PAGES: [&str; 10] = [
+    "/inbox",
+    "/conversations/1",
+    "/conversations/1/timeline",
+    "/messages/1",
+    "/phone",
+    "/message-logs",
+    "/sessions",
+    "/parked-events",
+    "/opt-outs",
+    "/refused-webhooks",
+];
 
 #[tokio::test]
 async fn browsers_are_told_to_run_nothing_but_our_files_and_to_frame_nothing() {
@@ -33,7 +44,7 @@ async fn a_viewer_sees_nothing_to_change_and_cannot() {
     let vera = Browser::of(&app, "vera@example.com", "viewer").await;
     for path in PAGES {
         let page = vera.get(path).await;
-        if path == "/phone" {
+        if ["/phone", "/refused-webhooks"].contains(&path) {
             page.expect(403);
             continue;
         }
@@ -51,11 +62,22 @@ async fn a_viewer_sees_nothing_to_change_and_cannot() {
         ("/inbox/read", [("x", "")]),
         ("/phone", [("body", "hi")]),
         ("/phone/receipt", [("log_id", "1")]),
+        ("/opt-outs", [("phone_number", "+15551234567")]),
+        ("/opt-outs/remove", [("phone_number", "+15551234567")]),
+        ("/sessions/clear", [("assistant_id", "1")]),
+        ("/sessions/clear-all", [("x", "")]),
+        ("/parked-events/1/replay", [("x", "")]),
+        ("/parked-events/1/discard", [("x", "")]),
+        ("/parked-events/replay-all", [("x", "")]),
     ];
     for (path, fields) in forms {
         vera.press(path, &fields).await.expect(403);
     }
-    vera.get("/conversations/1/archive").await.expect(403);
+    for path in
+        ["/conversations/1/archive", "/sessions/clear-all", "/parked-events/1/discard", "/opt-outs/remove"]
+    {
+        vera.get(path).await.expect(403);
+    }
 }
 
 #[tokio::test]
@@ -95,7 +117,9 @@ async fn another_organizations_things_are_not_there() {
     for path in ["/conversations/1", "/conversations/1/timeline", "/conversations/1/archive", "/messages/1"] {
         stranger.get(path).await.expect(404);
     }
-    assert!(!stranger.get("/inbox").await.expect(200).text().contains(CARLA));
+    for path in ["/inbox", "/message-logs", "/sessions", "/opt-outs"] {
+        assert!(!stranger.get(path).await.expect(200).text().contains(CARLA), "{path}");
+    }
 }
 
 #[tokio::test]

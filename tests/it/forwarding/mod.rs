@@ -2,7 +2,7 @@
 
 mod delivered;
 mod failing;
-mod parked;
+pub mod parked;
 mod reach;
 mod replies;
 mod restarts;
@@ -30,7 +30,7 @@ async fn app_with(receiver: &FakeCarrier, settings: Settings) -> TestApp {
     app
 }
 
-async fn forward_to(app: &TestApp, url: Option<&str>) {
+pub async fn forward_to(app: &TestApp, url: Option<&str>) {
     let body = json!({"sms_webhook_url": url}).to_string();
     let json = [("content-type", "application/json")];
     app.user().ask("PATCH", "/api/v1/assistants/1", &json, body).await.expect(200);

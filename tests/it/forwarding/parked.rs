@@ -6,7 +6,7 @@ use crate::util::{CARLA, CARLOS, OUR_NUMBER, SECOND, TestApp};
 use serde_json::{Value, json};
 
 /// A server with these messages parked.
-async fn app_with_parked(receiver: &FakeCarrier, messages: &[(&str, &str)]) -> TestApp {
+pub async fn app_with_parked(receiver: &FakeCarrier, messages: &[(&str, &str)]) -> TestApp {
     let app = app_that_forwards(receiver).await;
     super::forward_to(&app, Some("http://127.0.0.1:1/")).await;
     for (number, (from, text)) in messages.iter().enumerate() {
