@@ -91,8 +91,9 @@ pub async fn show_inbox(visitor: Visitor, query: QueryParams) -> Result<Response
     let mut wanted = filter(&mut query);
     let page = query.page(ROWS, ROWS as u64);
     query.finish()?;
-    wanted.customer = AddressQuery::parse(&q);
-    // What is no number is looked for in what was said.
+    // What is no number is looked for in what was said; a word could be a sender's name, but is hardly meant so.
+    let is_of_words = q.chars().any(char::is_alphabetic);
+    wanted.customer = AddressQuery::parse(&q).filter(|_| !is_of_words);
     let text = Some(&q).filter(|q| !q.is_empty() && wanted.customer.is_none());
     let filtered = only_unread || !wanted.is_empty();
     let hits = match text {

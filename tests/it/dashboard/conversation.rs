@@ -40,7 +40,6 @@ async fn a_conversation_shows_what_was_said_and_what_the_carrier_made_of_it() {
     for shown in [
         "Can I reschedule?",
         "cat.jpg",
-        "2 segments",
         "href=\"/messages/1\"",
         "received",
         "Thursday, 30 April 2026",

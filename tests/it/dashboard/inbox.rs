@@ -1,6 +1,6 @@
 //! `/inbox`: who wrote, what was last, what is new, and what filters leave.
 
-use super::{Browser, place};
+use super::{Browser, place, press};
 use crate::util::{CARLA, CARLOS, DAY, OUR_NUMBER, SECOND, TestApp};
 
 /// The ids of the rows, in their order.
@@ -16,18 +16,18 @@ fn unread(page: &str) -> Vec<u64> {
 }
 
 /// Carla wrote a while ago, Carlos since; the first one's session is over.
-async fn app_with_two() -> (TestApp, Browser) {
+async fn app_with_two() -> TestApp {
     let app = TestApp::start().await;
-    let ann = Browser::of(&app, "ann@example.com", "user").await;
+    app.advance(SECOND);
     app.twilio().delivers("SM1", CARLA, "Can I reschedule?").await;
     app.advance(DAY + 60 * SECOND);
     app.twilio().delivers("SM2", CARLOS, "Where is my order?").await;
-    (app, ann)
+    app
 }
 
 #[tokio::test]
 async fn the_newest_come_first_with_what_was_said_last() {
-    let (app, _) = app_with_two().await;
+    let app = app_with_two().await;
     let page = app.user().get("/inbox").await.expect(200).text();
     assert_eq!(rows(&page), [2, 1]);
     for shown in
@@ -40,7 +40,7 @@ async fn the_newest_come_first_with_what_was_said_last() {
 
 #[tokio::test]
 async fn filters_and_the_search_leave_what_matches() {
-    let (app, _) = app_with_two().await;
+    let app = app_with_two().await;
     app.admin().post("/api/v1/assistants", r#"{"name": "Reminders"}"#).await.expect(201);
     for (query, expected) in [
         ("q=543", vec![1]),
@@ -63,7 +63,8 @@ async fn filters_and_the_search_leave_what_matches() {
 
 #[tokio::test]
 async fn what_somebody_has_looked_at_is_not_new_to_them() {
-    let (app, ann) = app_with_two().await;
+    let app = app_with_two().await;
+    let ann = app.user();
     let ben = Browser::of(&app, "ben@example.com", "viewer").await;
     assert_eq!(unread(&ann.get("/inbox").await.expect(200).text()), [2, 1]);
     ann.get("/conversations/1").await.expect(200);
@@ -77,7 +78,7 @@ async fn what_somebody_has_looked_at_is_not_new_to_them() {
     app.advance(SECOND);
     app.twilio().delivers("SM3", CARLOS, "Hello?").await;
     assert_eq!(unread(&ben.get("/inbox").await.expect(200).text()), [2]);
-    assert_eq!(place(ann.press("/inbox/read", &[]).await), "/inbox?said=all-read");
+    assert_eq!(place(press(&ann, "/inbox/read", &[]).await), "/inbox?said=all-read");
     let page = ann.get("/inbox?said=all-read").await.expect(200).text();
     assert_eq!(unread(&page), [0u64; 0]);
     assert!(page.contains("Everything is marked as read."), "{page}");
