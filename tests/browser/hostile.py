@@ -127,7 +127,7 @@ def names(served, browser):
         harmless(browser, path)
     for path, text in (("/assistants", CORPUS[0]), ("/api-keys", CORPUS[2]), ("/users", CORPUS[4][:80])):
         browser.open(path)
-        has_all(browser, "#table", [text], path)
+        has_all(browser, "main", [text], path)
         harmless(browser, path)
     conversation = served.conversation_of("+15553330002")
     for path in (f"/conversations/{conversation}", f"/conversations/{conversation}/timeline", f"/messages/{served.log_of('+15553330002')}",

@@ -14,7 +14,7 @@ import pictures
 from case import CASES
 from served import Served
 
-FILES = ["signing", "live", "reading", "writing", "keyboard", "windows", "roles", "hostile", "unscripted", "shapes", "accessible"]
+FILES = ["signing", "live", "reading", "writing", "changing", "keyboard", "windows", "roles", "hostile", "unscripted", "shapes", "accessible"]
 
 
 class Runner:
