@@ -296,7 +296,7 @@ fn first_commands(url: &str, made: &MadeUp, demo: Option<&Applied>) -> String {
             format!("curl {auth} -H 'Content-Type: application/json' -d '{body}' {url}/api/v1/assistants");
         [format!("curl {url}/health"), list, made]
     };
-    format!("\nTry:\n  {}\n\n", commands.join("\n  "))
+    format!("\nThe dashboard: {url}/  the API: {url}/docs\n\nTry:\n  {}\n\n", commands.join("\n  "))
 }
 
 /// Resolves at the first SIGTERM or interrupt; the second ends the process at once. The handlers
