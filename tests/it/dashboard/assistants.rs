@@ -75,7 +75,7 @@ async fn what_cannot_be_is_refused_with_what_was_typed() {
         ("/assistants", bad_url, "sms webhook url: Input should be a URL"),
         ("/assistants", fields("", "", "Typed <name>"), "name: Input should have 1 to 100 characters"),
         ("/assistants/1", bad_url, "sms webhook url: Input should be a URL"),
-        ("/assistants/1/numbers", number("typed", "twilio"), "phone number: "),
+        ("/assistants/1/numbers", number("no number!", "twilio"), "phone number: "),
         ("/assistants/1/numbers", number("+15550001111", "pigeon"), "provider: There is no such carrier"),
     ] {
         let page = press(&app.user(), path, &form).await.expect(422).text();
