@@ -105,7 +105,7 @@ fn the_budgets_hold() {
     };
     let sources = sources();
     let total = sources.iter().map(|(_, text)| code(text)).sum::<usize>();
-    assert!(total <= 41_000, "{total} lines of code");
+    assert!(total <= 45_500, "{total} lines of code");
     for (file, text) in &sources {
         assert!(lines(text) <= 600, "{file}: is there a second noun in it?");
         assert!(text.starts_with("//!"), "{file} does not say what it owns");

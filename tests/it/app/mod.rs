@@ -1,5 +1,8 @@
 //! Verbs that have no route of their own.
 
+mod arrivals;
+mod message_logs;
+mod read_marks;
 mod thread;
 
 use crate::util::TestApp;

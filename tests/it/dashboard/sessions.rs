@@ -12,7 +12,7 @@ async fn sessions_that_live_are_listed_with_their_end() {
     app.twilio().delivers("SM2", CARLOS, "hello").await;
     let page = app.viewer().get("/sessions").await.expect(200).text();
     assert_eq!(rows(&page, "s"), ["2", "1"]);
-    for shown in ["2 sessions live.", "ends 24 h after", CARLA, "Support Bot", "in 1 min", "in 24 h"] {
+    for shown in ["2 sessions live.", "ends 24 h after", CARLA, "Support Bot", "in 1 min", "in 1 d"] {
         assert!(page.contains(shown), "{shown}\n{page}");
     }
     app.advance(60 * SECOND);

@@ -99,6 +99,23 @@ pub fn compare(snapshot: &Snapshot, logs: &[(u64, MessageLog)], filter: &LogFilt
     let mut kinds = LogCounts::default();
     matching.iter().for_each(|(_, log)| kinds.add(kind(log), 1));
     assert_eq!(counted, kinds.by(|kind| kind), "{filter:?}");
+    compare_periods(snapshot, logs, page.skip as usize);
+}
+
+/// The counts between some times are those of these logs; `beside` chooses the times.
+fn compare_periods(snapshot: &Snapshot, logs: &[(u64, MessageLog)], beside: usize) {
+    let mut bounds: Vec<_> = logs.iter().map(|(_, log)| log.created_at).collect();
+    bounds.sort();
+    bounds = bounds.into_iter().skip(beside % 3).step_by(1 + logs.len() / 5).collect();
+    bounds.dedup();
+    let counted = snapshot.count_logs_between(ORG, &bounds).unwrap();
+    assert_eq!(counted.len(), bounds.len().saturating_sub(1));
+    for (period, counted) in bounds.windows(2).zip(counted) {
+        let mut kinds = LogCounts::default();
+        let is_in = |log: &MessageLog| period[0] <= log.created_at && log.created_at < period[1];
+        logs.iter().filter(|(_, log)| is_in(log)).for_each(|(_, log)| kinds.add(kind(log), 1));
+        assert_eq!(counted.by(|kind| kind), kinds.by(|kind| kind), "{period:?} of {bounds:?}");
+    }
 }
 
 fn any_filter(chance: &mut Chance, micros: i64) -> LogFilter {

@@ -105,6 +105,7 @@ document.addEventListener('submit', (event) => {
   else if (event.target.method === 'post' && !event.target.hasAttribute('hx-post')) event.target.dataset.sent = '1';
 });
 
+find('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
 if (location.hash === '#end') find('#end')?.scrollIntoView();
 if (location.hash === '#compose-text') {
   find('#compose-text')?.focus({ preventScroll: true });
