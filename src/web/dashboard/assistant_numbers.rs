@@ -29,7 +29,7 @@ pub async fn assign_number(
         Ok(()) => Ok(go_to(&format!("/assistants?said=number-assigned#assistant-{id}"))),
         Err(error) => {
             form.refused = Some(refusal(error)?);
-            let mut page = page(&visitor, &base)?;
+            let mut page = page(&visitor, &base).await?;
             page.card(id).ok_or(ApiError::NotFound)?.number = form;
             show_refused(&page)
         }

@@ -67,10 +67,10 @@ pub(super) struct NumberForm {
 }
 
 pub async fn show_assistants(visitor: Visitor, Base(base): Base) -> Result<Response, PageError> {
-    show(&page(&visitor, &base)?)
+    show(&page(&visitor, &base).await?)
 }
 
-pub(super) fn page<'a>(visitor: &'a Visitor, base: &str) -> Result<AssistantsPage<'a>, PageError> {
+pub(super) async fn page<'a>(visitor: &'a Visitor, base: &str) -> Result<AssistantsPage<'a>, PageError> {
     let Visitor { actor, state, shell } = visitor;
     let known = assistants::list(&state.app, actor)?;
     let names: HashMap<_, _> = known.iter().map(|(id, it)| (*id, it.name.clone())).collect();
@@ -85,7 +85,7 @@ pub(super) fn page<'a>(visitor: &'a Visitor, base: &str) -> Result<AssistantsPag
     let base = state.app.carriers.public_url.as_deref().unwrap_or(base);
     Ok(AssistantsPage {
         shell,
-        wires: wires(state, (actor, shell), base, &wired)?,
+        wires: wires(state, (actor, shell), base, wired).await?,
         unreachable: out_of_reach(base),
         unassigned: rows.remove(&None).unwrap_or_default(),
         cards: known
@@ -174,7 +174,7 @@ pub async fn make_assistant(
         }
         Err(error) => {
             let refused = Some(refusal(error)?);
-            let mut page = page(&visitor, &base)?;
+            let mut page = page(&visitor, &base).await?;
             page.make = AssistantForm { refused, ..form };
             show_refused(&page)
         }
@@ -198,7 +198,7 @@ pub async fn change_assistant(
         }
         Err(error) => {
             form.refused = Some(refusal(error)?);
-            let mut page = page(&visitor, &base)?;
+            let mut page = page(&visitor, &base).await?;
             if let Some(card) = page.card(id) {
                 form.has_rules = card.form.has_rules;
                 card.form = form;

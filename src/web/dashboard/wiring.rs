@@ -5,11 +5,12 @@ use super::error::PageError;
 use super::page::Shell;
 use super::when::When;
 use crate::app::arrivals::{Heard, last_heard};
-use crate::app::{carriers, reach};
+use crate::app::{App, carriers, reach};
 use crate::config::SignatureMode;
 use crate::model::account::Actor;
 use crate::model::address::Address;
 use crate::model::message_log::Provider;
+use crate::store::ReadError;
 use crate::web::forwarded::called_url;
 use crate::web::worlds::{Here, called_uri};
 use crate::web::{AppState, Peer};
@@ -73,36 +74,57 @@ const PLACES: [(Provider, &str, &str); 3] = [
     ),
 ];
 
-/// Each carrier that there is an account of. `numbers`: whose they are, and of which assistant.
-pub fn wires(
+/// A number of ours, whose it is, and its assistant's name.
+pub type Numbered = (Address, Provider, String);
+
+/// Every carrier, with the numbers that are its own, and those of the sandbox that it was heard for all the same: where
+/// nothing is checked anybody may play a carrier. What was heard before a restart is looked for, which takes a while.
+pub async fn wires(
     state: &AppState,
     (actor, shell): (&Actor, &Shell),
     base: &str,
-    numbers: &[(Address, Provider, String)],
+    numbers: Vec<Numbered>,
 ) -> Result<Vec<Wire>, PageError> {
-    let wire = |(provider, name, place): (Provider, _, _)| {
-        let mut last: Option<Heard> = None;
-        let mut wired = Vec::new();
-        for (number, _, assistant) in numbers.iter().filter(|(_, of, _)| *of == provider) {
-            let heard = last_heard(&state.app, actor, provider, number)?;
-            let (number, assistant) = (number.as_str().to_owned(), assistant.clone());
-            wired.push(Wired { number, assistant, light: light(shell, heard.as_ref()) });
-            let newer = |heard: &Heard| last.as_ref().is_none_or(|last| last.at < heard.at);
-            last = heard.filter(newer).or(last);
-        }
+    let (app, asking) = (state.app.clone(), *actor);
+    let look = move || PLACES.map(|(provider, ..)| heard(&app, &asking, provider, &numbers));
+    let found = tokio::task::spawn_blocking(look).await?;
+    let wire = |((provider, name, place), numbers): ((Provider, _, _), Result<Vec<_>, ReadError>)| {
+        let numbers = numbers?;
+        let last = numbers.iter().filter_map(|(_, heard): &(_, Option<Heard>)| *heard).max_by_key(|it| it.at);
+        let wired = numbers.iter().map(|((number, _, assistant), heard): &(Numbered, _)| Wired {
+            number: number.as_str().to_owned(),
+            assistant: assistant.clone(),
+            light: light(shell, *heard),
+        });
         Ok(Wire {
             name,
             url: format!("{base}/webhooks/sms/{}", provider.as_str()),
             place,
-            light: light(shell, last.as_ref()),
-            numbers: wired,
+            light: light(shell, last),
+            numbers: wired.collect(),
             secrets: if shell.may_manage { secrets(state, actor, provider) } else { Vec::new() },
         })
     };
-    PLACES.into_iter().map(wire).collect()
+    PLACES.into_iter().zip(found).map(wire).collect()
 }
 
-fn light(shell: &Shell, heard: Option<&Heard>) -> Light {
+fn heard(
+    app: &App,
+    actor: &Actor,
+    provider: Provider,
+    numbers: &[Numbered],
+) -> Result<Vec<(Numbered, Option<Heard>)>, ReadError> {
+    let mut found = Vec::new();
+    for number in numbers.iter().filter(|number| [provider, Provider::Sandbox].contains(&number.1)) {
+        let heard = last_heard(app, actor, provider, &number.0)?;
+        if number.1 == provider || heard.is_some() {
+            found.push((number.clone(), heard));
+        }
+    }
+    Ok(found)
+}
+
+fn light(shell: &Shell, heard: Option<Heard>) -> Light {
     Light {
         on: heard.is_some(),
         heard: heard.map(|heard| shell.when(heard.at)),

@@ -3,7 +3,7 @@
 use super::{Browser, place, press};
 use crate::util::{CARLA, OUR_NUMBER, TestApp, settings};
 use serde_json::{Value, json};
-use smslite::config::{Secret, Settings};
+use smslite::config::{Secret, Settings, SignatureMode};
 
 async fn first(app: &TestApp) -> Value {
     app.admin().get("/api/v1/assistants/1").await.expect(200).json()
@@ -167,8 +167,7 @@ async fn a_light_turns_green_when_the_first_signed_request_lands() {
     let app = TestApp::start().await;
     let before = carrier(&app, "Twilio").await;
     assert!(before.contains("waiting for the first request") && !before.contains("light on"), "{before}");
-    let forged = smslite_forged(&app).await;
-    assert_eq!(forged, 403);
+    assert_eq!(forged(&app).await, 403);
     assert!(!carrier(&app, "Twilio").await.contains("light on"), "a forged request tells nothing");
     app.twilio().delivers("SM1", CARLA, "hello").await;
     app.advance(5 * 60 * crate::util::SECOND);
@@ -180,7 +179,21 @@ async fn a_light_turns_green_when_the_first_signed_request_lands() {
     assert!(page.contains("id=\"carriers\" hx-get=\"/assistants\""), "it is asked for again by itself");
 }
 
-async fn smslite_forged(app: &TestApp) -> u16 {
+#[tokio::test]
+async fn a_carrier_that_is_played_for_a_number_of_the_sandbox_is_heard() {
+    let mut unchecked = settings();
+    unchecked.twilio.carrier.signatures = SignatureMode::Off;
+    let app = TestApp::start_with(unchecked).await;
+    let number = [("phone_number", OUR_NUMBER), ("provider", "sandbox")];
+    place(press(&app.user(), "/assistants/1/numbers", &number).await);
+    assert!(!carrier(&app, "Twilio").await.contains(OUR_NUMBER));
+    app.twilio().delivers("SM1", CARLA, "hello").await;
+    let after = carrier(&app, "Twilio").await;
+    assert!(after.contains("light on") && after.contains("its signature was not checked"), "{after}");
+    assert!(after.contains(OUR_NUMBER) && !carrier(&app, "Vonage").await.contains(OUR_NUMBER), "{after}");
+}
+
+async fn forged(app: &TestApp) -> u16 {
     let carrier = crate::util::carrier::Carrier::new(app.anonymous(), "another-token");
     carrier.posts(&crate::util::carrier::sms("SM0", CARLA, OUR_NUMBER, "forged")).await.status
 }
