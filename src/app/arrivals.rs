@@ -72,6 +72,6 @@ pub fn last_heard(
         to: Some(AddressQuery::Exactly(number.clone())),
         ..LogFilter::default()
     };
-    let newest = app.store.snapshot()?.newest_log(organization, &filter, QUICK as usize)?;
-    Ok(newest.map(|at| Heard { at, checked: None }))
+    let newest = app.store.snapshot()?.newest_logs(organization, &filter, 1, QUICK as usize)?;
+    Ok(newest.first().map(|(_, at)| Heard { at: *at, checked: None }))
 }

@@ -36,6 +36,30 @@ pub fn list(
     })
 }
 
+/// Up to `wanted` of the newest logs that match, without counting the others. Words that are said often are found among
+/// the newest, those that are not by the search's blocks.
+pub fn newest(
+    app: &App,
+    actor: &Actor,
+    filter: &LogFilter,
+    wanted: usize,
+) -> Result<Vec<NamedLog>, ReadError> {
+    let snapshot = app.store.snapshot()?;
+    let found = snapshot.newest_logs(actor.organization, filter, wanted, QUICK as usize)?;
+    let mut ids: Vec<_> = found.into_iter().map(|(id, _)| id).collect();
+    if ids.len() < wanted {
+        ids.clear();
+        let page = Page { skip: 0, limit: wanted };
+        list(app, actor, filter, (page, u64::MAX), |id, _, _| ids.push(id))?;
+    }
+    let mut logs = Vec::new();
+    for id in ids {
+        let log = snapshot.log(actor.organization, id)?;
+        logs.extend(log.map(|(log, _)| named(&snapshot, actor, id, log)));
+    }
+    Ok(logs)
+}
+
 /// How many logs of each kind match.
 pub fn count(app: &App, actor: &Actor, filter: &LogFilter) -> Result<LogCounts, ReadError> {
     app.store.snapshot()?.count_logs(actor.organization, filter)

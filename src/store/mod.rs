@@ -32,7 +32,7 @@ mod log_list;
 mod log_row;
 mod log_scan;
 mod log_steps;
-mod newest_log;
+mod newest_logs;
 mod open;
 mod opt_outs;
 mod organizations;

@@ -237,6 +237,7 @@ fn dashboard(table: Table) -> Table {
         )
         .alias("/conversations/{conversation_id}/timeline", get(pages::timeline::show_timeline))
         .alias("/message-logs", get(pages::message_logs::show_message_logs))
+        .alias("/message-logs/by-day", get(pages::message_logs::show_by_day))
         .alias("/messages/{log_id}", get(pages::message::show_message))
         .alias("/phone", get(pages::phone::show_phone).post(pages::phone::write))
         .alias("/phone/receipt", post(pages::phone::tell))

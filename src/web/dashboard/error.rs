@@ -36,10 +36,11 @@ impl PageError {
         let by_script = parts.headers.contains_key("hx-request");
         let called = called_uri(&parts.extensions, &parts.uri);
         let world = called.path().strip_suffix(parts.uri.path()).unwrap_or_default();
-        // What was typed into a form is gone; the page of the form is asked for by its script alone.
+        // A form, and a part of a page, are nothing to come back to: their page is.
+        let page = |name: &str| parts.headers.get(name).and_then(|url| path_of(url.to_str().ok()?));
         let wanted = match parts.method == Method::GET && !by_script {
             true => called.path_and_query().map(ToString::to_string),
-            false => parts.headers.get("hx-current-url").and_then(|url| path_of(url.to_str().ok()?)),
+            false => page("hx-current-url").or_else(|| page("referer")),
         };
         let next = wanted.filter(|wanted| !wanted.is_empty() && wanted != "/");
         let query = next.map(|next| {

@@ -222,13 +222,9 @@ fn rows(state: &AppState, actor: &Actor, shell: &Shell, found: Vec<Found>) -> Re
 async fn hits(state: &AppState, actor: &Actor, text: &str, shell: &Shell) -> Result<Vec<Hit>, PageError> {
     let filter = LogFilter { search: Some(Search::new(text)), ..LogFilter::default() };
     let (app, actor) = (state.app.clone(), *actor);
-    let look = move || -> Result<Vec<_>, ReadError> {
-        let (mut ids, page) = (Vec::new(), Page { skip: 0, limit: HITS });
-        sms_logs::list(&app, &actor, &filter, (page, u64::MAX), |id, _, _| ids.push(id))?;
-        ids.into_iter().filter_map(|id| sms_logs::get(&app, &actor, id).transpose()).collect()
-    };
+    let look = move || sms_logs::newest(&app, &actor, &filter, HITS);
     let found = tokio::task::spawn_blocking(look).await??;
-    let hit = |(named, _): (sms_logs::NamedLog, _)| {
+    let hit = |named: sms_logs::NamedLog| {
         let log = named.log;
         let ours = log.direction == crate::model::call::Direction::Outbound;
         Hit {

@@ -43,8 +43,8 @@ struct LogsPage<'a> {
     table: Table,
     typed: Typed,
     assistants: Vec<(String, String)>,
-    /// On the first page, if there are any messages.
-    chart: Option<Chart>,
+    /// Whether the chart is asked for: on the first page, if there are any messages.
+    with_chart: bool,
     refused: Option<String>,
 }
 
@@ -152,7 +152,7 @@ async fn logs_page(
     refused: Option<String>,
 ) -> Result<LogsPage<'_>, PageError> {
     let names = assistants::list(&state.app, actor)?;
-    let (app, actor, zone) = (state.app.clone(), *actor, shell.zone_minutes());
+    let (app, actor) = (state.app.clone(), *actor);
     let is_first = page.skip == 0 && filter.is_some();
     let look = move || -> Result<_, ReadError> {
         let mut lines = Vec::new();
@@ -162,14 +162,31 @@ async fn logs_page(
             })?,
             None => None,
         };
-        let days = if is_first { sms_logs::by_day(&app, &actor, DAYS, zone)? } else { Vec::new() };
-        Ok((total.unwrap_or(0), lines, days))
+        Ok((total.unwrap_or(0), lines))
     };
-    let (total, lines, days) = tokio::task::spawn_blocking(look).await??;
-    let chart = days.iter().any(|day| !day.providers.is_empty()).then(|| Chart::new(&days));
+    let (total, lines) = tokio::task::spawn_blocking(look).await??;
+    let with_chart = is_first && (total > 0 || !typed.is_empty());
     let table = table(shell, &typed, page, (total, lines));
     let assistants = names.into_iter().map(|(id, it)| (id.to_string(), it.name)).collect();
-    Ok(LogsPage { shell, table, typed, assistants, chart, refused })
+    Ok(LogsPage { shell, table, typed, assistants, with_chart, refused })
+}
+
+#[derive(Template)]
+#[template(path = "by_day.html")]
+struct ByDayPage<'a> {
+    shell: &'a Shell,
+    /// None: there was no message.
+    chart: Option<Chart>,
+}
+
+/// The chart, which the page of the logs takes out of this one: counting takes longer than a page may.
+pub async fn show_by_day(visitor: Visitor) -> Result<Response, PageError> {
+    let Visitor { actor, state, shell } = visitor;
+    let zone = shell.zone_minutes();
+    let look = move || sms_logs::by_day(&state.app, &actor, DAYS, zone);
+    let days = tokio::task::spawn_blocking(look).await??;
+    let chart = days.iter().any(|day| !day.providers.is_empty()).then(|| Chart::new(&days));
+    show(&ByDayPage { shell: &shell, chart })
 }
 
 fn table(shell: &Shell, typed: &Typed, page: Page, (total, lines): (u64, Vec<Line>)) -> Table {

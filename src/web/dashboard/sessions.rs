@@ -18,7 +18,8 @@ use crate::web::extract::QueryParams;
 use askama::Template;
 use axum::response::Response;
 
-const ROWS: usize = 50;
+/// Each is most of a kilobyte of page.
+const ROWS: usize = 35;
 const COLUMNS: &[&str] = &["Customer", "Assistant", "Our number", "Messages", "Last message", "Ends", ""];
 
 #[derive(Template)]

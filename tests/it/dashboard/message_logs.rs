@@ -64,6 +64,11 @@ async fn a_filter_that_is_none_is_refused_with_what_was_typed() {
 async fn the_chart_counts_the_days_of_who_looks() {
     let app = app_with_two().await;
     let page = app.viewer().get("/message-logs").await.expect(200).text();
+    assert!(
+        page.contains("hx-get=\"/message-logs/by-day\"") && page.contains("href=\"/message-logs/by-day\""),
+        "{page}"
+    );
+    let page = app.viewer().get("/message-logs/by-day").await.expect(200).text();
     let chart = |page: &str| page.split("<svg id=\"chart\"").nth(1).unwrap_or_default().to_owned();
     for shown in
         ["Thursday, 30 April: 1 message, 0 failed", "Friday, 1 May: 1 message, 0 failed", "twilio in"]
@@ -71,10 +76,11 @@ async fn the_chart_counts_the_days_of_who_looks() {
         assert!(chart(&page).contains(shown), "{shown}\n{page}");
     }
     // It was not midnight yet where this one looks from, and still is the day before.
-    let west = app.viewer().ask("GET", "/message-logs", &[("cookie", "zone=-660")], "").await.expect(200);
+    let west =
+        app.viewer().ask("GET", "/message-logs/by-day", &[("cookie", "zone=-660")], "").await.expect(200);
     assert!(chart(&west.text()).contains("Wednesday, 29 April: 1 message"), "{}", west.text());
     let empty = TestApp::start().await.viewer().get("/message-logs").await.expect(200).text();
-    assert!(empty.contains("No messages yet") && !empty.contains("<svg id=\"chart\""), "{empty}");
+    assert!(empty.contains("No messages yet") && !empty.contains("by-day"), "{empty}");
 }
 
 #[tokio::test]
@@ -89,5 +95,5 @@ async fn a_full_page_is_small_and_leads_on() {
     assert!(page.contains("rel=\"next\" href=\"/message-logs?direction=inbound&#38;skip=25\""), "{page}");
     let last = app.viewer().get("/message-logs?direction=inbound&skip=25").await.expect(200).text();
     assert_eq!(rows(&last, "l").len(), 5);
-    assert!(last.contains("rel=\"prev\"") && !last.contains("<svg id=\"chart\""), "{last}");
+    assert!(last.contains("rel=\"prev\"") && !last.contains("by-day"), "{last}");
 }

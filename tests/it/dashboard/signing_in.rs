@@ -1,6 +1,7 @@
 //! `/`, `/sign-in`, `/sign-out`: who comes in, from where, and where they end up.
 
 use super::{Browser, PASSWORD, place};
+use crate::util::carrier::FORM;
 use crate::util::{SECOND, TestApp};
 
 const HOUR: i64 = 3600 * SECOND;
@@ -58,7 +59,15 @@ async fn signing_out_ends_the_session_for_every_window() {
     let asked = [("hx-request", "true"), ("hx-current-url", "http://x/conversations/7?from=3")];
     let told = ann.get_with("/inbox", &asked).await.expect(401);
     assert_eq!(told.header("hx-redirect"), Some("/sign-in?next=%2Fconversations%2F7%3Ffrom%3D3"));
-    // A form that comes too late leads there as well.
+    // A form that comes too late leads there as well, and to its page afterwards.
+    let referer = [
+        ("cookie", ann.cookie.as_str()),
+        ("origin", &format!("http://{}", app.address)),
+        ("referer", "http://x/conversations/7"),
+        FORM,
+    ];
+    let late = app.anonymous().ask("POST", "/conversations/7/messages", &referer, "body=hi").await;
+    assert_eq!(place(late), "/sign-in?next=%2Fconversations%2F7");
     assert_eq!(place(ann.press("/sign-out", &[]).await), "/sign-in");
 }
 

@@ -106,7 +106,18 @@ document.addEventListener('submit', (event) => {
 });
 
 find('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
-if (location.hash === '#end') find('#end')?.scrollIntoView();
+if (['', '#end'].includes(location.hash)) find('#end')?.scrollIntoView();
+
+// What is half typed outlives a session that ends meanwhile.
+const draft = find('#compose-text');
+if (draft) {
+  const key = `draft:${location.pathname}`;
+  if (location.hash === '#compose-text') sessionStorage.removeItem(key);
+  draft.value ||= sessionStorage.getItem(key) ?? '';
+  draft.addEventListener('input', () => sessionStorage.setItem(key, draft.value));
+}
+document.addEventListener('submit', (event) => { if (event.target.id === 'sign-out') sessionStorage.clear(); });
+
 if (location.hash === '#compose-text') {
   find('#compose-text')?.focus({ preventScroll: true });
   find('#end')?.scrollIntoView();

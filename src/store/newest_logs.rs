@@ -1,31 +1,37 @@
-//! The newest message log that matches, looked for among so many of the newest.
+//! The newest logs that match, looked for with bounded effort and without counting the others.
 
 use super::error::ReadError;
+use super::key;
 use super::log_row;
 use super::log_scan::Place;
 use super::snapshot::Snapshot;
-use crate::model::ids::OrganizationId;
+use crate::model::ids::{MessageLogId, OrganizationId};
 use crate::model::message_log::LogFilter;
 use crate::model::search::Scratch;
 use crate::model::time::Timestamp;
 
 impl Snapshot {
-    /// When it was created. `None`: none of the newest `most` logs matches.
-    pub fn newest_log(
+    /// Up to `wanted` of the newest logs that match, the newest first, of the `most` newest: which, and when they came.
+    pub fn newest_logs(
         &self,
         organization: OrganizationId,
         filter: &LogFilter,
+        wanted: usize,
         most: usize,
-    ) -> Result<Option<Timestamp>, ReadError> {
+    ) -> Result<Vec<(MessageLogId, Timestamp)>, ReadError> {
         let (scan, mut scratch) = (self.scan(organization, filter)?, Scratch::default());
         let everywhere = Place { from: 0, to: u64::MAX, rows: u64::MAX, known: None, steps: 0 };
+        let mut found = Vec::new();
         for row in scan.rows(&everywhere)?.rev().take(most) {
-            let (_, bytes) = row?;
+            if found.len() >= wanted {
+                break;
+            }
+            let (key, bytes) = row?;
             let log = log_row::read(bytes.value())?;
             if scan.matches(&log, &mut scratch) {
-                return Ok(Some(log.created_at));
+                found.push((MessageLogId(key::serial_id(key.value())), log.created_at));
             }
         }
-        Ok(None)
+        Ok(found)
     }
 }
