@@ -2,15 +2,12 @@
 //! forgot, the newest message tells.
 
 use super::App;
-use super::sms_logs::QUICK;
 use crate::model::account::Actor;
-use crate::model::address::{Address, AddressQuery};
+use crate::model::address::Address;
 use crate::model::audit::SignatureVerdict;
-use crate::model::call::Direction;
 use crate::model::ids::OrganizationId;
-use crate::model::message_log::{LogFilter, Provider};
+use crate::model::message_log::Provider;
 use crate::model::time::Timestamp;
-use crate::store::ReadError;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,8 +15,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heard {
     pub at: Timestamp,
-    /// Whether its signature was checked. `None`: only the message is left to tell of it.
-    pub checked: Option<bool>,
+    /// Whether its signature was checked.
+    pub checked: bool,
 }
 
 type Number = (OrganizationId, Provider, Address);
@@ -50,28 +47,12 @@ pub fn note(
     };
     let Ok(number) = Address::parse(our_number) else { return };
     if app.store.directory().view().has_number(organization, &number) {
-        let heard = Heard { at, checked: Some(checked) };
+        let heard = Heard { at, checked };
         app.arrivals.heard().insert((organization, provider, number), heard);
     }
 }
 
-/// When a number last heard of a carrier. `None`: it did not, or so long ago that it is not among the newest messages.
-pub fn last_heard(
-    app: &App,
-    actor: &Actor,
-    provider: Provider,
-    number: &Address,
-) -> Result<Option<Heard>, ReadError> {
-    let organization = actor.organization;
-    if let Some(heard) = app.arrivals.heard().get(&(organization, provider, number.clone())) {
-        return Ok(Some(*heard));
-    }
-    let filter = LogFilter {
-        provider: Some(provider),
-        direction: Some(Direction::Inbound),
-        to: Some(AddressQuery::Exactly(number.clone())),
-        ..LogFilter::default()
-    };
-    let newest = app.store.snapshot()?.newest_logs(organization, &filter, 1, QUICK as usize)?;
-    Ok(newest.first().map(|(_, at)| Heard { at: *at, checked: None }))
+/// When a number last heard of a carrier. `None`: not since the server started.
+pub fn last_heard(app: &App, actor: &Actor, provider: Provider, number: &Address) -> Option<Heard> {
+    app.arrivals.heard().get(&(actor.organization, provider, number.clone())).copied()
 }

@@ -3,7 +3,7 @@
 use super::App;
 use crate::model::account::Actor;
 use crate::model::day_counts::{DayCounts, day_bounds};
-use crate::model::ids::{CallId, MessageLogId};
+use crate::model::ids::{AuditId, CallId, MessageLogId};
 use crate::model::message_log::{LogCounts, LogFilter, LogView, MessageLog, RawPayload};
 use crate::model::page::Page;
 use crate::model::timeline::TimelineEvent;
@@ -34,6 +34,11 @@ pub fn list(
     snapshot.list_logs_within(actor.organization, filter, page, most, |id, log| {
         visit(id, log, log.assistant_id.and_then(|id| names.get(&id)).map(|name| &**name));
     })
+}
+
+/// What came by the webhook that a step was the first of: of a receipt, say. `None`: nothing, or it is gone.
+pub fn step_payload(app: &App, actor: &Actor, step: AuditId) -> Result<Option<RawPayload>, ReadError> {
+    app.store.snapshot()?.audit_payload(actor.organization, step)
 }
 
 /// Up to `wanted` of the newest logs that match, without counting the others. Words that are said often are found among

@@ -40,6 +40,15 @@ impl Snapshot {
         Ok(Some((log, get("raw_payloads", &tables.raw_payloads, organization, id.0)?)))
     }
 
+    /// What the carrier sent, of a webhook that made no log. The id is that of its first step.
+    pub fn audit_payload(
+        &self,
+        organization: OrganizationId,
+        first: AuditId,
+    ) -> Result<Option<RawPayload>, ReadError> {
+        get("audit_payloads", &self.tables.audit_payloads, organization, first.0)
+    }
+
     /// The log of a message that a carrier knows by this id, of the last two weeks.
     pub fn log_of_message(
         &self,

@@ -85,7 +85,7 @@ pub(super) async fn page<'a>(visitor: &'a Visitor, base: &str) -> Result<Assista
     let base = state.app.carriers.public_url.as_deref().unwrap_or(base);
     Ok(AssistantsPage {
         shell,
-        wires: wires(state, (actor, shell), base, wired).await?,
+        wires: wires(state, (actor, shell), base, &wired),
         unreachable: out_of_reach(base),
         unassigned: rows.remove(&None).unwrap_or_default(),
         cards: known

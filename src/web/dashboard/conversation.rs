@@ -17,6 +17,7 @@ use crate::web::api::sms::MOST_CHARACTERS;
 use crate::web::error::ApiError;
 use crate::web::extract::{PathId, QueryParams};
 use askama::Template;
+use axum::http::Uri;
 use axum::response::Response;
 
 const MESSAGES: u32 = 50;
@@ -69,7 +70,24 @@ pub struct Carried {
     pub is_final: bool,
     why: Option<String>,
     segments: u32,
-    media: Vec<String>,
+    media: Vec<Media>,
+}
+
+/// A file of a message.
+pub struct Media {
+    name: String,
+    /// None: it leads nowhere that a browser should go.
+    url: Option<String>,
+}
+
+impl Media {
+    pub fn of(url: &str) -> Media {
+        let is_web = url.parse::<Uri>().is_ok_and(|url| matches!(url.scheme_str(), Some("http" | "https")));
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let name = if name.is_empty() || !is_web { url } else { name };
+        Media { name: name.to_owned(), url: is_web.then(|| url.to_owned()) }
+    }
 }
 
 /// Another record of the same customer and assistant.
@@ -200,7 +218,7 @@ fn carried(id: MessageLogId, log: MessageLog) -> Carried {
         is_final: log.status.is_final(),
         why,
         segments: log.segment_count,
-        media: log.media_urls,
+        media: log.media_urls.iter().map(|url| Media::of(url)).collect(),
     }
 }
 
@@ -311,11 +329,4 @@ pub async fn archive(
         true => Ok(go_to("/inbox?said=archived")),
         false => Err(ApiError::NotFound.into()),
     }
-}
-
-/// What a file is called, by its URL.
-pub fn file_name(url: &str) -> &str {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    if name.is_empty() { "file" } else { name }
 }

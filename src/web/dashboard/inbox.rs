@@ -3,6 +3,7 @@
 use super::error::PageError;
 use super::page::{Editor, Shell, Visitor, go_to, show};
 use super::paging::Paging;
+use super::parked_events::shortened;
 use super::when::When;
 use crate::app::assistants;
 use crate::app::conversations::{self, Patience, Preview};
@@ -11,7 +12,7 @@ use crate::app::sms_logs;
 use crate::model::account::Actor;
 use crate::model::address::AddressQuery;
 use crate::model::call::{ConversationFilter, ConversationStatus};
-use crate::model::ids::{CallId, MessageLogId};
+use crate::model::ids::{AssistantId, CallId, MessageLogId};
 use crate::model::message::Role;
 use crate::model::message_log::LogFilter;
 use crate::model::page::Page;
@@ -97,7 +98,7 @@ pub async fn show_inbox(visitor: Visitor, query: QueryParams) -> Result<Response
     let text = Some(&q).filter(|q| !q.is_empty() && wanted.customer.is_none());
     let filtered = only_unread || !wanted.is_empty();
     let hits = match text {
-        Some(text) => hits(&state, &actor, text, &shell).await?,
+        Some(text) => hits(&state, &actor, (text, wanted.assistant_id), &shell).await?,
         None => Vec::new(),
     };
     let (found, more) = match text {
@@ -219,8 +220,13 @@ fn rows(state: &AppState, actor: &Actor, shell: &Shell, found: Vec<Found>) -> Re
     Ok(found.into_iter().zip(news).zip(previews).map(row).collect())
 }
 
-async fn hits(state: &AppState, actor: &Actor, text: &str, shell: &Shell) -> Result<Vec<Hit>, PageError> {
-    let filter = LogFilter { search: Some(Search::new(text)), ..LogFilter::default() };
+async fn hits(
+    state: &AppState,
+    actor: &Actor,
+    (text, assistant_id): (&str, Option<AssistantId>),
+    shell: &Shell,
+) -> Result<Vec<Hit>, PageError> {
+    let filter = LogFilter { search: Some(Search::new(text)), assistant_id, ..LogFilter::default() };
     let (app, actor) = (state.app.clone(), *actor);
     let look = move || sms_logs::newest(&app, &actor, &filter, HITS);
     let found = tokio::task::spawn_blocking(look).await??;
@@ -232,7 +238,7 @@ async fn hits(state: &AppState, actor: &Actor, text: &str, shell: &Shell) -> Res
             call_id: log.call_id,
             customer: if ours { log.to } else { log.from },
             ours,
-            body: log.body,
+            body: shortened(&log.body),
             at: shell.when(log.created_at),
         }
     };

@@ -6,13 +6,17 @@ use super::step::StepView;
 use super::when::When;
 use crate::app::sms_logs::{self, NamedLog};
 use crate::model::call::Direction;
-use crate::model::ids::MessageLogId;
+use crate::model::ids::{AuditId, MessageLogId};
 use crate::model::message_log::RawPayload;
+use crate::store::ReadError;
 use crate::web::error::ApiError;
 use crate::web::extract::PathId;
 use askama::Template;
 use axum::response::Response;
 use serde_json::Value;
+
+/// More than a message ever has; a carrier that goes on and on fills no page.
+const RECEIPTS: usize = 10;
 
 #[derive(Template)]
 #[template(path = "message.html")]
@@ -23,6 +27,8 @@ struct MessagePage<'a> {
     at: When,
     updated: When,
     steps: Vec<StepView>,
+    /// What came later: receipts.
+    receipts: Vec<Payload>,
     payload: Option<Payload>,
 }
 
@@ -42,13 +48,21 @@ pub async fn show_message(visitor: Visitor, PathId(id): PathId) -> Result<Respon
     let id = MessageLogId(id);
     let (named, payload) = sms_logs::get(&state.app, &actor, id)?.ok_or(ApiError::NotFound)?;
     // Those of a long thread take a while.
-    let look = move || sms_logs::steps(&state.app, &actor, id);
-    let steps = tokio::task::spawn_blocking(look).await??.unwrap_or_default();
+    let look = move || -> Result<_, ReadError> {
+        let steps = sms_logs::steps(&state.app, &actor, id)?.unwrap_or_default();
+        let ids = steps.iter().filter_map(|step| u64::try_from(step.id).ok());
+        let payloads =
+            ids.filter_map(|id| sms_logs::step_payload(&state.app, &actor, AuditId(id)).transpose());
+        let payloads = payloads.take(RECEIPTS).collect::<Result<Vec<_>, _>>()?;
+        Ok((steps, payloads))
+    };
+    let (steps, receipts) = tokio::task::spawn_blocking(look).await??;
     show(&MessagePage {
         at: shell.when(named.log.created_at),
         updated: shell.when(named.log.updated_at),
         ours: named.log.direction == Direction::Outbound,
         steps: steps.into_iter().map(|event| StepView::of(&shell, event)).collect(),
+        receipts: receipts.iter().map(|payload| shown(&shell, payload)).collect(),
         payload: payload.map(|payload| shown(&shell, &payload)),
         shell: &shell,
         named,

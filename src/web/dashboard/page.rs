@@ -3,6 +3,7 @@
 pub use super::error::{PageError, sentences};
 use super::safety::harden;
 use super::when::{When, Zone};
+use crate::app::events;
 use crate::model::account::{Actor, Role};
 use crate::model::feed::FeedEvent;
 use crate::model::time::Timestamp;
@@ -46,6 +47,8 @@ pub struct Shell {
     pub section: &'static str,
     /// What was just done, after a form led here.
     pub said: Option<&'static str>,
+    /// How far the feed went before the page was written: what comes after is news to it.
+    pub after: u64,
     zone: Zone,
     now: Timestamp,
 }
@@ -55,6 +58,10 @@ impl Shell {
     pub fn sections(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> + '_ {
         let shown = SECTIONS.into_iter().filter(|(_, _, role)| *role <= self.role);
         shown.map(|(path, name, _)| (path, name, path == self.section))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// The kinds of news.
@@ -126,6 +133,7 @@ impl FromRequestParts<AppState> for Visitor {
             known => known?,
         };
         let actor = caller.actor;
+        let after = events::extent(&state.app, actor.organization)?.newest;
         let directory = state.app.store.directory().view();
         let user = directory.user(actor.organization, actor.user_id);
         let organization = directory.organization(actor.organization);
@@ -138,6 +146,7 @@ impl FromRequestParts<AppState> for Visitor {
             may_manage: actor.role >= Role::Admin,
             section: section(parts.uri.path()),
             said: SAID.iter().find(|(word, _)| Some(*word) == query.as_deref()).map(|(_, text)| *text),
+            after,
             zone: zone(&parts.headers),
             now: actor.now,
         };

@@ -5,19 +5,26 @@ use super::page::{Manager, Shell, Visitor, show};
 use super::paging::Paging;
 use super::table::{Cell, Empty, Table, TablePage, TableRow};
 use crate::app::refusals::Refused;
-use crate::model::page::Page;
+use crate::web::extract::QueryParams;
 use axum::response::Response;
 
 const COLUMNS: &[&str] = &["When", "Carrier", "Called", "Why", "What to do"];
 /// A carrier's clock is this far off ours at most.
 const SKEW_SECONDS: i64 = 300;
 
+/// Each is a kilobyte of page.
+const ROWS: usize = 25;
+
 pub async fn show_refused_webhooks(
     Manager(Visitor { actor, state, shell }): Manager,
+    mut query: QueryParams,
 ) -> Result<Response, PageError> {
+    let page = query.page(ROWS, ROWS as u64);
+    query.finish()?;
     let refused = state.app.refusals.list(actor.organization);
-    let page = Page { skip: 0, limit: refused.len().max(1) };
-    let rows = refused.into_iter().enumerate().map(|(at, it)| row(&shell, at, it)).collect();
+    let more = page.has_more(ROWS, refused.len() as u64);
+    let shown = refused.into_iter().enumerate().skip(page.skip as usize).take(page.limit);
+    let rows = shown.map(|(at, it)| row(&shell, at, it)).collect();
     let table = Table {
         title: "Refused webhooks",
         about: "The newest hundred since the server started. Anybody can send such requests, so one or two are no \
@@ -30,7 +37,7 @@ pub async fn show_refused_webhooks(
             "A webhook with a wrong signature, or to a path that is not known, is listed here until the server \
              stops.",
         ),
-        paging: Paging::new("/refused-webhooks", &[], page, false),
+        paging: Paging::new("/refused-webhooks", &[], page, more),
         live: false,
     };
     show(&TablePage { shell: &shell, table })
@@ -74,14 +81,14 @@ fn advice(refused: &Refused) -> &'static str {
              held up on its way."
         }
         _ if has("no secret is configured") => {
-            "Set the setting that is named here, or the carrier's account under Configuration."
+            "Set the setting that is named here, or the organization's own account by PUT /api/v1/carriers/{carrier}."
         }
         _ if has("header is missing") || has("parameter") => {
             "The request was not signed: switch signing on at the carrier, and see that no proxy takes headers away."
         }
         _ if has("another account") => {
-            "The carrier's account is not one that is configured here: compare its id with the one under \
-             Configuration."
+            "The carrier's account is not one that is configured here: compare its id with the one in the \
+             configuration, or in the organization's own account (smslite carrier)."
         }
         Some("twilio") => {
             "Compare the URL, letter by letter, with the one at the carrier. If it differs in its host or in https, \

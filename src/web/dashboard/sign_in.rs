@@ -12,7 +12,7 @@ use crate::web::forwarded::is_own_origin;
 use crate::web::worlds::{CalledUri, Here, called_uri};
 use askama::Template;
 use axum::Extension;
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::http::{Extensions, HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 
@@ -25,8 +25,22 @@ struct SignInPage<'a> {
 }
 
 /// The way in, or on to the inbox for who is in already.
-pub async fn enter(caller: Result<Caller, ApiError>) -> Response {
-    go_to(if caller.is_ok() { "/inbox" } else { "/sign-in" })
+pub async fn enter(
+    caller: Result<Caller, ApiError>,
+    called: Option<Extension<CalledUri>>,
+    uri: Uri,
+) -> Response {
+    match caller {
+        Ok(_) => go_to("/inbox"),
+        Err(_) => go_to(&format!("{}/sign-in", world(called, &uri))),
+    }
+}
+
+/// What stands before our paths in a world of a fixture.
+fn world(called: Option<Extension<CalledUri>>, uri: &Uri) -> String {
+    let called = called.map(|Extension(CalledUri(called))| called);
+    let before = called.as_ref().and_then(|called| called.path().strip_suffix(uri.path()));
+    before.unwrap_or_default().to_owned()
 }
 
 pub async fn ask(query: QueryParams) -> Result<Response, PageError> {
@@ -56,7 +70,17 @@ pub async fn sign_in(
         Ok((_, cookie)) => Ok(([(SET_COOKIE, cookie)], go_to(own_path(&next))).into_response()),
         Err(error @ (ApiError::WrongCredentials | ApiError::TooManyRequests { .. })) => {
             let refused = Some(error.to_string());
-            show_refused(&SignInPage { email: &email, next: &next, refused })
+            let page = SignInPage { email: &email, next: &next, refused };
+            let mut response = show_refused(&page)?;
+            // As the API has it: how long to wait is among the headers.
+            let (told, _) = error.into_response().into_parts();
+            *response.status_mut() = told.status;
+            response.headers_mut().extend(
+                told.headers
+                    .into_iter()
+                    .filter(|(name, _)| name.as_ref().is_some_and(|name| *name == RETRY_AFTER)),
+            );
+            Ok(response)
         }
         Err(error) => Err(error.into()),
     }
@@ -69,7 +93,20 @@ fn own_path(next: &str) -> &str {
     if is_ours { next } else { "/inbox" }
 }
 
-pub async fn sign_out(Here(state): Here, caller: Result<Caller, ApiError>) -> Result<Response, PageError> {
+pub async fn sign_out(
+    Here(state): Here,
+    caller: Result<Caller, ApiError>,
+    (peer, called): (Option<Extension<Peer>>, Option<Extension<CalledUri>>),
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let mut extensions = Extensions::new();
+    called.clone().map(|Extension(called)| extensions.insert(called));
+    // A page of another site sends no cookie, but its browser would obey the answer.
+    let peer = peer.map(|Extension(peer)| peer.0);
+    if !is_own_origin(&state.settings, &headers, called_uri(&extensions, &uri), peer) {
+        return Err(ApiError::ForeignOrigin.into());
+    }
     match caller {
         Ok(Caller { actor, session: Some(live) }) => {
             sign_in::sign_out(&state.app, actor.organization, live.session.hash).await?;
@@ -77,7 +114,8 @@ pub async fn sign_out(Here(state): Here, caller: Result<Caller, ApiError>) -> Re
         Ok(_) | Err(ApiError::Unauthorized) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(([(SET_COOKIE, ended_cookie(&state))], go_to("/sign-in")).into_response())
+    Ok(([(SET_COOKIE, ended_cookie(&state))], go_to(&format!("{}/sign-in", world(called, &uri))))
+        .into_response())
 }
 
 #[cfg(test)]

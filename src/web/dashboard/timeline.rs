@@ -11,7 +11,7 @@ use crate::web::extract::{PathId, QueryParams};
 use askama::Template;
 use axum::response::Response;
 
-const STEPS: usize = 60;
+const STEPS: usize = 40;
 
 #[derive(Template)]
 #[template(path = "timeline.html")]

@@ -1,7 +1,6 @@
 //! How carriers are told of us: what to paste at each, whether it can be reached, and a light for each number that
 //! turns green once its carrier was heard.
 
-use super::error::PageError;
 use super::page::Shell;
 use super::when::When;
 use crate::app::arrivals::{Heard, last_heard};
@@ -10,7 +9,6 @@ use crate::config::SignatureMode;
 use crate::model::account::Actor;
 use crate::model::address::Address;
 use crate::model::message_log::Provider;
-use crate::store::ReadError;
 use crate::web::forwarded::called_url;
 use crate::web::worlds::{Here, called_uri};
 use crate::web::{AppState, Peer};
@@ -78,34 +76,31 @@ const PLACES: [(Provider, &str, &str); 3] = [
 pub type Numbered = (Address, Provider, String);
 
 /// Every carrier, with the numbers that are its own, and those of the sandbox that it was heard for all the same: where
-/// nothing is checked anybody may play a carrier. What was heard before a restart is looked for, which takes a while.
-pub async fn wires(
+/// nothing is checked anybody may play a carrier.
+pub fn wires(
     state: &AppState,
     (actor, shell): (&Actor, &Shell),
     base: &str,
-    numbers: Vec<Numbered>,
-) -> Result<Vec<Wire>, PageError> {
-    let (app, asking) = (state.app.clone(), *actor);
-    let look = move || PLACES.map(|(provider, ..)| heard(&app, &asking, provider, &numbers));
-    let found = tokio::task::spawn_blocking(look).await?;
-    let wire = |((provider, name, place), numbers): ((Provider, _, _), Result<Vec<_>, ReadError>)| {
-        let numbers = numbers?;
+    numbers: &[Numbered],
+) -> Vec<Wire> {
+    let wire = |(provider, name, place)| {
+        let numbers = heard(&state.app, actor, provider, numbers);
         let last = numbers.iter().filter_map(|(_, heard): &(_, Option<Heard>)| *heard).max_by_key(|it| it.at);
         let wired = numbers.iter().map(|((number, _, assistant), heard): &(Numbered, _)| Wired {
             number: number.as_str().to_owned(),
             assistant: assistant.clone(),
             light: light(shell, *heard),
         });
-        Ok(Wire {
+        Wire {
             name,
             url: format!("{base}/webhooks/sms/{}", provider.as_str()),
             place,
             light: light(shell, last),
             numbers: wired.collect(),
             secrets: if shell.may_manage { secrets(state, actor, provider) } else { Vec::new() },
-        })
+        }
     };
-    PLACES.into_iter().zip(found).map(wire).collect()
+    PLACES.into_iter().map(wire).collect()
 }
 
 fn heard(
@@ -113,23 +108,22 @@ fn heard(
     actor: &Actor,
     provider: Provider,
     numbers: &[Numbered],
-) -> Result<Vec<(Numbered, Option<Heard>)>, ReadError> {
+) -> Vec<(Numbered, Option<Heard>)> {
     let mut found = Vec::new();
     for number in numbers.iter().filter(|number| [provider, Provider::Sandbox].contains(&number.1)) {
-        let heard = last_heard(app, actor, provider, &number.0)?;
+        let heard = last_heard(app, actor, provider, &number.0);
         if number.1 == provider || heard.is_some() {
             found.push((number.clone(), heard));
         }
     }
-    Ok(found)
+    found
 }
 
 fn light(shell: &Shell, heard: Option<Heard>) -> Light {
     Light {
         on: heard.is_some(),
         heard: heard.map(|heard| shell.when(heard.at)),
-        // Of what a restart has forgotten only the message is left.
-        note: match heard.and_then(|heard| heard.checked) {
+        note: match heard.map(|heard| heard.checked) {
             Some(true) => "signed",
             Some(false) => "its signature was not checked",
             None => "",

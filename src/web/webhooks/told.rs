@@ -35,6 +35,10 @@ pub struct ToldOut {
     pub exchange: Option<Exchange>,
 }
 
+/// An import, or a seed, has messages that were sent elsewhere.
+const NO_JOB: ApiError =
+    ApiError::NotFoundBecause("the message was not sent by this server, so the sandbox knows nothing of it");
+
 /// A message of ours, and what it was sent by.
 struct Told {
     log: MessageLog,
@@ -66,7 +70,7 @@ pub async fn carrier_tells(
     }
     let exchange = match told.log.provider {
         Provider::Sandbox => {
-            let (uuid, job) = told.job.as_ref().ok_or(ApiError::NotFound)?;
+            let (uuid, job) = told.job.as_ref().ok_or(NO_JOB)?;
             receipts::of_sandbox_now(&state.app, actor.organization, (*uuid, job), status, error_code)
                 .await?;
             None

@@ -1,9 +1,10 @@
 //! What is true of every page.
 
 use super::Browser;
-use crate::util::{CARLA, TestApp};
+use crate::util::carrier::{FORM, sms};
+use crate::util::{CARLA, OUR_NUMBER, TestApp};
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 13] = [
     "/inbox",
     "/conversations/1",
     "/conversations/1/timeline",
@@ -14,6 +15,9 @@ const PAGES: [&str; 10] = [
     "/parked-events",
     "/opt-outs",
     "/refused-webhooks",
+    "/message-logs/by-day",
+    "/assistants",
+    "/api-keys",
 ];
 
 #[tokio::test]
@@ -97,7 +101,9 @@ async fn what_strangers_write_is_shown_and_never_run() {
         assert!(!text.contains("1337"), "{path}");
         if path.starts_with("/conv") || path.starts_with("/mess") || path.contains('?') {
             assert!(
-                path.ends_with("timeline") || text.contains("&#60;script&#62;alert(1)"),
+                path.ends_with("timeline")
+                    || path.ends_with("by-day")
+                    || text.contains("&#60;script&#62;alert(1)"),
                 "{path}\n{text}"
             );
         }
@@ -144,4 +150,40 @@ async fn files_are_asked_for_once_and_each_page_names_them() {
         assert!(!answer.body.is_empty(), "{file}");
     }
     app.anonymous().get("/favicon.ico").await.expect(200);
+}
+
+#[tokio::test]
+async fn files_lead_to_the_web_or_nowhere() {
+    let app = TestApp::start().await;
+    let message = |sid: &'static str, url: &'static str| {
+        [sms(sid, CARLA, OUR_NUMBER, "a file"), vec![("MediaUrl0", url)]].concat()
+    };
+    for (sid, url) in [
+        ("SM1", "javascript:alert(1)"),
+        ("SM2", "data:text/html,x"),
+        ("SM3", "https://media.example/cat.jpg"),
+    ] {
+        let form: Vec<_> = message(sid, url).into_iter().filter(|(name, _)| *name != "NumMedia").collect();
+        app.twilio().posts(&[form, vec![("NumMedia", "1")]].concat()).await.expect(200);
+    }
+    let page = app.user().get("/conversations/1").await.expect(200).text();
+    assert!(page.contains("href=\"https://media.example/cat.jpg\""), "{page}");
+    for address in ["\"javascript:", "\"data:"] {
+        assert!(!page.contains(address), "{address}\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_refused_webhooks_stays_small_however_many_there_are() {
+    let app = TestApp::start().await;
+    for _ in 0..60 {
+        let form = "From=%2B15559876543".to_owned();
+        app.anonymous()
+            .ask("POST", "/webhooks/sms/twilio", &[FORM, ("x-twilio-signature", "forged")], form)
+            .await
+            .expect(403);
+    }
+    let page = app.admin().get("/refused-webhooks").await.expect(200).text();
+    assert!(page.len() < 40_000 && page.contains("rel=\"next\""), "{} bytes", page.len());
+    assert!(app.admin().get("/refused-webhooks?skip=50").await.expect(200).text().contains("rel=\"prev\""));
 }

@@ -27,7 +27,7 @@ async fn a_wrong_password_is_told_with_what_was_typed() {
     let app = TestApp::start().await;
     let ann = Browser::of(&app, "ann@example.com", "user").await;
     let fields = [("email", "ann@example.com"), ("password", "wrong \"password\"")];
-    let page = ann.press("/sign-in", &fields).await.expect(422);
+    let page = ann.press("/sign-in", &fields).await.expect(401);
     assert!(page.header("set-cookie").is_none());
     let page = page.text();
     assert!(page.contains(r#"role="alert">Wrong email or password<"#), "{page}");
@@ -45,6 +45,10 @@ async fn forms_of_other_sites_do_nothing() {
         assert!(refused.header("content-type").unwrap().starts_with("text/html"), "{path}");
     }
     ann.get("/inbox").await.expect(200);
+    // Browsers send no cookie from there, but would obey an answer that takes it away.
+    let elsewhere = [FORM, ("origin", "https://elsewhere.example")];
+    let refused = app.anonymous().ask("POST", "/sign-out", &elsewhere, "").await.expect(403);
+    assert!(refused.header("set-cookie").is_none());
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ async fn a_clock_that_is_wrong_is_seen_by_the_skew() {
 async fn an_unknown_path_is_told_with_the_right_one() {
     let app = app_of("twilio", &FakeCarrier::start().await).await;
     app.anonymous().post("/api/twilio/sms-webhook", "{}").await.expect(404);
-    app.anonymous().get("/favicon.ico").await.expect(404);
+    app.anonymous().get("/robots.txt").await.expect(404);
     // Where nothing in the path tells whose it is, the signature does.
     app.anonymous().ask("POST", "/sms", &[FORM, ("x-twilio-signature", "abc=")], "From=1").await.expect(404);
     let told = refused(&app).await;
