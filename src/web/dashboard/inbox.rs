@@ -97,13 +97,16 @@ pub async fn show_inbox(visitor: Visitor, query: QueryParams) -> Result<Response
     wanted.customer = AddressQuery::parse(&q).filter(|_| !is_of_words);
     let text = Some(&q).filter(|q| !q.is_empty() && wanted.customer.is_none());
     let filtered = only_unread || !wanted.is_empty();
-    let hits = match text {
-        Some(text) => hits(&state, &actor, (text, wanted.assistant_id), &shell).await?,
-        None => Vec::new(),
-    };
+    let of_assistant = wanted.assistant_id;
     let (found, more) = match text {
         Some(_) => (Vec::new(), false),
         None => found(&state, &actor, wanted, page, only_unread).await?,
+    };
+    // Digits that are in no number may be those of an order.
+    let text = text.or(Some(&q).filter(|q| !q.is_empty() && found.is_empty()));
+    let hits = match text {
+        Some(text) => hits(&state, &actor, (text, of_assistant), &shell).await?,
+        None => Vec::new(),
     };
     let rows = rows(&state, &actor, &shell, found)?;
     let names = assistants::list(&state.app, &actor)?;

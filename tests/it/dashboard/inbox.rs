@@ -58,6 +58,9 @@ async fn filters_and_the_search_leave_what_matches() {
     }
     let found = app.user().get("/inbox?q=ORDER").await.expect(200).text();
     assert!(found.contains("id=\"l-2\" href=\"/conversations/2#end\""), "{found}");
+    app.twilio().delivers("SM3", CARLOS, "It is order 8841").await;
+    let found = app.user().get("/inbox?q=8841").await.expect(200).text();
+    assert!(found.contains("id=\"l-3\""), "digits that are in no number: {found}");
     app.user().get("/inbox?status=asleep").await.expect(422);
 }
 
