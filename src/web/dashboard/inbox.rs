@@ -11,14 +11,14 @@ use crate::app::read_marks;
 use crate::app::sms_logs;
 use crate::model::account::Actor;
 use crate::model::address::AddressQuery;
-use crate::model::call::{ConversationFilter, ConversationStatus};
+use crate::model::call::{Conversation, ConversationFilter, ConversationStatus};
 use crate::model::ids::{AssistantId, CallId, MessageLogId};
 use crate::model::message::Role;
 use crate::model::message_log::LogFilter;
 use crate::model::page::Page;
 use crate::model::search::Search;
 use crate::model::time::Timestamp;
-use crate::store::ReadError;
+use crate::store::{AssistantNames, ReadError};
 use crate::web::AppState;
 use crate::web::api::conversations::filter;
 use crate::web::extract::QueryParams;
@@ -48,15 +48,33 @@ struct InboxPage<'a> {
     filtered: bool,
 }
 
-struct Found {
-    id: CallId,
-    customer: String,
-    assistant: String,
-    our_number: String,
-    message_count: u32,
-    last_activity: Timestamp,
-    expires_at: Timestamp,
+/// A conversation as it was found.
+pub struct Found {
+    pub id: CallId,
+    pub assistant_id: AssistantId,
+    pub customer: String,
+    pub assistant: String,
+    pub our_number: String,
+    pub message_count: u32,
+    pub last_activity: Timestamp,
+    pub expires_at: Timestamp,
     is_active: bool,
+}
+
+impl Found {
+    pub fn of(row: &Conversation<'_>, names: &AssistantNames, now: Timestamp) -> Found {
+        Found {
+            id: row.id,
+            assistant_id: row.assistant_id,
+            customer: row.customer.to_owned(),
+            assistant: names.get(&row.assistant_id).map(|name| name.to_string()).unwrap_or_default(),
+            our_number: row.our_number.to_owned(),
+            message_count: row.message_count,
+            last_activity: row.last_activity,
+            expires_at: row.expires_at,
+            is_active: row.status(now) == ConversationStatus::Active,
+        }
+    }
 }
 
 /// A conversation as the list shows it.
@@ -173,16 +191,7 @@ fn list(
 ) -> Result<Option<Vec<Found>>, ReadError> {
     let mut found = Vec::new();
     let whole = conversations::list(&state.app, actor, filter, page, patience, |row, names| {
-        found.push(Found {
-            id: row.id,
-            customer: row.customer.to_owned(),
-            assistant: names.get(&row.assistant_id).map(|name| name.to_string()).unwrap_or_default(),
-            our_number: row.our_number.to_owned(),
-            message_count: row.message_count,
-            last_activity: row.last_activity,
-            expires_at: row.expires_at,
-            is_active: row.status(actor.now) == ConversationStatus::Active,
-        });
+        found.push(Found::of(row, names, actor.now));
     })?;
     Ok(whole.then_some(found))
 }

@@ -102,9 +102,8 @@ fn section(path: &str) -> &'static str {
 }
 
 /// What a form that led here has done. A fixed list: an address can put no words of its own into a page.
-const SAID: [(&str, &str); 19] = [
+const SAID: [(&str, &str); 18] = [
     ("archived", "The conversation was archived and its contents were purged."),
-    ("sent", "The message was put into the outbox."),
     ("all-read", "Everything is marked as read."),
     ("session-cleared", "The session was cleared. The customer's next message starts a fresh conversation."),
     ("sessions-cleared", "All sessions were cleared."),

@@ -1,6 +1,7 @@
 //! `/sessions`: those that live, and ending them.
 
 use super::error::PageError;
+use super::inbox::Found;
 use super::page::{Editor, Fields, Shell, Visitor, go_to, show};
 use super::paging::Paging;
 use super::table::{Ask, Button, Cell, Empty, Table, TableRow};
@@ -8,10 +9,9 @@ use crate::app::conversations::{self, Patience};
 use crate::app::sms_sessions::{close, count_living};
 use crate::model::address::Address;
 use crate::model::call::{ConversationFilter, ConversationStatus};
-use crate::model::ids::{AssistantId, CallId, parse_id};
+use crate::model::ids::{AssistantId, parse_id};
 use crate::model::page::Page;
 use crate::model::session::Closing;
-use crate::model::time::Timestamp;
 use crate::store::{ReadError, SessionsOf};
 use crate::web::error::ApiError;
 use crate::web::extract::QueryParams;
@@ -30,17 +30,6 @@ struct SessionsPage<'a> {
     living: u64,
 }
 
-struct Living {
-    id: CallId,
-    assistant_id: AssistantId,
-    customer: String,
-    assistant: String,
-    our_number: String,
-    message_count: u32,
-    last_activity: Timestamp,
-    expires_at: Timestamp,
-}
-
 pub async fn show_sessions(
     Visitor { actor, state, shell }: Visitor,
     query: QueryParams,
@@ -53,16 +42,7 @@ pub async fn show_sessions(
         let filter = ConversationFilter { status: Some(ConversationStatus::Active), ..Default::default() };
         let mut rows = Vec::new();
         conversations::list(&app, &actor, &filter, page, Patience::Endless, |row, names| {
-            rows.push(Living {
-                id: row.id,
-                assistant_id: row.assistant_id,
-                customer: row.customer.to_owned(),
-                assistant: names.get(&row.assistant_id).map(|name| name.to_string()).unwrap_or_default(),
-                our_number: row.our_number.to_owned(),
-                message_count: row.message_count,
-                last_activity: row.last_activity,
-                expires_at: row.expires_at,
-            });
+            rows.push(Found::of(row, names, actor.now));
         })?;
         Ok((count_living(&app, &actor)?, rows))
     };
@@ -71,7 +51,7 @@ pub async fn show_sessions(
     show(&SessionsPage { shell: &shell, table, living })
 }
 
-fn table(shell: &Shell, (living, ttl_seconds): (u64, u64), page: Page, found: Vec<Living>) -> Table {
+fn table(shell: &Shell, (living, ttl_seconds): (u64, u64), page: Page, found: Vec<Found>) -> Table {
     let ends = format!(
         "A session ends {} after its last message; what the customer writes then starts a fresh conversation.",
         span(ttl_seconds)
@@ -102,7 +82,7 @@ fn span(seconds: u64) -> String {
     }
 }
 
-fn row(shell: &Shell, living: Living) -> TableRow {
+fn row(shell: &Shell, living: Found) -> TableRow {
     let button = Button::new("/sessions/clear", "Clear", format!("the session of {}", living.customer))
         .with("phone_number", living.customer.clone())
         .with("assistant_id", living.assistant_id.to_string());

@@ -3,18 +3,21 @@
 use super::error::PageError;
 use super::page::{Fields, go_to, show, show_refused};
 use crate::app::sign_in;
-use crate::web::Peer;
 use crate::web::api::auth::{begin_session, ended_cookie};
 use crate::web::auth::Caller;
 use crate::web::error::ApiError;
 use crate::web::extract::QueryParams;
 use crate::web::forwarded::is_own_origin;
 use crate::web::worlds::{CalledUri, Here, called_uri};
+use crate::web::{AppState, Peer};
 use askama::Template;
 use axum::Extension;
+use axum::extract::FromRequestParts;
 use axum::http::header::{RETRY_AFTER, SET_COOKIE};
-use axum::http::{Extensions, HeaderMap, Uri};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
+use std::net::IpAddr;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -48,21 +51,32 @@ pub async fn ask(query: QueryParams) -> Result<Response, PageError> {
     show(&SignInPage { email: "", next: &next, refused: None })
 }
 
+/// The form is a page's of ours. Without a cookie, which browsers do not send along from other sites, nothing else asks for
+/// that: and nobody is to be signed in as somebody else by another site, nor out, for browsers obey the answer.
+pub struct OwnPage {
+    peer: Option<IpAddr>,
+}
+
+impl FromRequestParts<AppState> for OwnPage {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<OwnPage, PageError> {
+        let Here(state) = Here::of(parts, state);
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+        let called = called_uri(&parts.extensions, &parts.uri);
+        match is_own_origin(&state.settings, &parts.headers, called, peer) {
+            true => Ok(OwnPage { peer }),
+            false => Err(ApiError::ForeignOrigin.into()),
+        }
+    }
+}
+
 pub async fn sign_in(
     Here(state): Here,
-    peer: Option<Extension<Peer>>,
-    called: Option<Extension<CalledUri>>,
-    uri: Uri,
+    OwnPage { peer }: OwnPage,
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, PageError> {
-    let peer = peer.map(|Extension(peer)| peer.0);
-    let mut extensions = Extensions::new();
-    called.map(|Extension(called)| extensions.insert(called));
-    // Nobody is to be signed in as somebody else by a page of another site.
-    if !is_own_origin(&state.settings, &headers, called_uri(&extensions, &uri), peer) {
-        return Err(ApiError::ForeignOrigin.into());
-    }
     let (email, next) = (fields.text("email"), fields.text("next"));
     let password = fields.0.text("password").unwrap_or_default();
     let remember_me = fields.0.text("remember_me").is_some();
@@ -95,18 +109,11 @@ fn own_path(next: &str) -> &str {
 
 pub async fn sign_out(
     Here(state): Here,
+    _: OwnPage,
     caller: Result<Caller, ApiError>,
-    (peer, called): (Option<Extension<Peer>>, Option<Extension<CalledUri>>),
+    called: Option<Extension<CalledUri>>,
     uri: Uri,
-    headers: HeaderMap,
 ) -> Result<Response, PageError> {
-    let mut extensions = Extensions::new();
-    called.clone().map(|Extension(called)| extensions.insert(called));
-    // A page of another site sends no cookie, but its browser would obey the answer.
-    let peer = peer.map(|Extension(peer)| peer.0);
-    if !is_own_origin(&state.settings, &headers, called_uri(&extensions, &uri), peer) {
-        return Err(ApiError::ForeignOrigin.into());
-    }
     match caller {
         Ok(Caller { actor, session: Some(live) }) => {
             sign_in::sign_out(&state.app, actor.organization, live.session.hash).await?;

@@ -9,13 +9,11 @@ use crate::model::address::Address;
 use crate::model::ids::CallId;
 use crate::model::message_log::Provider;
 use crate::web::AppState;
+use crate::web::api::sms::MOST_CHARACTERS;
 use crate::web::error::ApiError;
 use crate::web::worlds::Here;
 use axum::http::Uri;
 use std::net::IpAddr;
-
-/// The longest that a carrier brings.
-const MOST_CHARACTERS: usize = 1600;
 
 /// Whether the phone may play this carrier here: what it writes is kept beside what customers wrote, and is answered
 /// to their numbers. The error says why not.
